@@ -1,0 +1,53 @@
+# Every command of the house, from a fresh clone with nothing but Python >= 3.11, git and make.
+#
+#   make demo    serve examples/flask_app on http://127.0.0.1:8000    (another address: make demo BIND=:8001)
+#   make test    run the tests                                        (some of them: make test ARGS="-k chunked")
+#   make lint types coverage clean
+#
+# Another interpreter has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+BIND ?= 127.0.0.1:8000
+ARGS ?=
+
+# What was installed leaves a stamp: make installs again only when pyproject.toml has changed.
+BIN := $(abspath $(VENV))/bin
+STAMPS := $(VENV)/.installed
+WITH = $(STAMPS)/$(1)
+
+.PHONY: demo test coverage lint types clean
+.DELETE_ON_ERROR:
+
+demo: $(call WITH,demo)
+	cd examples/flask_app && exec $(BIN)/ehttpd app:app --bind $(BIND)
+
+test: $(call WITH,test)
+	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(call WITH,test)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(call WITH,lint)
+	$(BIN)/ruff check .
+
+types: $(call WITH,lint) $(call WITH,test)
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .venv-* build dist .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Dependency groups need a pip of 2025, newer than the one that comes with some of our Pythons.
+$(STAMPS)/pip:
+	$(PYTHON) -c 'import sys; sys.exit("ehttpd needs Python 3.11 or newer: make PYTHON=…" * (sys.version_info < (3, 11)))'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/%: $(STAMPS)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable . --group $*
+	touch $@
