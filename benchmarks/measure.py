@@ -1,0 +1,65 @@
+"""One measurement: one server, one scenario, one round.
+
+Knows how server and load are brought together; does not know how many rounds there are, nor what is made of the figures.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import load
+from processes import ServerFailed, get
+from scenarios import Scenario
+from servers import Server, serving
+
+WARM_UP_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """``rate``: requests per second. ``beside_rate``: those of the load beside it, where the scenario has one."""
+
+    rate: float
+    p99_ms: float | None
+    cpu_us: float | None
+    memory_mib: float
+    errors: int
+    requests: int
+    beside_rate: float | None = None
+
+
+def measure(server: Server, scenario: Scenario, peers: Path, seconds: int, *, pinned: bool) -> Measurement:
+    """Start the server, warm it up, load it for ``seconds``, stop it.
+
+    Raises:
+        ServerFailed: it did not start, or its answer is not the one every server must give.
+    """
+    with ExitStack() as stack:
+        family, port = stack.enter_context(
+            serving(server, peers, application=scenario.application, threads=scenario.threads, pinned=pinned)
+        )
+        check_answer(port, scenario)
+        load.finish(load.start(scenario, port, WARM_UP_SECONDS, pinned=pinned))
+        beside = load.start(scenario.beside, port, seconds, pinned=pinned) if scenario.beside else None
+        before = family.cpu_seconds()
+        report = load.finish(load.start(scenario, port, seconds, pinned=pinned))
+        spent = family.cpu_seconds() - before
+        return Measurement(
+            rate=report.rate,
+            p99_ms=report.p99_ms,
+            cpu_us=spent / report.requests * 1e6 if report.requests else None,
+            memory_mib=family.resident_bytes() / (1 << 20),
+            errors=report.errors,
+            requests=report.requests,
+            beside_rate=load.finish(beside).rate if beside else None,
+        )
+
+
+def check_answer(port: int, scenario: Scenario) -> None:
+    if scenario.answer_size is None:
+        return
+    size = len(get(port, scenario.path))
+    if size != scenario.answer_size:
+        raise ServerFailed(f"answered {scenario.path!r} with {size} bytes instead of {scenario.answer_size}")

@@ -1,0 +1,13 @@
+-- The field lines that a desktop browser sends (twelve with Host), the same every time.
+wrk.path = "/products/42?utm_source=newsletter&ref=abc"
+wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
+wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+wrk.headers["Accept-Language"] = "en-US,en;q=0.9,de;q=0.8"
+wrk.headers["Accept-Encoding"] = "gzip, deflate, br, zstd"
+wrk.headers["Cookie"] = "sessionid=x8sd7f6sd87f6sd87f6sd8f76; csrftoken=aklsjd8a7sd98a7sd9a8s7d9a8sd7; theme=dark"
+wrk.headers["Sec-Fetch-Dest"] = "document"
+wrk.headers["Sec-Fetch-Mode"] = "navigate"
+wrk.headers["Sec-Fetch-Site"] = "same-origin"
+wrk.headers["Upgrade-Insecure-Requests"] = "1"
+wrk.headers["Cache-Control"] = "max-age=0"
+wrk.headers["Referer"] = "https://example.com/products?page=2&sort=price"

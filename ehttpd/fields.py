@@ -1,0 +1,116 @@
+"""The field section of a message: ordered, case-insensitive, repeats kept.
+
+RFC 9110 §5. Knows what fields mean to each other (§5.3), not how they are written: that is http11/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+FieldLine: TypeAlias = tuple[str, str]
+FieldLines: TypeAlias = "Fields | Mapping[str, str] | Iterable[FieldLine]"
+
+
+def combined(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the combined value of each field, by its lower-case name (RFC 9110 §5.3).
+
+    Values join with ``", "``; those of Cookie with ``"; "`` (RFC 6265 §5.4).
+    """
+    values: dict[str, str] = {}
+    for name, value in lines:
+        key = name.lower()
+        if key not in values:
+            values[key] = value
+        else:
+            values[key] += ("; " if key == "cookie" else ", ") + value
+    return values
+
+
+class Fields:
+    """A received field section. It never changes: the requests of a connection may share one.
+
+    ``derived`` is a place for what an adapter computed from these fields and wants to find again with them.
+    """
+
+    __slots__ = ("_combined", "_lines", "derived")
+
+    def __init__(self, lines: FieldLines = (), values: dict[str, str] | None = None) -> None:
+        if isinstance(lines, Mapping):
+            lines = lines.items()
+        # A list is taken as it is: whoever parsed it hands it over.
+        self._lines: list[FieldLine] = lines if type(lines) is list else list(lines)
+        self._combined = values
+        self.derived: Any = None
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The combined value of each field, by its lower-case name."""
+        if self._combined is None:
+            self._combined = combined(self._lines)
+        return self._combined
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """Return the combined value of the field called ``name`` in any case, or ``default``."""
+        return self.values.get(name.lower(), default)
+
+    def all(self, name: str) -> list[str]:
+        """Return the value of each field line called ``name``, in order."""
+        key = name.lower()
+        return [value for each, value in self._lines if each.lower() == key]
+
+    def __getitem__(self, name: str) -> str:
+        return self.values[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self.values
+
+    def __iter__(self) -> Iterator[FieldLine]:
+        return map(tuple, self._lines)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fields) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({[name for name, _ in self]})"
+
+
+class Headers(Fields):
+    """A field section to be sent: the same, and it can be changed."""
+
+    __slots__ = ()
+
+    def __init__(self, lines: FieldLines = ()) -> None:
+        super().__init__(list(lines.items() if isinstance(lines, Mapping) else lines))
+
+    def add(self, name: str, value: str) -> None:
+        """Append a field line, whatever else of that name there is."""
+        self._lines.append((name, value))
+        self._combined = None
+
+    def remove(self, name: str) -> None:
+        """Remove every field line called ``name``, if there is one."""
+        key = name.lower()
+        self._lines[:] = [line for line in self._lines if line[0].lower() != key]
+        self._combined = None
+
+    def __setitem__(self, name: str, value: str) -> None:
+        """Replace every field line called ``name`` by this one."""
+        self.remove(name)
+        self.add(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        self.remove(name)
+
+    def setdefault(self, name: str, value: str) -> str:
+        """Return the field's value; if there is none, set it to ``value``."""
+        if name not in self:
+            self.add(name, value)
+        return self[name]

@@ -1,0 +1,99 @@
+"""Body decoders: one generator per framing. Where a generator stands is its state.
+
+RFC 9112 §6 and §7. A decoder yields data as it arrives, ``None`` when it needs more octets, and returns the trailer section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge
+from ehttpd.fields import Fields
+from ehttpd.http11 import grammar
+from ehttpd.http11.buffer import ReceiveBuffer
+from ehttpd.http11.head import parse_field_lines
+from ehttpd.http11.limits import Limits
+
+Decoder = Generator[bytes | None, None, Fields]
+
+# A chunk head with extensions, and a trailer line. Nobody sends longer ones in good faith.
+LONGEST_CHUNK_HEAD = 4096
+
+# RFC 9110 §6.5.1: what frames, routes, modifies or authenticates a request must not come after its content.
+FORBIDDEN_TRAILERS = frozenset(
+    "transfer-encoding content-length trailer te host connection keep-alive upgrade expect max-forwards authorization "
+    "proxy-authorization proxy-connection cookie content-encoding content-type content-range cache-control range".split()
+)
+
+
+def decode_length(buffer: ReceiveBuffer, remaining: int) -> Decoder:
+    """Yield the next ``remaining`` octets as they arrive."""
+    while remaining:
+        data = buffer.take(remaining)
+        remaining -= len(data)
+        yield data or None
+    return Fields()
+
+
+def decode_chunked(buffer: ReceiveBuffer, limits: Limits) -> Decoder:
+    """Yield the data of each chunk as it arrives (RFC 9112 §7.1); return the trailer section.
+
+    Raises BadRequest for broken framing, ContentTooLarge beyond ``limits.body``.
+    """
+    total = 0
+    while size := (yield from _chunk_size(buffer)):
+        total += size
+        if limits.body and total > limits.body:
+            raise ContentTooLarge(f"The body is longer than {limits.body} octets.")
+        while size:
+            data = buffer.take(size)
+            size -= len(data)
+            yield data or None
+        yield from _line_end(buffer)
+    return (yield from _trailer_section(buffer, limits))
+
+
+def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
+    while True:
+        head = grammar.CHUNK_HEAD.match(buffer.octets, buffer.start)
+        if head:
+            buffer.start = head.end()
+            return int(head[1], 16)
+        line = buffer.take_line(LONGEST_CHUNK_HEAD)
+        if line is not None:
+            raise BadRequest(
+                "A chunk must begin with its size in hexadecimal digits, extensions after semicolons, and CRLF. "
+                f"Found {line[:40]!r}."
+            )
+        yield None
+
+
+def _line_end(buffer: ReceiveBuffer) -> Generator[None, None, None]:
+    while not buffer.octets.startswith(b"\r\n", buffer.start):
+        if len(buffer) >= 2 or (len(buffer) == 1 and buffer.octets[-1:] != b"\r"):
+            raise BadRequest(f"The data of a chunk must end with CRLF. Found {buffer.take(2)!r}.")
+        yield None
+    buffer.take(2)
+
+
+def _trailer_section(buffer: ReceiveBuffer, limits: Limits) -> Generator[None, None, Fields]:
+    lines: list[str] = []
+    octets = 0
+    while True:
+        line = buffer.take_line(limits.field_size + 2)
+        if line is None:
+            yield None
+            continue
+        if line == b"\r\n":
+            break
+        octets += len(line)
+        if len(line) > limits.field_size or octets > limits.head or len(lines) >= limits.fields:
+            raise FieldsTooLarge("The trailer section is larger than this server takes.")
+        lines.append(line[:-2].decode("latin-1"))
+    if not lines:
+        return Fields()
+    trailers = Fields(parse_field_lines(lines))
+    for name, _ in trailers:
+        if name.lower() in FORBIDDEN_TRAILERS:
+            raise BadRequest(f"The field {name!r} must not be in a trailer section.")
+    return trailers

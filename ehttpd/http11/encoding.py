@@ -1,0 +1,23 @@
+"""Body encoders: data to octets on the wire.
+
+RFC 9112 §7.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ehttpd.fields import FieldLine
+from ehttpd.http11.writer import encode_field_lines
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def encode_chunk(data: bytes) -> bytes:
+    """Return one chunk. ``data`` must not be empty: an empty chunk ends the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def encode_last_chunk(trailers: Iterable[FieldLine]) -> bytes:
+    """Return the end of a chunked body with its trailer section. Raises HandlerError for a field that cannot be sent."""
+    return b"0\r\n" + encode_field_lines(trailers) + b"\r\n"

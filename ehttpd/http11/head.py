@@ -1,0 +1,208 @@
+"""The head of a request: request line and header section, from octets to values.
+
+RFC 9112 §3 and §5, RFC 9110 §5. Written for speed where every request passes, for exact errors where none should:
+`parse_section` takes what nearly all clients send in a few calls into C, and `parse_field_lines` looks at every line by
+itself and says which rule it breaks. Both accept the same.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from ehttpd.errors import BadRequest, FieldsTooLarge, NotImplementedHere, VersionNotSupported
+from ehttpd.fields import FieldLine, Fields, combined
+from ehttpd.http11 import grammar
+from ehttpd.http11.framing import body_length, expects_continue, persists
+from ehttpd.http11.limits import Limits
+
+# Field names as sent -> in lower case. Only valid tokens get in, and only names: values may be secrets. Common names are
+# there from the start; others join until the table is full, so lines that never repeat cannot flush it.
+_KNOWN_NAMES = (
+    "Host Connection User-Agent Accept Accept-Encoding Accept-Language Accept-Charset Cookie Referer Origin Cache-Control "
+    "Pragma Content-Type Content-Length Content-Encoding Transfer-Encoding TE Trailer Expect Upgrade Authorization Range "
+    "If-Match If-None-Match If-Modified-Since If-Unmodified-Since If-Range Date Via Forwarded X-Forwarded-For "
+    "X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port X-Real-IP X-Request-ID X-Requested-With Upgrade-Insecure-Requests "
+    "Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform DNT Priority "
+    "Keep-Alive Traceparent Tracestate X-CSRFToken Max-Forwards Proxy Sec-WebSocket-Key Sec-WebSocket-Version"
+).split()
+LOWER_CASE: dict[str, str] = {form: name.lower() for name in _KNOWN_NAMES for form in (name, name.lower(), name.title())}
+MOST_NAMES = 2000
+LONGEST_NAME_KEPT = 64
+
+METHODS = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
+}
+VERSIONS = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
+_CRLFS = [b"\r\n" * count for count in range(256)]
+
+
+class RequestLine:
+    """A parsed request line. ``authority`` is the host of an absolute-form target, else None (RFC 9112 §3.2.2)."""
+
+    __slots__ = ("authority", "method", "target", "version")
+
+    def __init__(self, method: str, target: str, version: str, authority: str | None) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.authority = authority
+
+
+class HeaderSection:
+    """A parsed header section, and what it says about the message: its framing (RFC 9112 §6.3, §9.3)."""
+
+    __slots__ = ("body_length", "expects_continue", "fields", "persistent")
+
+    def __init__(self, fields: Fields, version: str) -> None:
+        values = fields.values
+        self.fields = fields
+        self.body_length = body_length(values, version)
+        self.persistent = persists(values, version)
+        self.expects_continue = "expect" in values and expects_continue(values, version)
+        host = values.get("host")
+        if host is not None:
+            if host not in _valid_hosts:
+                check_host(host)
+        elif version != "HTTP/1.0":
+            raise BadRequest("A request must have a Host field.")
+
+
+def parse_request_line(line: bytes) -> RequestLine:
+    """Return the request line without its CRLF, parsed.
+
+    Raises:
+        BadRequest: it is not method, space, request target, space, version (RFC 9112 §3).
+        VersionNotSupported: it is not HTTP/1.
+        NotImplementedHere: the method is CONNECT; this is no tunnel (RFC 9110 §9.3.6).
+    """
+    try:
+        method_octets, target_octets, version_octets = line.split(b" ")
+    except ValueError:
+        raise BadRequest(
+            f"A request line must be: method, one space, request target, one space, version. Found {line[:60]!r}."
+        ) from None
+    version = VERSIONS.get(version_octets) or _parse_version(version_octets)
+    method = METHODS.get(method_octets) or _parse_method(method_octets)
+    if not target_octets or target_octets.translate(None, grammar.TARGET_OCTETS):
+        raise BadRequest(f"A request target is visible ASCII without '#'. Found {target_octets[:60]!r}.")
+    target = target_octets.decode("ascii")
+    if method == "CONNECT":
+        raise NotImplementedHere("This server is no proxy: it makes no tunnels (CONNECT).")
+    if target[0] == "/":
+        return RequestLine(method, target, version, None)
+    return RequestLine(method, target, version, _authority(method, target))
+
+
+def _parse_version(octets: bytes) -> str:
+    version = grammar.HTTP_VERSION.fullmatch(octets)
+    if not version:
+        raise BadRequest(f"A version must be HTTP/, a digit, a dot, a digit. Found {octets[:20]!r}.")
+    if version[1] != b"1":
+        raise VersionNotSupported(f"This server speaks HTTP/1.1 and HTTP/1.0. Found {octets!r}.")
+    return octets.decode("ascii")
+
+
+def _parse_method(octets: bytes) -> str:
+    method = octets.decode("latin-1")
+    if not grammar.METHOD.fullmatch(method):
+        raise BadRequest(f"A method must be a token. Found {octets[:40]!r}.")
+    return method
+
+
+def _authority(method: str, target: str) -> str | None:
+    """Check a target that is not in origin-form; return the authority of one in absolute-form."""
+    absolute = grammar.ABSOLUTE_FORM.fullmatch(target)
+    if absolute:
+        authority = absolute[1]
+        if not authority or authority[0] == ":":
+            raise BadRequest("The host of a request target in absolute-form must not be empty.")
+        check_host(authority)
+        return authority
+    if target == "*" and method == "OPTIONS":
+        return None
+    raise BadRequest(
+        "A request target must begin with '/', or be an http URI without user information, or, for OPTIONS, '*'. "
+        f"Found {target[:60]!r}."
+    )
+
+
+_valid_hosts: set[str] = set()
+
+
+def check_host(value: str) -> None:
+    """Check a Host field (RFC 9110 §7.2, RFC 9112 §3.2). Raises BadRequest."""
+    host = grammar.HOST.fullmatch(value)
+    if not host or (host["ipv6"] and not _is_ipv6(host["ipv6"])):
+        raise BadRequest(f"Host must be one host, with a port or without. Found {value[:60]!r}.")
+    if len(_valid_hosts) < MOST_NAMES and len(value) <= LONGEST_NAME_KEPT:
+        _valid_hosts.add(value)
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_section(octets: bytes, limits: Limits) -> Fields:
+    """Return the fields of a header section: all its lines, each with its CRLF.
+
+    Raises BadRequest (RFC 9112 §5), FieldsTooLarge (RFC 6585 §5).
+    """
+    lines = octets[:-2].decode("latin-1").split("\r\n") if octets else []
+    count = len(lines)
+    if count > limits.fields:
+        raise FieldsTooLarge(f"A request may have {limits.fields} fields. Found {count}.")
+    if len(octets) > limits.field_size:
+        _check_sizes(lines, limits)
+    # Deleting every octet that a field line may have leaves the line ends, and nothing else. So a bare CR or LF, which
+    # would be left too, makes the rest longer than the number of lines allows.
+    ordinary = count < len(_CRLFS) and octets.translate(None, grammar.FIELD_OCTETS) == _CRLFS[count]
+    if ordinary and b"\t" not in octets and b":  " not in octets and b" \r\n" not in octets:
+        try:
+            pairs = [line.split(": ", 1) for line in lines]
+            values = {LOWER_CASE[name]: value for name, value in pairs}
+        except (ValueError, KeyError):
+            pass
+        else:
+            if len(values) == count:
+                return Fields(pairs, values)  # type: ignore[arg-type]
+    pairs_checked = parse_field_lines(lines)
+    return Fields(pairs_checked, combined(pairs_checked))
+
+
+def _check_sizes(lines: Sequence[str], limits: Limits) -> None:
+    longest = max(map(len, lines))
+    if longest > limits.field_size:
+        raise FieldsTooLarge(f"A field line may have {limits.field_size} octets. Found {longest}.")
+
+
+def parse_field_lines(lines: Sequence[str]) -> list[FieldLine]:
+    """Return name and value of each line, which comes without its CRLF. Raises BadRequest, naming the rule."""
+    found = []
+    for line in lines:
+        match = grammar.FIELD_LINE.fullmatch(line)
+        if not match:
+            raise BadRequest(_broken_rule(line))
+        name, value = match.groups()
+        if len(LOWER_CASE) < MOST_NAMES and len(name) <= LONGEST_NAME_KEPT:
+            LOWER_CASE[name] = name.lower()
+        found.append((name, value.rstrip(" \t")))
+    return found
+
+
+def _broken_rule(line: str) -> str:
+    """Say which rule a field line breaks. The line is shown as far as its name: the value may be a secret."""
+    name, colon, value = line.partition(":")
+    if line[:1] in (" ", "\t"):
+        return "A field line must not begin with whitespace: line folding is obsolete."
+    if not colon:
+        return f"A field line must be: field-name, colon, field-value. Found no colon in {line[:40]!r}."
+    if name != name.rstrip(" \t"):
+        return "A field line must be: field-name, colon, field-value. Found whitespace before the colon."
+    if not grammar.TOKEN.fullmatch(name):
+        return f"A field name must be a token. Found {name[:40]!r}."
+    return f"A field value must not have control characters. Found one in the value of {name[:40]!r}."

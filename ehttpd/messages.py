@@ -1,0 +1,205 @@
+"""Requests, responses and what lies between them: a handler.
+
+RFC 9110. Plain values: nothing here knows how a message is written, and nothing here reads or sends.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from urllib.parse import unquote
+
+from ehttpd.fields import FieldLines, Fields, Headers
+
+# RFC 9110 §15. Our own table: the one in `http` says other things in other versions of Python.
+REASONS = {
+    100: "Continue", 101: "Switching Protocols", 102: "Processing", 103: "Early Hints",
+    200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",
+    205: "Reset Content", 206: "Partial Content", 207: "Multi-Status", 208: "Already Reported", 226: "IM Used",
+    300: "Multiple Choices", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
+    305: "Use Proxy", 307: "Temporary Redirect", 308: "Permanent Redirect",
+    400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout",
+    409: "Conflict", 410: "Gone", 411: "Length Required", 412: "Precondition Failed", 413: "Content Too Large",
+    414: "URI Too Long", 415: "Unsupported Media Type", 416: "Range Not Satisfiable", 417: "Expectation Failed",
+    418: "I'm a teapot", 421: "Misdirected Request", 422: "Unprocessable Content", 423: "Locked",
+    424: "Failed Dependency", 425: "Too Early", 426: "Upgrade Required", 428: "Precondition Required",
+    429: "Too Many Requests", 431: "Request Header Fields Too Large", 451: "Unavailable For Legal Reasons",
+    500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
+    504: "Gateway Timeout", 505: "HTTP Version Not Supported", 506: "Variant Also Negotiates",
+    507: "Insufficient Storage", 508: "Loop Detected", 511: "Network Authentication Required",
+}  # fmt: skip
+
+
+class Status(int):
+    """A status code that carries its reason phrase. It is the integer in every other respect."""
+
+    reason: str
+    text: str  # code, space, reason phrase
+
+    def __new__(cls, code: int, reason: str | None = None) -> Status:
+        status = super().__new__(cls, code)
+        status.reason = REASONS.get(code, "Unknown") if reason is None else reason
+        status.text = f"{code:d} {status.reason}"
+        return status
+
+
+class Client:
+    """The two ends of the connection a request came on, as its server sees them."""
+
+    __slots__ = ("local", "remote", "scheme")
+
+    def __init__(self, remote: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0), scheme: str = "http") -> None:
+        self.remote = remote
+        self.local = local
+        self.scheme = scheme
+
+
+class NoBody(io.RawIOBase):
+    """The body of a request that has none. It has no state, so all such requests share it."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readall(self) -> bytes:
+        return b""
+
+    def readinto(self, buffer: object) -> int:
+        return 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        return b""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Do nothing: it is not one request's to close."""
+
+
+NO_BODY = NoBody()
+NO_CLIENT = Client()
+NO_FIELDS = Fields()
+
+
+class Request:
+    """What a client asked for.
+
+    ``method``, ``target`` (as sent, RFC 9112 §3.2), ``version`` (``"HTTP/1.1"``), ``headers``, ``body`` (a binary file
+    that ends where the body ends), ``trailers`` and ``client``. One thread at a time: the handler's.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        version: str = "HTTP/1.1",
+        headers: Fields = NO_FIELDS,
+        body: BinaryIO | NoBody = NO_BODY,
+        client: Client = NO_CLIENT,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.body = body
+        self.client = client
+
+    trailers: Fields = NO_FIELDS
+    # Set by a server: sends what must leave before the handler returns. See `OutputStarter`.
+    output: OutputStarter | None = None
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, percent-encoded: ``"*"`` and absolute targets give ``"/"`` or their own path."""
+        target = self.target
+        if not target.startswith("/"):
+            _, _, rest = target.partition("://")
+            target = "/" + rest.partition("/")[2] if "/" in rest else "/"
+        return target.partition("?")[0]
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded, as text in UTF-8 (octets that are no UTF-8 become U+FFFD)."""
+        path = self.raw_path
+        return unquote(path) if "%" in path else path
+
+    @property
+    def query(self) -> str:
+        """What follows the first ``?``, as it was sent."""
+        return self.target.partition("?")[2]
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.target!r} {self.version}>"
+
+
+if TYPE_CHECKING:
+    Body: TypeAlias = "bytes | str | Iterable[bytes] | BinaryIO"
+
+
+class Response:
+    """What a handler answers: a body, a status, and header fields.
+
+    ``body`` is bytes, text (sent as UTF-8), an open binary file (sent from where it stands, then closed), or an iterable of
+    bytes (sent as produced; its ``close()`` is called once). Message framing is the server's business: it adds
+    Content-Length or chunks. Raises TypeError for any other body.
+    """
+
+    __slots__ = ("body", "headers", "status", "trailers")
+
+    def __init__(
+        self,
+        body: Body = b"",
+        status: int = 200,
+        headers: FieldLines = (),
+        *,
+        type: str | None = None,
+    ) -> None:
+        self.status = status
+        self.headers = Headers(headers)
+        if isinstance(body, str):
+            body = body.encode()
+            type = type or ("text/plain; charset=utf-8" if "content-type" not in self.headers else None)
+        if type:
+            self.headers["Content-Type"] = type
+        self.body: bytes | Iterable[bytes] | BinaryIO = body
+        self.trailers: Callable[[], FieldLines] | None = None
+
+    @classmethod
+    def text(cls, text: str, status: int = 200, headers: FieldLines = ()) -> Response:
+        """Answer with plain text, in UTF-8."""
+        return cls(text.encode(), status, headers, type="text/plain; charset=utf-8")
+
+    @classmethod
+    def stream(
+        cls, pieces: Iterable[bytes], status: int = 200, headers: FieldLines = (), *,
+        trailers: Callable[[], FieldLines] | None = None,
+    ) -> Response:  # fmt: skip
+        """Answer with pieces that are sent as they are produced.
+
+        ``trailers`` is called after the last piece and gives the trailer section (RFC 9110 §6.5); it is left out for
+        clients of HTTP/1.0.
+        """
+        response = cls(b"", status, headers)
+        response.body = pieces
+        response.trailers = trailers
+        return response
+
+    def __repr__(self) -> str:
+        return f"<Response {int(self.status)} {type(self.body).__name__}>"
+
+
+class OutputStarter:
+    """What a server offers for output that must leave before its handler returns."""
+
+    def start(self, status: int, headers: FieldLines) -> Callable[[bytes], None]:
+        """Send the head of the final response; return what sends a piece of its body. The handler's thread only."""
+        raise NotImplementedError
+
+    def interim(self, status: int, headers: FieldLines) -> None:
+        """Send an interim response, 102 to 199 (RFC 9110 §15.2). Not for HTTP/1.0."""
+        raise NotImplementedError
+
+
+Handler: TypeAlias = Callable[[Request], Response]
