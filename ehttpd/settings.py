@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 import re
 
+from .errors import SettingsError
+
 TYPE_CHECKING = False  # typing would be the dearest import of this module; a checker needs only the name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, NoReturn, Self, TypeVar
 
     U = TypeVar("U", bound="Unit")
-
-from .errors import SettingsError
 
 # --- units ------------------------------------------------------------------------------------------------------
 
@@ -140,15 +140,18 @@ class LogLevel(Text):
 class Addresses(tuple[str, ...], Unit):
     """Where to listen. One text with commas or blanks between the addresses, or a sequence of texts."""
 
+    __slots__ = ()
     metavar = "ADDRESS"
     meaning = "one or more addresses such as 127.0.0.1:8000, :8000, unix:/run/app.sock or fd:3"
 
     @classmethod
     def read(cls, value: object) -> Self:
-        items = value.replace(",", " ").split() if isinstance(value, str) else value
-        if not isinstance(items, (list, tuple)) or not items or not all(isinstance(item, str) and item for item in items):
+        addresses = value.replace(",", " ").split() if isinstance(value, str) else value
+        if not isinstance(addresses, (list, tuple)) or not addresses:
             raise ValueError(cls.meaning)
-        return cls(items)
+        if not all(isinstance(address, str) and address for address in addresses):
+            raise ValueError(cls.meaning)
+        return cls(addresses)
 
     def written(self) -> str:
         return ", ".join(self)
@@ -174,10 +177,7 @@ class Threads(Unit):
     def read(cls, value: object) -> Self:
         if isinstance(value, cls):
             return value
-        if isinstance(value, (tuple, list)):
-            bounds = list(value)
-        else:
-            bounds = str(value).split(":")
+        bounds = value if isinstance(value, (tuple, list)) else str(value).split(":")
         numbers = [whole(read_number(bound, {"": 1.0}, cls.meaning), cls.meaning) for bound in bounds]
         if len(numbers) not in (1, 2):
             raise ValueError(cls.meaning)
