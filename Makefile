@@ -43,7 +43,7 @@ clean:
 
 # Dependency groups need a pip of 2025, newer than the one that comes with some of our Pythons.
 $(STAMPS)/pip:
-	$(PYTHON) -c 'import sys; sys.exit("ehttpd needs Python 3.11 or newer: make PYTHON=…" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ehttpd needs Python 3.11 or newer: make PYTHON=…")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	mkdir -p $(STAMPS) && touch $@
