@@ -99,7 +99,7 @@ def test_raw_lines_answers_in_capitals_until_bye() -> None:
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_example_run_as_a_program_serves_its_own_app(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served = []
+    served: list[tuple[object, str]] = []
     monkeypatch.setattr(ehttpd.native, "serve", lambda handler, address: served.append((handler, address)))
     names = runpy.run_path(str(file), run_name="__main__")
     assert served == [(names["app"], "127.0.0.1:8000")]
