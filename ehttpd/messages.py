@@ -6,11 +6,11 @@ RFC 9110. Plain values: nothing here knows how a message is written, and nothing
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 from urllib.parse import unquote
 
-from ehttpd.fields import FieldLines, Fields, Headers
+from ehttpd.fields import FieldLine, FieldLines, Fields, Headers
 
 # RFC 9110 §15. Our own table: the one in `http` says other things in other versions of Python.
 REASONS = {
@@ -46,7 +46,10 @@ class Status(int):
 
 
 class Client:
-    """The two ends of the connection a request came on, as its server sees them."""
+    """Who asked: the two ends of the connection, as the server sees them, and what may be sent before the handler returns.
+
+    ``remote`` and ``local`` are host and port; for a Unix socket, its path and 0.
+    """
 
     __slots__ = ("local", "remote", "scheme")
 
@@ -54,6 +57,19 @@ class Client:
         self.remote = remote
         self.local = local
         self.scheme = scheme
+
+    @property
+    def response_begun(self) -> bool:
+        """Whether a part of the current response has been sent."""
+        return False
+
+    def start_response(self, request: Request, status: int, headers: Iterable[FieldLine]) -> Callable[[bytes], None]:
+        """Send the head of the final response now; return what sends a piece of its body. The handler's thread only."""
+        raise NotImplementedError("there is no server behind this request")
+
+    def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
+        """Send an interim response, 102 to 199 (RFC 9110 §15.2); nothing to HTTP/1.0. The handler's thread only."""
+        raise NotImplementedError("there is no server behind this request")
 
 
 class NoBody(io.RawIOBase):
@@ -107,8 +123,6 @@ class Request:
         self.client = client
 
     trailers: Fields = NO_FIELDS
-    # Set by a server: sends what must leave before the handler returns. See `OutputStarter`.
-    output: OutputStarter | None = None
 
     @property
     def raw_path(self) -> str:
@@ -190,16 +204,24 @@ class Response:
         return f"<Response {int(self.status)} {type(self.body).__name__}>"
 
 
-class OutputStarter:
-    """What a server offers for output that must leave before its handler returns."""
+class FileBody:
+    """An open binary file as a body: sent from where it stands, by the kernel if that can, then closed.
 
-    def start(self, status: int, headers: FieldLines) -> Callable[[bytes], None]:
-        """Send the head of the final response; return what sends a piece of its body. The handler's thread only."""
-        raise NotImplementedError
+    Also what PEP 3333 calls ``wsgi.file_wrapper``: anything with ``read`` will do, and iterating gives its blocks.
+    """
 
-    def interim(self, status: int, headers: FieldLines) -> None:
-        """Send an interim response, 102 to 199 (RFC 9110 §15.2). Not for HTTP/1.0."""
-        raise NotImplementedError
+    __slots__ = ("block_size", "file")
+
+    def __init__(self, file: Any, block_size: int = 1 << 16) -> None:
+        self.file = file
+        self.block_size = block_size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.file.read(self.block_size), b"")
+
+    def close(self) -> None:
+        if hasattr(self.file, "close"):
+            self.file.close()
 
 
 Handler: TypeAlias = Callable[[Request], Response]

@@ -12,7 +12,7 @@ from ehttpd.http11.decoding import Decoder, decode_chunked, decode_length
 from ehttpd.http11.framing import CHUNKED
 from ehttpd.http11.head import HeaderSection, RequestLine, parse_request_line, parse_section
 from ehttpd.http11.limits import DEFAULT_LIMITS, Limits
-from ehttpd.messages import NO_CLIENT, NO_FIELDS, Client, Request
+from ehttpd.messages import NO_BODY, NO_CLIENT, NO_FIELDS, Client, Request
 
 _NO_LINE = RequestLine("", "", "", None)
 _NO_SECTION = HeaderSection(NO_FIELDS, "HTTP/1.0")
@@ -26,11 +26,11 @@ class RequestReader:
     """
 
     __slots__ = ("_buffer", "_decoder", "_line", "_line_octets", "_scanned", "_section", "_section_octets", "_skipped",
-                 "_version", "client", "limits", "trailers")  # fmt: skip
+                 "_version", "in_body", "limits", "trailers")  # fmt: skip
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS, client: Client = NO_CLIENT) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self.client = client
+        self.in_body = False  # whether the body of the last request has not ended yet
         self.trailers = NO_FIELDS
         self._buffer = ReceiveBuffer()
         self._decoder: Decoder | None = None
@@ -53,16 +53,16 @@ class RequestReader:
         return len(self._buffer)
 
     @property
+    def fresh(self) -> bool:
+        """Whether nothing is kept of an earlier request."""
+        return self._section is _NO_SECTION
+
+    @property
     def section(self) -> HeaderSection:
         """What the header section of the last request says about its message."""
         return self._section
 
-    @property
-    def in_body(self) -> bool:
-        """Whether the body of the last request has not ended yet."""
-        return self._decoder is not None
-
-    def next_request(self) -> Request | None:
+    def next_request(self, client: Client = NO_CLIENT) -> Request | None:
         """Return the next request, None if its head is not whole yet.
 
         To be called after the last request's body has ended. The body is not attached: ask for it with `next_data`.
@@ -77,7 +77,7 @@ class RequestReader:
         end = octets.find(b"\r\n\r\n", self._scanned)
         line_end = octets.find(b"\r\n")
         if line_end == 0:
-            return self._skip_empty_line()
+            return self._skip_empty_line(client)
         if end < 0:
             return self._wait_for_head(len(octets), line_end)
         line_octets = octets[:line_end]
@@ -95,8 +95,8 @@ class RequestReader:
         if section.body_length:
             self._begin_body(section)
         if line.authority is not None:
-            return Request(line.method, line.target, line.version, self._with_host(line.authority), client=self.client)
-        return Request(line.method, line.target, line.version, section.fields, client=self.client)
+            return Request(line.method, line.target, line.version, self._with_host(line.authority), NO_BODY, client)
+        return Request(line.method, line.target, line.version, section.fields, NO_BODY, client)
 
     def next_data(self) -> bytes | None:
         """Return the next piece of the body, ``b""`` at its end, None if nothing has arrived yet.
@@ -110,17 +110,18 @@ class RequestReader:
             return next(self._decoder)
         except StopIteration as end:
             self._decoder = None
+            self.in_body = False
             self.trailers = end.value
             return b""
 
-    def _skip_empty_line(self) -> Request | None:
+    def _skip_empty_line(self, client: Client) -> Request | None:
         # RFC 9112 §2.2: ignore at least one empty line before the request line. We ignore one.
         if self._skipped:
             raise BadRequest("A request line must not follow more than one empty line.")
         self._skipped = True
         self._scanned = 0
         self._buffer.take(2)
-        return self.next_request()
+        return self.next_request(client)
 
     def _wait_for_head(self, received: int, line_end: int) -> None:
         """Refuse early what can no longer become a request: no client should wait for a time-out to learn that."""
@@ -155,6 +156,7 @@ class RequestReader:
 
     def _begin_body(self, section: HeaderSection) -> None:
         self.trailers = NO_FIELDS
+        self.in_body = True
         if section.body_length == CHUNKED:
             self._decoder = decode_chunked(self._buffer, self.limits)
         else:

@@ -49,7 +49,6 @@ def encode_head(
     status: int,
     headers: Iterable[FieldLine],
     body_length: int | None,
-    *,
     method: str = "GET",
     version: str = "HTTP/1.1",
     persistent: bool = True,

@@ -1,0 +1,67 @@
+"""The life of a connection: its states, the steps between them, and the one timeout that each state has.
+
+Theory. A connection rests in IDLE. The first octet of a request brings it to HEAD, the end of the head to BODY or, if there is
+none, to HANDLER. The handler's output makes it RESPONSE until the peer has taken all of it; then it rests again, or closes.
+After a refusal or a truncated request we LINGER: the write side is shut, and what the client still sends is thrown away for
+a while, because closing with unread input would reset the connection and destroy our answer (RFC 9112 §9.6). TUNNEL is a
+connection that left HTTP. From every state the connection may close.
+
+An exchange that one thread serves in one go (whole request in, whole response out) passes through these states without
+stopping; then nobody could see them, and the connection stays IDLE for whoever looks.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class State(enum.Enum):
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    HANDLER = "handler"
+    RESPONSE = "response"
+    LINGER = "linger"
+    TUNNEL = "tunnel"
+    CLOSED = "closed"
+
+    # Identity, not value: these are keys of tables on warm paths.
+    __hash__ = object.__hash__
+
+
+class Step(enum.Enum):
+    FIRST_OCTET = "first octet"
+    HEAD_END = "end of head"
+    MESSAGE_END = "end of message"
+    REFUSE = "refuse"
+    ANSWER = "answer"
+    ANSWERED = "answered"
+    RETIRE = "retire"
+    UPGRADE = "upgrade"
+    CLOSE = "close"
+
+    __hash__ = object.__hash__
+
+
+TRANSITIONS: dict[State, dict[Step, State]] = {
+    State.IDLE: {Step.FIRST_OCTET: State.HEAD, Step.MESSAGE_END: State.HANDLER, Step.HEAD_END: State.BODY},
+    State.HEAD: {Step.HEAD_END: State.BODY, Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER},
+    State.BODY: {Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER},
+    State.HANDLER: {Step.ANSWER: State.RESPONSE, Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER,
+                    Step.UPGRADE: State.TUNNEL},
+    State.RESPONSE: {Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER},
+    State.LINGER: {},
+    State.TUNNEL: {Step.ANSWERED: State.TUNNEL},
+    State.CLOSED: {},
+}  # fmt: skip
+for _steps in TRANSITIONS.values():
+    _steps[Step.CLOSE] = State.CLOSED
+
+# The setting that bounds each state. HANDLER has none of its own yet: a thread that runs cannot be stopped from outside.
+TIMEOUTS: dict[State, str] = {
+    State.IDLE: "keep_alive_timeout",
+    State.HEAD: "header_timeout",
+    State.BODY: "body_timeout",
+    State.RESPONSE: "send_timeout",
+    State.LINGER: "linger_timeout",
+}

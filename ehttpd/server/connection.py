@@ -1,0 +1,304 @@
+"""One client: its socket, its reader, its state, its deadline, and the output it has not taken yet.
+
+The owner's only: the lane's while the connection rests, one thread's while it is served. A method never acts for the owner;
+it returns what the connection needs next.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ehttpd.errors import BadRequest, ConnectionLost, InsufficientStorage, RequestRefused, RequestTimeout
+from ehttpd.fields import FieldLine
+from ehttpd.http11.limits import Limits
+from ehttpd.http11.reader import RequestReader
+from ehttpd.http11.state import State
+from ehttpd.http11.writer import CONTINUE
+from ehttpd.messages import Client, Request
+from ehttpd.server.body import BodyBuffer
+from ehttpd.server.output import Output
+from ehttpd.server.poller import READ, WRITE, wait_for
+
+if TYPE_CHECKING:
+    from ehttpd.server.exchange import BodyStream, HTTPService
+    from ehttpd.server.lane import Lane
+    from ehttpd.settings import Settings
+
+# How much is thrown away of what a refused client still sends, before it is cut off.
+MOST_LINGERING = 1 << 20
+
+
+class Next(enum.Enum):
+    """What a connection needs of its owner."""
+
+    WAIT = "wait until there is something to read"
+    SEND = "wait until there is room to write"
+    SERVE = "run the exchange"
+    CLOSE = "close it"
+
+
+class Connection(Client):
+    """One connection. A request knows it as its ``client``."""
+
+    __slots__ = ("_linger_left", "_persistent", "_progress", "_received", "_since", "body", "deadline", "descriptor", "interest",
+                 "lane", "output", "reader", "refusal", "request", "settings", "socket", "state", "stream")  # fmt: skip
+
+    def __init__(
+        self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane, limits: Limits, now: float
+    ) -> None:
+        super().__init__(remote, local)
+        self.socket = connected
+        self.descriptor = connected.fileno()
+        self.lane = lane
+        self.settings: Settings = lane.settings
+        self.reader = RequestReader(limits)
+        self.state = State.IDLE
+        self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
+        self.output: Output | None = None
+        self.body: BodyBuffer | None = None
+        self.request: Request | None = None
+        self.refusal: RequestRefused | None = None
+        self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
+        self.deadline = now + self.settings.header_timeout
+
+    # What the lane tells it ...
+
+    def receive(self, data: bytes, now: float) -> Next:
+        """Take what was received."""
+        if self.state is State.LINGER:
+            self._linger_left -= len(data)
+            return Next.WAIT if self._linger_left > 0 else Next.CLOSE
+        self.reader.receive(data)
+        if self.state is State.BODY:
+            self._received += len(data)
+            return self._read_body(now)
+        return self._read_head(now)
+
+    def receive_end(self) -> Next:
+        """Take it that the client will send no more (RFC 9112 §8)."""
+        if self.state is State.BODY:
+            return self.refuse(BadRequest("The body ended before its length."))
+        if self.state is State.HEAD:
+            return self.refuse(BadRequest("The request ended in the middle of its head."))
+        return Next.CLOSE
+
+    def expire(self, now: float) -> Next:
+        """Take it that the deadline has passed."""
+        if self.state is State.IDLE:
+            return self._rest(now)
+        if self.state is State.HEAD:
+            return self.refuse(RequestTimeout("The head of the request took too long."))
+        if self.state is State.BODY:
+            return self.refuse(RequestTimeout("The body of the request took too long."))
+        return Next.CLOSE
+
+    def continue_sending(self, now: float) -> Next:
+        """Send more of the unsent output."""
+        assert self.output is not None
+        try:
+            sent = self.output.send(self.socket)
+        except (OSError, EOFError):
+            return Next.CLOSE
+        if self.output:
+            if sent:
+                self._progress += sent
+                self.deadline = self._paced(now, self.settings.send_timeout, self._progress)
+            return Next.SEND
+        self._drop_output()
+        return self._after_response(now)
+
+    # ... and the thread that serves it
+
+    def send(self, data: bytes) -> None:
+        """Send what the peer takes now, and keep the rest as unsent output. Raises ConnectionLost."""
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise ConnectionLost(str(error)) from None
+        if sent != len(data):
+            self.output = Output()
+            self.output.append(memoryview(data)[sent:])
+
+    def write(self, data: bytes) -> None:
+        """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises ConnectionLost."""
+        if self.output is None:
+            self.send(data)
+        else:
+            self.output.append(data)
+            self.flush()
+        if self.output is not None and self.output.size > self.settings.output_buffer:
+            self._wait_for_room()
+
+    @property
+    def response_begun(self) -> bool:
+        return self.stream is not None and self.stream.started
+
+    def start_response(self, request: Request, status: int, headers: Iterable[FieldLine]) -> Callable[[bytes], None]:
+        service: HTTPService = self.lane.service  # type: ignore[assignment]
+        return service.start_response(self, request, status, headers)
+
+    def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
+        service: HTTPService = self.lane.service  # type: ignore[assignment]
+        service.send_interim(self, request, status, headers)
+
+    def finish(self, persistent: bool, now: float) -> Next:
+        """End an exchange whose output has all been produced."""
+        if self.output is not None:
+            self.state = State.RESPONSE
+            self._persistent = persistent
+            self._since, self._progress = now, 0
+            self.deadline = now + self.settings.send_timeout
+            return Next.SEND
+        if persistent and self.refusal is None and not self.reader.pending:
+            self.state = State.IDLE
+            self.deadline = now + self.lane.rests_after
+            return Next.WAIT
+        self._persistent = persistent
+        return self._after_response(now)
+
+    def refuse(self, refusal: RequestRefused) -> Next:
+        """Have ``refusal`` answered instead of a request."""
+        if self.body is not None:
+            self.body.discard()
+            self.body = None
+        self.request = None
+        self.refusal = refusal
+        self.state = State.HANDLER
+        return Next.SERVE
+
+    def wait_readable(self, seconds: float) -> None:
+        """Wait until there is something to read, off the lead. Raises ConnectionLost after ``seconds``."""
+        self._wait(READ, seconds)
+
+    def abort(self) -> None:
+        """Have `close` reset the connection, so that no client takes what it got for complete."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def close(self) -> None:
+        """Close it and let go of everything."""
+        self.state = State.CLOSED
+        if self.output is not None:
+            self._drop_output()
+        if self.body is not None:
+            self.body.discard()
+            self.body = None
+        self.socket.close()
+
+    def _read_head(self, now: float) -> Next:
+        try:
+            request = self.reader.next_request(self)
+        except RequestRefused as refusal:
+            return self.refuse(refusal)
+        if request is None:
+            if self.state is not State.HEAD:
+                self.state = State.HEAD
+                self.deadline = now + self.settings.header_timeout
+            return Next.WAIT
+        self.request = request
+        if self.reader.in_body:
+            return self._begin_body(now)
+        return Next.SERVE
+
+    def _begin_body(self, now: float) -> Next:
+        self.state = State.BODY
+        self.body = BodyBuffer(self.settings.body_memory)
+        self._since, self._received = now, self.reader.pending
+        if self.reader.section.expects_continue and not self.reader.pending:
+            try:
+                self.socket.send(CONTINUE)
+            except OSError:
+                return Next.CLOSE
+        return self._read_body(now)
+
+    def _read_body(self, now: float) -> Next:
+        body, reader = self.body, self.reader
+        assert body is not None
+        assert self.request is not None
+        try:
+            while data := reader.next_data():
+                body.write(data)
+            if data is None:
+                self.deadline = self._paced(now, self.settings.body_timeout, self._received)
+                return Next.WAIT
+            self.request.body = body.finish()  # type: ignore[assignment]
+        except RequestRefused as refusal:
+            return self.refuse(refusal)
+        except OSError:
+            return self.refuse(InsufficientStorage("There is no room for the body."))
+        self.request.trailers = reader.trailers
+        self.body = None
+        self.state = State.HANDLER
+        return Next.SERVE
+
+    def _paced(self, now: float, timeout: float, moved: int) -> float:
+        """Return the deadline of a transfer: ``timeout`` of silence, and the minimum rate over the whole of it."""
+        rate = self.settings.minimum_rate
+        silent = now + timeout
+        return min(silent, self._since + timeout + moved / rate) if rate else silent
+
+    def _rest(self, now: float) -> Next:
+        """Let go of what is kept for the next request; the second time, close."""
+        kept = self.settings.keep_alive_timeout - self.lane.rests_after
+        if self.reader.fresh or kept <= 0:
+            return Next.CLOSE
+        self.reader.forget()
+        self.deadline = now + kept
+        return Next.WAIT
+
+    def _after_response(self, now: float) -> Next:
+        if self._persistent and self.refusal is None:
+            self.state = State.IDLE
+            if self.reader.pending:
+                return self._read_head(now)
+            self.deadline = now + self.lane.rests_after
+            return Next.WAIT
+        if self.refusal is None and not self.reader.pending:
+            return Next.CLOSE
+        return self._linger(now)
+
+    def _linger(self, now: float) -> Next:
+        self.refusal = None
+        self.state = State.LINGER
+        self._linger_left = MOST_LINGERING
+        self.deadline = now + self.settings.linger_timeout
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return Next.CLOSE
+        return Next.WAIT
+
+    def flush(self) -> None:
+        """Send what the peer takes now of the unsent output. Raises ConnectionLost."""
+        assert self.output is not None
+        try:
+            self.output.send(self.socket)
+        except (OSError, EOFError) as error:
+            raise ConnectionLost(str(error)) from None
+        if not self.output:
+            self._drop_output()
+
+    def _wait_for_room(self) -> None:
+        self._since, moved = time.monotonic(), 0
+        while self.output is not None and self.output.size > self.settings.output_buffer // 2:
+            now = time.monotonic()
+            self._wait(WRITE, self._paced(now, self.settings.send_timeout, moved) - now)
+            before = self.output.size
+            self.flush()
+            moved += before - (self.output.size if self.output is not None else 0)
+
+    def _wait(self, interest: int, seconds: float) -> None:
+        self.lane.pool.step_aside(self)
+        if not wait_for(self.socket, interest, max(0.0, seconds)):
+            raise ConnectionLost("the client was silent for too long")
+
+    def _drop_output(self) -> None:
+        output, self.output = self.output, None
+        if output is not None:
+            output.close()

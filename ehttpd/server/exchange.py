@@ -1,0 +1,319 @@
+"""Serves one request: request, handler, response, and what to do next.
+
+Runs on the thread that owns the connection. Turns every failure into what the client may know: a refusal into its status, an
+exception of the application into 500 or, once something was sent, into a broken connection (RFC 9112 §8).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from ehttpd.errors import ConnectionLost, EhttpdError, HandlerError, RequestRefused, ServiceUnavailable
+from ehttpd.fields import FieldLine
+from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
+from ehttpd.http11.framing import Framing
+from ehttpd.http11.writer import Head, encode_head, interim
+from ehttpd.messages import NO_BODY, FileBody, Handler, Request, Response
+from ehttpd.server.connection import Connection, Next
+from ehttpd.server.output import FileSlice, Output
+
+if TYPE_CHECKING:
+    from ehttpd.server.clock import DateField
+
+log = logging.getLogger("ehttpd")
+
+# Beyond this, copying a body behind its head costs more than a second call to send.
+JOINED = 1 << 15
+
+C = TypeVar("C", contravariant=True)
+
+
+class Service(Protocol[C]):
+    """What a lane has done with a connection that asks to be served."""
+
+    def exchange(self, connection: C) -> Next:
+        """Serve it, and return what it needs next. Raises nothing."""
+
+
+class HTTPService:
+    """Serves HTTP requests with a handler."""
+
+    def __init__(self, handler: Handler, date: DateField, server: str = "", record: Callable[..., None] | None = None) -> None:
+        self._handler = handler
+        self._date = date
+        self._server = f"Server: {server}\r\n" if server else ""
+        self._record = record
+        self.draining = False  # no connection persists any more
+
+    def exchange(self, connection: Connection) -> Next:
+        request = connection.request
+        if request is None:
+            return self._refuse(connection)
+        connection.request = None
+        if self._record is not None:
+            return self._recorded(connection, request)
+        try:
+            response = self._handler(request)
+            body = response.body
+            if type(body) is not bytes:
+                return self._send(connection, request, response)
+            head = self._head(connection, request, response, len(body))
+            if head.framing is not Framing.LENGTH or head.length != len(body) or len(body) > JOINED:
+                return self._send_bytes(connection, request, head, body)
+            connection.send(head.octets + body)
+        except ConnectionLost:
+            return Next.CLOSE
+        except BaseException as error:
+            return self._fail(connection, request, error)
+        if request.body is not NO_BODY:
+            request.body.close()
+        return connection.finish(head.persistent, connection.lane.now)
+
+    def _head(
+        self, connection: Connection, request: Request, response: Response, body_length: int | None
+    ) -> Head:  # fmt: skip
+        return encode_head(
+            response.status,
+            response.headers,
+            body_length,
+            request.method,
+            request.version,
+            connection.reader.section.persistent and not self.draining,
+            self._date.line,
+            self._server,
+        )
+
+    def _send_bytes(self, connection: Connection, request: Request, head: Head, body: bytes) -> Next:
+        """Send a body that is there as a whole."""
+        connection.send(head.octets)
+        persistent = head.persistent
+        if head.framing is not Framing.NONE and body:
+            if head.framing is Framing.LENGTH and len(body) != head.length:
+                persistent = persistent and self._report_length(request, head.length, len(body))
+                body = body[: head.length]
+            self._append(connection, body)
+        return self._finish(connection, request, persistent)
+
+    def _append(self, connection: Connection, data: bytes) -> None:
+        if connection.output is None:
+            connection.send(data)
+        else:
+            connection.output.append(data)
+
+    def _report_length(self, request: Request, promised: int, given: int) -> bool:
+        """Log a body whose length is not what its Content-Length says; tell whether the framing survived."""
+        log.error("%s: Content-Length says %d octets, but the body has %d.", request, promised, given)
+        return given > promised
+
+    def _send(self, connection: Connection, request: Request, response: Response) -> Next:
+        body = response.body
+        if isinstance(body, (bytearray, memoryview)):
+            body = bytes(body)
+            return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)
+        if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
+            raise HandlerError(f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}.")
+        if isinstance(body, io.IOBase):
+            body = FileBody(body)
+        if isinstance(body, FileBody):
+            piece = _file_slice(body)
+            if piece is not None:
+                return self._send_file(connection, request, response, body, piece)
+        return self._stream(connection, request, response, body)
+
+    def _send_file(
+        self, connection: Connection, request: Request, response: Response, body: FileBody, piece: FileSlice
+    ) -> Next:  # fmt: skip
+        """Have the lane send a file; the thread is free at once."""
+        try:
+            head = self._head(connection, request, response, piece.count)
+            persistent = head.persistent
+            if head.framing is Framing.LENGTH and head.length != piece.count:
+                persistent = persistent and self._report_length(request, head.length, piece.count)
+                piece.count = min(piece.count, head.length)
+            output = Output()
+            output.append(head.octets)
+        except BaseException:
+            body.close()
+            raise
+        output.at_end(body.close)
+        if head.framing is not Framing.NONE and piece.count:
+            output.append_file(piece)
+        connection.output = output
+        connection.flush()
+        return self._finish(connection, request, persistent)
+
+    def _stream(self, connection: Connection, request: Request, response: Response, body: Iterable[bytes]) -> Next:
+        """Send a body as it is produced. Nothing is sent before its first data, so that a failure until then gives 500."""
+        stream = connection.stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
+        connection.stream = stream
+        try:
+            try:
+                for data in body:
+                    stream.write(data)
+                    if stream.full:
+                        break
+            finally:
+                close = getattr(body, "close", None)
+                if close is not None:
+                    close()
+            persistent = stream.end(response.trailers() if response.trailers else ())
+        except ConnectionLost:
+            return Next.CLOSE
+        except BaseException as error:
+            if not stream.started:
+                raise
+            return self._break_off(connection, request, stream, error)
+        connection.stream = None
+        if stream.surplus or stream.missing:
+            promised = stream.promised
+            persistent = self._report_length(request, promised, promised + stream.surplus - stream.missing) and persistent
+        return self._finish(connection, request, persistent)
+
+    def start_response(
+        self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]
+    ) -> Callable[[bytes], None]:  # fmt: skip
+        """Begin a response before its handler returns; see `Client.start_response`."""
+        response = Response(b"", status)
+        response.headers = headers  # type: ignore[assignment]
+        stream = BodyStream(connection, lambda: self._head(connection, request, response, None))
+        connection.stream = stream
+        return stream.write
+
+    def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
+        if request.version != "HTTP/1.0":
+            connection.write(interim(status, headers))
+
+    def _finish(self, connection: Connection, request: Request, persistent: bool) -> Next:
+        if request.body is not NO_BODY:
+            request.body.close()
+        return connection.finish(persistent, time.monotonic())
+
+    def _refuse(self, connection: Connection) -> Next:
+        refusal = connection.refusal
+        assert refusal is not None
+        return self._answer_error(connection, None, _refusal_response(refusal))
+
+    def _fail(self, connection: Connection, request: Request, error: BaseException) -> Next:
+        """Answer 500 for an exception that came before anything was sent; log it."""
+        stream, connection.stream = connection.stream, None
+        if stream is not None and stream.started:
+            return self._break_off(connection, request, stream, error)
+        if isinstance(error, RequestRefused):
+            return self._answer_error(connection, request, _refusal_response(error))
+        _log_failure(request, error)
+        return self._answer_error(connection, request, Response.text("Internal Server Error\n", 500))
+
+    def _break_off(self, connection: Connection, request: Request, stream: BodyStream, error: BaseException) -> Next:
+        """End a response that has begun so that nobody takes it for complete (RFC 9112 §8)."""
+        connection.stream = None
+        _log_failure(request, error)
+        if stream.head is None or stream.head.framing is Framing.CLOSE:
+            connection.abort()
+            return Next.CLOSE
+        return self._finish(connection, request, False)
+
+    def _answer_error(self, connection: Connection, request: Request | None, response: Response) -> Next:
+        body = response.body
+        assert isinstance(body, bytes)
+        method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
+        persistent = request is not None and connection.reader.section.persistent and not self.draining
+        head = encode_head(
+            response.status, response.headers, len(body), method, version, persistent, self._date.line, self._server
+        )
+        try:
+            connection.send(head.octets + (b"" if head.framing is Framing.NONE else body))
+        except ConnectionLost:
+            return Next.CLOSE
+        if request is not None and request.body is not NO_BODY:
+            request.body.close()
+        return connection.finish(persistent, time.monotonic())
+
+
+class BodyStream:
+    """Sends a body piece by piece: the head with the first data, then each piece as the framing wants it."""
+
+    def __init__(self, connection: Connection, make_head: Callable[[], Head]) -> None:
+        self._connection = connection
+        self._make_head = make_head
+        self.head: Head | None = None
+        self._left = 0
+        self.surplus = 0
+        self.started = False
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more of the body can be sent."""
+        return self.surplus > 0 or (self.head is not None and self.head.framing is Framing.NONE)
+
+    @property
+    def promised(self) -> int:
+        return self.head.length if self.head is not None else 0
+
+    @property
+    def missing(self) -> int:
+        return self._left
+
+    def write(self, data: bytes) -> None:
+        """Send data. Raises HandlerError if it is not bytes, ConnectionLost if the client is gone."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise HandlerError(f"A piece of a body must be bytes. Found {type(data).__name__}.")
+        if data:
+            self._send(data, last=False)
+
+    def end(self, trailers: Iterable[FieldLine]) -> bool:
+        """Send what ends the body; tell whether the connection may persist."""
+        self._send(b"", last=True, trailers=trailers)
+        assert self.head is not None
+        return self.head.persistent
+
+    def _send(self, data: bytes, *, last: bool, trailers: Iterable[FieldLine] = ()) -> None:
+        begun = b""
+        if self.head is None:
+            head = self._make_head()
+            self.head, self._left, begun = head, head.length, head.octets
+        framing = self.head.framing
+        if framing is Framing.CHUNKED:
+            data = encode_last_chunk(trailers) if last else encode_chunk(data)
+        elif framing is Framing.LENGTH:
+            fits = data[: self._left]
+            self.surplus += len(data) - len(fits)
+            self._left -= len(fits)
+            data = fits
+        elif framing is Framing.NONE:
+            data = b""
+        if begun or data:
+            self.started = True
+            self._connection.write(begun + data if begun else data)
+
+
+def _file_slice(body: FileBody) -> FileSlice | None:
+    """Return what of a file the kernel can send: a regular file's rest. None for anything else."""
+    file: Any = body.file
+    try:
+        status = os.fstat(file.fileno())
+        offset = file.tell()
+    except (AttributeError, OSError, ValueError):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return FileSlice(file, offset, max(0, status.st_size - offset))
+
+
+def _refusal_response(refusal: RequestRefused) -> Response:
+    response = Response.text(f"{refusal}\n", refusal.status)
+    if isinstance(refusal, ServiceUnavailable):
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _log_failure(request: Request, error: BaseException) -> None:
+    if isinstance(error, EhttpdError):
+        log.error("%s: %s", request, error)
+    else:
+        log.error("%s: the application failed", request, exc_info=error)

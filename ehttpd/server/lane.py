@@ -1,0 +1,409 @@
+"""One poller, its listeners, its resting connections and their deadlines.
+
+Whoever leads the lane runs `Lane.drive`: polls, accepts, reads, parses, times out, and serves inline what is quick. The lock
+guards the table of resting connections against the relief, which takes one out of it, and against threads that put theirs
+back; the leader alone iterates over it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import socket
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ehttpd.errors import ServiceUnavailable
+from ehttpd.http11.limits import Limits
+from ehttpd.http11.state import State
+from ehttpd.server.connection import Connection, Next
+from ehttpd.server.poller import READ, WRITE, new_poller
+
+if TYPE_CHECKING:
+    from ehttpd.server.clock import DateField
+    from ehttpd.server.exchange import Service
+    from ehttpd.server.listener import Listener
+    from ehttpd.server.pool import Pool
+    from ehttpd.settings import Settings
+
+log = logging.getLogger("ehttpd")
+
+RECEIVE_AT_ONCE = 1 << 16
+ACCEPT_AT_ONCE = 64
+# Pipelined requests that are served before another connection has its turn.
+SERVE_AT_ONCE = 16
+# Looking through all deadlines may take one part in this many of the time.
+SWEEP_SHARE = 100
+# Out of descriptors or memory: how long to leave the listeners alone.
+ACCEPT_PAUSE = 0.1
+# A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
+RESTS_AFTER = 1.0
+
+
+class Lane:
+    """Drives its connections. See the module's docstring for who may call what."""
+
+    def __init__(self, service: Service[Any], settings: Settings, limits: Limits, date: DateField, most_connections: int) -> None:
+        self.service = service
+        self.settings = settings
+        self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
+        self.now = time.monotonic()
+        self.lock = threading.Lock()
+        self.connection_type: type[Connection] = Connection
+        self.pool: Pool
+        self._limits = limits
+        self._date = date
+        self._most_connections = most_connections
+        self._poller = new_poller()
+        self._resting: dict[int, Connection] = {}
+        self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
+        self._open = 0
+        self._listeners: dict[int, Listener] = {}
+        self._accepting = False
+        self._accept_again = math.inf
+        self._next_sweep = math.inf
+        self._inbox, self._outbox = socket.socketpair()
+        self._inbox.setblocking(False)
+        self._outbox.setblocking(False)
+        self._poller.register(self._inbox.fileno(), READ)
+        self._stop_at: float | None = None
+        self.given_up = False  # stopped with connections left
+        self._closed = False
+
+    # Before the first leader
+
+    def listen(self, listeners: list[Listener]) -> None:
+        """Accept from these, once someone leads."""
+        for listener in listeners:
+            self._listeners[listener.fileno()] = listener
+        self._resume_accepting()
+
+    # Any thread
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections there are, resting or served."""
+        return self._open
+
+    @property
+    def finished(self) -> bool:
+        """Whether the lane is stopping and has nothing left to do."""
+        return self._stop_at is not None and (not self._open or self.given_up) and not self._listeners
+
+    def wake(self) -> None:
+        """Have the leader look up from its poller."""
+        try:
+            self._outbox.send(b"\0")
+        except OSError:  # full: it will look up; closed: it has gone
+            pass
+
+    def adopt(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> None:
+        """Take over a connected socket."""
+        connection = self._new_connection(connected, remote, local)
+        self.settle(connection, Next.WAIT)
+
+    def stop(self, deadline: float) -> None:
+        """Accept no more, answer what was accepted, close what is idle; at ``deadline`` close everything that rests."""
+        self._stop_at = deadline
+        self.wake()
+
+    # The thread that owns the connection
+
+    def settle(self, connection: Connection, step: Next) -> None:
+        """Give the lane a connection that was served off the lead: to rest, or to be closed."""
+        if step is Next.CLOSE or self._closed or (self._stop_at is not None and connection.state is State.IDLE):
+            self._close(connection)
+            return
+        with self.lock:
+            self._register(connection, WRITE if step is Next.SEND else READ)
+        if connection.deadline < self._next_sweep or self._stop_at is not None:
+            self.wake()
+
+    def detach(self, connection: Connection) -> None:
+        """Take a connection off the poller, before the lead is given up. With the lock held."""
+        if connection.interest:
+            self._poller.unregister(connection.descriptor)
+            del self._resting[connection.descriptor]
+            connection.interest = 0
+
+    # The leader
+
+    def drive(self, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        """Lead until the lead is lost: then return the connection being served and what it needs next.
+
+        Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
+        """
+        pool, wait = self.pool, self._poller.wait
+        while True:
+            pool.polling = True
+            events = wait(self._timeout())
+            pool.polling = False
+            if pool.relief_rests:
+                pool.wake_relief()
+            now = self.now = time.monotonic()
+            self._date.refresh()
+            resting = self._resting
+            for descriptor, _ in events:
+                connection = resting.get(descriptor)
+                if connection is None:
+                    lost = self._accept_or_wake(descriptor, lease)
+                    if lost is not None:
+                        return lost
+                    continue
+                if connection.output is not None:
+                    step = connection.continue_sending(now)
+                else:
+                    try:
+                        data = connection.socket.recv(RECEIVE_AT_ONCE)
+                    except BlockingIOError:
+                        continue
+                    except OSError:
+                        step = Next.CLOSE
+                    else:
+                        step = connection.receive(data, now) if data else connection.receive_end()
+                if step is Next.SERVE:
+                    if pool.direct:
+                        pool.serial += 1
+                        lease.append(connection)
+                        step = self.service.exchange(connection)
+                        try:
+                            lease.pop()
+                        except IndexError:
+                            return connection, step
+                        if pool.balance:
+                            pool.balance -= 1
+                    if step is Next.SERVE:
+                        lost = self._serve_on(connection, step, lease)
+                        if lost is not None:
+                            return lost
+                        continue
+                if step is Next.WAIT and connection.interest == READ:
+                    if connection.deadline < self._next_sweep:
+                        self._next_sweep = connection.deadline
+                else:
+                    self._arrange(connection, step)
+            lost = self._between_turns(now, lease)
+            if lost is not None:
+                return lost
+            if self.finished:
+                return None
+
+    def _timeout(self) -> float | None:
+        """Return how long the leader may wait for events."""
+        if self._turns:
+            return 0.0
+        at = min(self._next_sweep, self._accept_again, self.pool.queue_expires)
+        if self._stop_at is not None:
+            at = min(at, self._stop_at)
+        return None if at == math.inf else max(0.0, at - time.monotonic())
+
+    def _serve_on(self, connection: Connection, step: Next, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        """Serve a connection that has a request, for several turns if requests are pipelined. Tell if the lead is lost."""
+        pool = self.pool
+        for _ in range(SERVE_AT_ONCE):
+            if step is not Next.SERVE:
+                self._arrange(connection, step)
+                return None
+            if not pool.direct and connection.refusal is None and not pool.probes():
+                return self._hand_over(connection)
+            pool.serial += 1
+            lease.append(connection)
+            step = self.service.exchange(connection)
+            try:
+                lease.pop()
+            except IndexError:
+                return connection, step
+            pool.was_quick()
+        if step is Next.SERVE:
+            with self.lock:
+                self.detach(connection)
+            self._turns.append(connection)
+        else:
+            self._arrange(connection, step)
+        return None
+
+    def _hand_over(self, connection: Connection) -> tuple[Connection, Next] | None:
+        """Hand the lead to a follower, or the request to the queue if every thread is inside a handler."""
+        with self.lock:
+            self.detach(connection)
+            if self.pool.give_lead():
+                return connection, Next.SERVE
+            if self.pool.enqueue(connection):
+                return None
+        self._arrange(connection, self._overloaded(connection))
+        return None
+
+    def _overloaded(self, connection: Connection) -> Next:
+        connection.refuse(ServiceUnavailable("The server is busy: every thread is occupied and the queue is full."))
+        return self.service.exchange(connection)
+
+    def _between_turns(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        for _ in range(len(self._turns)):
+            connection = self._turns.popleft()
+            lost = self._serve_on(connection, Next.SERVE, lease)
+            if lost is not None:
+                return lost
+        if now >= self._next_sweep:
+            self._sweep(now)
+        if now >= self.pool.queue_expires:
+            for connection in self.pool.expired(now):
+                self._arrange(connection, self._overloaded(connection))
+        if now >= self._accept_again:
+            self._resume_accepting()
+        if self._stop_at is not None:
+            return self._drain(now, lease)
+        return None
+
+    def _arrange(self, connection: Connection, step: Next) -> None:
+        """Do what a connection asks for that the leader owns and has not lost."""
+        if step is Next.CLOSE:
+            with self.lock:
+                self.detach(connection)
+            self._close(connection)
+            return
+        if step is Next.SERVE:
+            with self.lock:
+                self.detach(connection)
+            self._turns.append(connection)
+            return
+        with self.lock:
+            self._register(connection, WRITE if step is Next.SEND else READ)
+        self._next_sweep = min(self._next_sweep, connection.deadline)
+
+    def _register(self, connection: Connection, interest: int) -> None:
+        if connection.interest == 0:
+            self._resting[connection.descriptor] = connection
+            connection.interest = interest
+            self._poller.register(connection.descriptor, interest)
+        elif connection.interest != interest:
+            connection.interest = interest
+            self._poller.modify(connection.descriptor, interest)
+
+    def _close(self, connection: Connection) -> None:
+        connection.close()
+        with self.lock:
+            self._open -= 1
+        if self._stop_at is not None:
+            self.wake()
+        elif not self._accepting and self._accept_again == math.inf:
+            self._accept_again = 0.0
+            self.wake()
+
+    # Accepting
+
+    def _accept_or_wake(self, descriptor: int, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        if descriptor == self._inbox.fileno():
+            try:
+                self._inbox.recv(4096)
+            except BlockingIOError:
+                pass
+            return None
+        listener = self._listeners.get(descriptor)
+        return self._accept(listener, lease) if listener is not None else None
+
+    def _accept(
+        self, listener: Listener, lease: list[Connection], most: int = ACCEPT_AT_ONCE
+    ) -> tuple[Connection, Next] | None:  # fmt: skip
+        for _ in range(most):
+            if self._most_connections and self._open >= self._most_connections:
+                self._pause_accepting(math.inf)
+                return None
+            try:
+                connected, remote = listener.accept()
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    log.warning("Cannot accept a connection: %s. Trying again in %g s.", error.strerror, ACCEPT_PAUSE)
+                    self._pause_accepting(time.monotonic() + ACCEPT_PAUSE)
+                    return None
+                continue  # the client has gone already
+            lost = self._welcome(self._new_connection(connected, remote, listener.local), lease)
+            if lost is not None:
+                return lost
+        return None
+
+    def _welcome(self, connection: Connection, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        """Read at once: most clients send their request with the connection."""
+        try:
+            data = connection.socket.recv(RECEIVE_AT_ONCE)
+        except BlockingIOError:
+            self._arrange(connection, Next.WAIT)
+            return None
+        except OSError:
+            self._arrange(connection, Next.CLOSE)
+            return None
+        step = connection.receive(data, self.now) if data else connection.receive_end()
+        return self._serve_on(connection, step, lease)
+
+    def _new_connection(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> Connection:
+        connection = self.connection_type(connected, remote, local, self, self._limits, self.now)
+        with self.lock:
+            self._open += 1
+        return connection
+
+    def _pause_accepting(self, until: float) -> None:
+        if self._accepting:
+            for descriptor in self._listeners:
+                self._poller.unregister(descriptor)
+        self._accepting = False
+        self._accept_again = until
+
+    def _resume_accepting(self) -> None:
+        self._accept_again = math.inf
+        if not self._accepting:
+            for descriptor in self._listeners:
+                self._poller.register(descriptor, READ)
+        self._accepting = True
+
+    # Time
+
+    def _sweep(self, now: float) -> None:
+        """Expire what is overdue, and find the next deadline."""
+        began = time.monotonic()
+        with self.lock:
+            connections = list(self._resting.values())
+        earliest = math.inf
+        for connection in connections:
+            if connection.deadline <= now:
+                self._arrange(connection, connection.expire(now))
+            if connection.state is not State.CLOSED and connection.deadline < earliest:
+                earliest = connection.deadline
+        pause = SWEEP_SHARE * (time.monotonic() - began)
+        self._next_sweep = max(earliest, now + pause)
+
+    def _drain(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        """Stop: take what waits in the backlog, close the listeners and whoever is idle; late, close everybody."""
+        if self._listeners:
+            listeners = list(self._listeners.values())
+            self._pause_accepting(math.inf)
+            for listener in listeners:
+                lost = self._accept(listener, lease, self.settings.backlog)
+                if lost is not None:
+                    return lost
+            self._listeners.clear()
+            for listener in listeners:
+                listener.close()
+            self.wake()
+            return None  # one more turn, for requests that have arrived but were not read
+        assert self._stop_at is not None
+        with self.lock:
+            connections = list(self._resting.values())
+        for connection in connections:
+            if connection.state is State.IDLE or now >= self._stop_at:
+                self._arrange(connection, Next.CLOSE)
+        if now >= self._stop_at and self._open:
+            self.given_up = True
+        return None
+
+    def close(self) -> None:
+        """Close what is left. After the last leader."""
+        self._closed = True
+        for listener in self._listeners.values():
+            listener.close()
+        self._poller.close()
+        self._inbox.close()
+        self._outbox.close()

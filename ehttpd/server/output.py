@@ -1,0 +1,99 @@
+"""Output that the peer has not taken yet: octets, and files sent by the kernel.
+
+The connection's owner only. Never blocks.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import BinaryIO
+
+SENDFILE_AT_ONCE = 1 << 20
+COPY_AT_ONCE = 1 << 16
+
+
+class FileSlice:
+    """``count`` octets of a regular file from ``offset``; None: up to its end as it is now."""
+
+    __slots__ = ("count", "file", "offset")
+
+    def __init__(self, file: BinaryIO, offset: int, count: int) -> None:
+        self.file = file
+        self.offset = offset
+        self.count = count
+
+    def send(self, connected: socket.socket) -> int:
+        """Send some; return how much. Raises BlockingIOError if there is no room, EOFError if the file ends early."""
+        if hasattr(os, "sendfile"):
+            sent = os.sendfile(connected.fileno(), self.file.fileno(), self.offset, min(self.count, SENDFILE_AT_ONCE))
+        else:
+            self.file.seek(self.offset)
+            data = self.file.read(min(self.count, COPY_AT_ONCE))
+            sent = connected.send(data) if data else 0
+        if not sent:
+            raise EOFError("the file became shorter while it was sent")
+        self.offset += sent
+        self.count -= sent
+        return sent
+
+
+class Output:
+    """A queue of what is to be sent, in order."""
+
+    __slots__ = ("_at_end", "_queue", "size")
+
+    def __init__(self) -> None:
+        self._queue: deque[memoryview | FileSlice] = deque()
+        self._at_end: list[Callable[[], object]] = []
+        self.size = 0  # octets held in memory
+
+    def append(self, data: bytes | memoryview) -> None:
+        self._queue.append(memoryview(data))
+        self.size += len(data)
+
+    def append_file(self, piece: FileSlice) -> None:
+        self._queue.append(piece)
+
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Have ``call`` called when everything is sent, or given up."""
+        self._at_end.append(call)
+
+    def send(self, connected: socket.socket) -> int:
+        """Send what the peer takes now; return how much. It is done when it is empty (`bool`).
+
+        Raises OSError if the peer is gone, EOFError if a file became shorter.
+        """
+        total = 0
+        queue = self._queue
+        try:
+            while queue:
+                first = queue[0]
+                if isinstance(first, FileSlice):
+                    total += first.send(connected)
+                    if not first.count:
+                        queue.popleft()
+                    continue
+                sent = connected.send(first)
+                total += sent
+                self.size -= sent
+                if sent == len(first):
+                    queue.popleft()
+                else:
+                    queue[0] = first[sent:]
+        except BlockingIOError:
+            pass
+        return total
+
+    def __bool__(self) -> bool:
+        return bool(self._queue)
+
+    def close(self) -> None:
+        """Let go of everything, and make the calls asked for with `at_end`."""
+        self._queue.clear()
+        self.size = 0
+        calls, self._at_end = self._at_end, []
+        for call in calls:
+            call()

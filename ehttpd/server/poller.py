@@ -1,0 +1,169 @@
+"""Who has something to read, or room to write: epoll, kqueue, or what `selectors` has.
+
+The operating system's. Level-triggered throughout. One thread waits at a time; any thread may register and unregister.
+"""
+
+from __future__ import annotations
+
+import select
+import selectors
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+READ, WRITE = 1, 2
+MOST_EVENTS = 256
+
+Events = Sequence[tuple[int, int]]
+
+
+class Poller(Protocol):
+    """What a lane needs of the operating system.
+
+    ``wait(seconds)`` returns a pair for each descriptor that is ready: the descriptor, and a number of no meaning. It
+    waits for as long as it takes if ``seconds`` is None.
+    """
+
+    wait: Callable[[float | None], Events]
+
+    def register(self, descriptor: int, interest: int) -> None: ...
+    def modify(self, descriptor: int, interest: int) -> None: ...
+    def unregister(self, descriptor: int) -> None: ...
+    def close(self) -> None: ...
+
+
+if sys.platform == "linux":
+
+    class EpollPoller:
+        """Linux. An error or hang-up makes a descriptor ready whatever the interest."""
+
+        _MASKS = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT}
+
+        def __init__(self) -> None:
+            self._epoll = select.epoll()
+            # Handed out as it is: a method around it would cost every request.
+            self.wait: Callable[[float | None], Events] = self._epoll.poll
+
+        def register(self, descriptor: int, interest: int) -> None:
+            self._epoll.register(descriptor, self._MASKS[interest])
+
+        def modify(self, descriptor: int, interest: int) -> None:
+            self._epoll.modify(descriptor, self._MASKS[interest])
+
+        def unregister(self, descriptor: int) -> None:
+            self._epoll.unregister(descriptor)
+
+        def close(self) -> None:
+            self._epoll.close()
+
+
+if hasattr(select, "kqueue"):
+
+    class KqueuePoller:
+        """macOS and the BSDs."""
+
+        def __init__(self) -> None:
+            self._kqueue = select.kqueue()
+            self._filters: dict[int, int] = {}
+
+        def wait(self, seconds: float | None) -> Events:
+            return [(event.ident, 0) for event in self._kqueue.control(None, MOST_EVENTS, seconds)]
+
+        def register(self, descriptor: int, interest: int) -> None:
+            self._filters[descriptor] = select.KQ_FILTER_READ if interest == READ else select.KQ_FILTER_WRITE
+            self._change(descriptor, select.KQ_EV_ADD)
+
+        def modify(self, descriptor: int, interest: int) -> None:
+            self.unregister(descriptor)
+            self.register(descriptor, interest)
+
+        def unregister(self, descriptor: int) -> None:
+            self._change(descriptor, select.KQ_EV_DELETE)
+            del self._filters[descriptor]
+
+        def close(self) -> None:
+            self._kqueue.close()
+
+        def _change(self, descriptor: int, flags: int) -> None:
+            self._kqueue.control([select.kevent(descriptor, self._filters[descriptor], flags)], 0)
+
+
+class SelectorPoller:
+    """Whatever else there is: Windows, mostly. Here a change while another thread waits must wake that thread."""
+
+    MASKS = {READ: selectors.EVENT_READ, WRITE: selectors.EVENT_WRITE}
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._lock = threading.Lock()
+        self._changes: list[tuple[str, int, int]] = []
+        self._inbox, self._outbox = socket.socketpair()
+        self._inbox.setblocking(False)
+        self._selector.register(self._inbox.fileno(), selectors.EVENT_READ)
+        self._waiting = False
+
+    def wait(self, seconds: float | None) -> Events:
+        with self._lock:
+            self._apply()
+            self._waiting = True
+        try:
+            events = self._selector.select(seconds)
+        finally:
+            with self._lock:
+                self._waiting = False
+                self._apply()
+        ready = []
+        for key, _ in events:
+            if key.fd == self._inbox.fileno():
+                self._inbox.recv(4096)
+            elif key.fd in self._selector.get_map():
+                ready.append((key.fd, 0))
+        return ready
+
+    def register(self, descriptor: int, interest: int) -> None:
+        self._change("register", descriptor, interest)
+
+    def modify(self, descriptor: int, interest: int) -> None:
+        self._change("modify", descriptor, interest)
+
+    def unregister(self, descriptor: int) -> None:
+        self._change("unregister", descriptor, 0)
+
+    def close(self) -> None:
+        self._selector.close()
+        self._inbox.close()
+        self._outbox.close()
+
+    def _change(self, action: str, descriptor: int, interest: int) -> None:
+        with self._lock:
+            self._changes.append((action, descriptor, interest))
+            if self._waiting:
+                self._outbox.send(b"\0")
+            else:
+                self._apply()
+
+    def _apply(self) -> None:
+        for action, descriptor, interest in self._changes:
+            if action == "unregister":
+                self._selector.unregister(descriptor)
+            else:
+                getattr(self._selector, action)(descriptor, self.MASKS[interest])
+        self._changes.clear()
+
+
+def wait_for(connected: socket.socket, interest: int, seconds: float) -> bool:
+    """Wait until one socket is ready, for ``seconds`` at most; tell whether it is. Blocks: not for a leader."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connected, SelectorPoller.MASKS[interest])
+        return bool(selector.select(seconds))
+
+
+def new_poller() -> Poller:
+    """Return the best poller of this platform."""
+    if sys.platform == "linux":
+        return EpollPoller()
+    if hasattr(select, "kqueue"):
+        return KqueuePoller()
+    return SelectorPoller()

@@ -1,0 +1,196 @@
+"""Wires listeners, lanes, threads and a handler; starts, drains, stops.
+
+The one place where these meet. `Server` may be used from any thread; it installs no signal handlers and configures no logging.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from ehttpd.http11.limits import Limits
+from ehttpd.messages import Handler
+from ehttpd.server.clock import DateField
+from ehttpd.server.exchange import HTTPService, Service
+from ehttpd.server.lane import Lane
+from ehttpd.server.listener import Listener, listen
+from ehttpd.server.pool import Pool
+from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
+from ehttpd.settings import Settings
+
+# Descriptors kept for everything that is not a connection.
+DESCRIPTORS_KEPT = 64
+
+
+class Server:
+    """An HTTP server: ``handler`` answers each request, on one of ``threads`` threads.
+
+    A context manager that is started on entry and stopped on exit. The handler is called from several threads at once.
+
+    Args:
+        handler: takes a `Request`, returns a `Response`.
+        connection: instead of ``handler``: takes ``(source, sink)`` of a connection that has something to read, and tells whether
+            it is to be called again for the next.
+        settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``, ``keep_alive_timeout``, …).
+
+    Raises:
+        SettingsError: a setting is unknown or out of bounds.
+    """
+
+    def __init__(
+        self,
+        handler: Handler | None = None,
+        *,
+        connection: ConnectionHandler | None = None,
+        settings: Settings | None = None,
+        record: Callable[..., None] | None = None,
+        **options: Any,
+    ) -> None:
+        if (handler is None) == (connection is None):
+            raise TypeError("Give either a handler of requests or a handler of connections.")
+        if settings is not None and options:
+            raise TypeError("Give either settings or single options.")
+        self.settings = settings if settings is not None else Settings(**options)
+        self._listeners: list[Listener] = []
+        self._date = DateField()
+        self._service: HTTPService | None = None
+        self._connection_handler = connection
+        if handler is not None:
+            self._service = HTTPService(handler, self._date, self.settings.server_header, record)
+        self._lane: Lane | None = None
+        self._stopped = threading.Event()
+
+    def listen(self) -> None:
+        """Listen without serving yet: clients connect, and wait.
+
+        Raises:
+            ListenError: an address cannot be listened on. Then none is.
+        """
+        if not self._listeners:
+            self._open_listeners()
+
+    def start(self) -> Self:
+        """Listen and serve. Returns once connections are accepted.
+
+        Raises:
+            ListenError: an address cannot be listened on. Then none is.
+        """
+        if self._lane is not None:
+            raise RuntimeError("The server has been started already.")
+        settings = self.settings
+        self.listen()
+        service: Service[Any] = self._service or RawService(self._connection_handler)  # type: ignore[arg-type]
+        lane = Lane(service, settings, _limits(settings), self._date, settings.max_connections or _descriptors())
+        if self._service is None:
+            lane.connection_type = RawConnection
+        lane.listen(self._listeners)
+        lane.pool = Pool(lane, settings)
+        lane.pool.start()
+        self._lane = lane
+        return self
+
+    def _open_listeners(self) -> None:
+        try:
+            for address in self.settings.bind:
+                self._listeners += listen(address, self.settings.backlog)
+        except BaseException:
+            for listener in self._listeners:
+                listener.close()
+            self._listeners.clear()
+            raise
+
+    def stop(self, grace: float | None = None) -> bool:
+        """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the rest.
+
+        ``grace`` is ``graceful_timeout`` by default. Returns whether everything was answered. May be called again.
+        """
+        lane = self._lane
+        if self._stopped.is_set():
+            return True
+        if lane is None:
+            for listener in self._listeners:
+                listener.close()
+            self._stopped.set()
+            return True
+        deadline = time.monotonic() + (self.settings.graceful_timeout if grace is None else grace)
+        if self._service is not None:
+            self._service.draining = True
+        lane.stop(deadline)
+        # The leader closes what rests at the deadline; threads in a handler that never ends are left to themselves.
+        complete = lane.pool.join(deadline + 1.0) and not lane.given_up
+        lane.close()
+        self._stopped.set()
+        return complete
+
+    def serve_forever(self) -> None:
+        """Serve until another thread calls `stop`. Starts the server if that has not been done."""
+        if self._lane is None:
+            self.start()
+        self._stopped.wait()
+
+    def dispatch(self, connected: socket.socket) -> None:
+        """Serve a connected socket from elsewhere. It belongs to the server from now on. Any thread.
+
+        Raises:
+            RuntimeError: the server is not running.
+        """
+        if self._lane is None or self._stopped.is_set():
+            raise RuntimeError("The server is not running.")
+        connected.setblocking(False)
+        tcp = connected.family in (socket.AF_INET, socket.AF_INET6)
+        remote, local = connected.getpeername(), connected.getsockname()
+        self._lane.adopt(connected, remote[:2] if tcp else ("", 0), local[:2] if tcp else (str(local), 0))
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the server listens, as an operator would write it: ``127.0.0.1:8000``, ``unix:/run/site.sock``."""
+        return [listener.name for listener in self._listeners]
+
+    @property
+    def url(self) -> str:
+        """The URL of the first address, without a path."""
+        if not self._listeners:
+            raise RuntimeError("The server has not been started.")
+        return self._listeners[0].url
+
+    def fileno(self) -> int:
+        """Return the descriptor of the first listening socket."""
+        return self._listeners[0].fileno()
+
+    @property
+    def port(self) -> int:
+        """The port of the first address, 0 for a Unix socket."""
+        return self._listeners[0].local[1]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:  # fmt: skip
+        self.stop()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        request_line=settings.limit_request_line,
+        head=settings.limit_request_head,
+        fields=settings.limit_request_fields,
+        field_size=settings.limit_request_field_size,
+        body=settings.limit_request_body,
+    )
+
+
+def _descriptors() -> int:
+    """Return how many connections the descriptors of this process allow, 0 if there is no limit."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if soft == resource.RLIM_INFINITY else max(1, soft - DESCRIPTORS_KEPT)

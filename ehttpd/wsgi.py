@@ -1,0 +1,229 @@
+"""Applications written for PEP 3333: adapted to a `Handler`, served, embedded.
+
+The author of a WSGI application's side. Knows requests and responses, not how they are written.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from ehttpd.errors import HandlerError
+from ehttpd.fields import FieldLine
+from ehttpd.http11 import grammar
+from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
+
+Environ: TypeAlias = dict[str, Any]
+ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
+Application: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+
+__all__ = ["adapt", "make_server", "serve"]
+
+# Field names in lower case -> environ keys. Names with an underscore are left out, since X_Real_IP and X-Real-IP would be one;
+# so is Proxy, which CGI programs take for their own HTTP_PROXY.
+_LEFT_OUT = frozenset(("proxy",))
+_KEYS: dict[str, str | None] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+_STATUSES: dict[str, Status] = {}
+_MOST_KEPT = 2000
+
+
+def adapt(application: Application, *, multithread: bool = True, multiprocess: bool = False) -> Handler:
+    """Return a handler that runs a WSGI application (PEP 3333)."""
+    standing: Environ = {
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": multithread,
+        "wsgi.multiprocess": multiprocess,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileBody,
+    }
+
+    def handler(request: Request) -> Response:
+        headers = request.headers
+        template = headers.derived
+        if template is None:
+            template = headers.derived = _template(standing, request)
+        environ = template.copy()
+        target = request.target
+        environ["REQUEST_METHOD"] = request.method
+        environ["REQUEST_URI"] = environ["RAW_URI"] = target
+        if target[0] != "/":
+            path, query = request.raw_path, request.query
+        else:
+            path, _, query = target.partition("?")
+        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["wsgi.input"] = request.body
+        answer = Answer(request)
+        return answer.take(application(environ, answer.start_response))
+
+    return handler
+
+
+def _template(standing: Environ, request: Request) -> Environ:
+    """Return what requests with the same header section on the same connection have in common."""
+    client: Client = request.client
+    environ = dict(standing)
+    environ["SERVER_PROTOCOL"] = request.version
+    environ["wsgi.url_scheme"] = client.scheme
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = client.local[0] or "localhost", str(client.local[1] or 80)
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client.remote[0], str(client.remote[1])
+    for name, value in request.headers.values.items():
+        key = _KEYS[name] if name in _KEYS else _learn(name)
+        if key is not None:
+            environ[key] = value
+    return environ
+
+
+def _learn(name: str) -> str | None:
+    key = None if "_" in name or name in _LEFT_OUT else "HTTP_" + name.upper().replace("-", "_")
+    if len(_KEYS) < _MOST_KEPT:
+        _KEYS[name] = key
+    return key
+
+
+def _parse_status(text: object) -> Status:
+    match = grammar.STATUS.fullmatch(text) if type(text) is str else None
+    if not match or int(match[1]) < 200:
+        raise HandlerError(f"A WSGI status must be three digits, a space and a reason, such as '200 OK'. Found {text!r}.")
+    status = Status(int(match[1]), match[2] or "")
+    if len(_STATUSES) < _MOST_KEPT and len(match[0]) < 64:
+        _STATUSES[match[0]] = status
+    return status
+
+
+class Answer(Response):
+    """The response that an application builds through ``start_response`` and its iterable. One thread at a time."""
+
+    __slots__ = ("_request", "_write")
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._write: Callable[[bytes], None] | None = None
+        self.status = 0  # until start_response is called
+        self.trailers = None
+
+    def start_response(
+        self, status: str, headers: list[FieldLine], exc_info: ExcInfo | None = None
+    ) -> Callable[[bytes], None]:  # fmt: skip
+        if self.status:
+            if exc_info is None:
+                raise HandlerError("start_response was called a second time without exc_info.")
+            if self._request.client.response_begun and exc_info[1] is not None:
+                try:
+                    raise exc_info[1].with_traceback(exc_info[2])
+                finally:
+                    exc_info = None
+        self.status = _STATUSES.get(status) or _parse_status(status)
+        self.headers = headers  # type: ignore[assignment]
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send data before the application returns (PEP 3333, "The write() Callable")."""
+        if self._write is None:
+            self._write = self._request.client.start_response(self._request, self.status, self.headers)
+        self._write(data)
+
+    def take(self, result: Iterable[bytes]) -> Response:
+        """Take what the application returned for the body."""
+        if type(result) in (list, tuple) and self._write is None:
+            if not self.status:
+                raise HandlerError("The application returned without calling start_response.")
+            if len(result) == 1 and type(result[0]) is bytes:  # type: ignore[arg-type,index]
+                result = result[0]  # type: ignore[index]
+        elif result is None:
+            raise HandlerError("The application returned None instead of an iterable.")
+        self.body = result
+        return self
+
+
+def serve(application: Application, bind: str | tuple[str, ...] | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
+    """Serve a WSGI application until SIGINT or SIGTERM; then drain, for ``graceful_timeout`` seconds.
+
+    To be called from the main thread. ``settings`` are those of `Server`, such as ``threads``.
+
+    Raises:
+        SettingsError, ListenError: see `Server`.
+    """
+    from ehttpd.server.server import Server
+    from ehttpd.server.signals import run
+
+    run(Server(adapt(application), bind=bind, **settings))
+
+
+def make_server(
+    host: str, port: int, app: Application, server_class: object = None, handler_class: object = None
+) -> WSGIServer:  # fmt: skip
+    """Return a server that listens on ``host`` and ``port`` (0: one that is free), like `wsgiref.simple_server.make_server`.
+
+    ``server_class`` and ``handler_class`` are taken for the sake of that function's callers, and not used.
+
+    Raises:
+        ListenError: the address cannot be listened on.
+    """
+    return WSGIServer((host, port), app)
+
+
+class WSGIServer:
+    """What `wsgiref.simple_server.WSGIServer` offers to those who embed it, on our server."""
+
+    def __init__(self, server_address: tuple[str, int], application: Application) -> None:
+        from ehttpd.server.server import Server
+
+        host, port = server_address
+        self._application = application
+        self._answered = threading.Semaphore(0)
+        self._server = Server(self._handle, bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        self._server.listen()
+        self.server_address = (host, self._server.port)
+        self.server_name, self.server_port = self.server_address
+
+    def _handle(self, request: Request) -> Response:
+        try:
+            return adapt(self._application)(request)
+        finally:
+            self._answered.release()
+
+    def get_app(self) -> Application:
+        """Return the application."""
+        return self._application
+
+    def set_app(self, application: Application) -> None:
+        """Serve another application from the next request on."""
+        self._application = application
+
+    def fileno(self) -> int:
+        """Return the descriptor of the listening socket."""
+        return self._server.fileno()
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serve until another thread calls `shutdown`. ``poll_interval`` is not needed: nothing is polled."""
+        self._server.serve_forever()
+
+    def handle_request(self) -> None:
+        """Serve until one request has been answered."""
+        self._server.start()
+        self._answered.acquire()
+        self._server.stop()
+
+    def shutdown(self) -> None:
+        """Stop: answer what was accepted, then make `serve_forever` return."""
+        self._server.stop()
+
+    def server_close(self) -> None:
+        """Stop listening."""
+        self._server.stop(grace=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:  # fmt: skip
+        self.server_close()
