@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import re
 
-from .errors import SettingsError
+from ehttpd.errors import SettingsError
 
 TYPE_CHECKING = False  # typing would be the dearest import of this module; a checker needs only the name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any, NoReturn, Self, TypeVar
+    from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
     U = TypeVar("U", bound="Unit")
 
@@ -49,7 +49,7 @@ class Seconds(float, Unit):
     __slots__ = ()
     metavar = "SECONDS"
     meaning = "a duration such as 30, 0.5, 500ms or 2m"
-    SUFFIXES = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    SUFFIXES: ClassVar = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -68,7 +68,7 @@ class Bytes(int, Unit):
     __slots__ = ()
     metavar = "BYTES"
     meaning = "a size such as 8190, 64k or 1m"
-    SUFFIXES = {"": 1.0, "k": 1024.0, "m": 1024.0**2, "g": 1024.0**3}
+    SUFFIXES: ClassVar = {"": 1.0, "k": 1024.0, "m": 1024.0**2, "g": 1024.0**3}
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -95,7 +95,7 @@ class Count(int, Unit):
 
 
 class Text(str, Unit):
-    """A line of text."""
+    """A line of text, fit to be a field value."""
 
     __slots__ = ()
     metavar = "TEXT"
@@ -231,7 +231,6 @@ class Setting:
         flags: tuple[str, ...] = (),
         at_least: float | None = None,
         at_most: float | None = None,
-        bare: str | None = None,
     ) -> None:
         self.name = ""
         self.default = default
@@ -241,7 +240,6 @@ class Setting:
         self.flags = flags
         self.at_least = at_least
         self.at_most = at_most
-        self.bare = bare  # what the flag means without a value; None: it needs one
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -423,9 +421,8 @@ class Settings:
 
     access_log: FileName = setting(
         FileName(""),
-        "Log every request to this file, or to the standard output if it is - or missing.",
+        "Log every request to this file; -: to the standard output; nothing: not at all.",
         section="Logging",
-        bare="-",
     )
     log_level: LogLevel = setting(LogLevel("info"), "Log messages from this level upwards.", section="Logging")
     server_header: Text = setting(
