@@ -1,0 +1,140 @@
+"""The command ``ehttpd``: argv, environment and files -> settings -> an application, served until a signal.
+
+The operator's room. The only place that prints, configures logging, handles signals and ends the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+
+from ehttpd import __version__
+from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
+from ehttpd.launch.application import Application, find_application
+from ehttpd.launch.arguments import read_arguments
+from ehttpd.launch.banner import banner
+from ehttpd.launch.kind import Kind
+from ehttpd.launch.logs import configure_logging
+from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.server.server import Server
+from ehttpd.settings import Settings
+
+STOPPED = 0
+WRONG_USAGE = 2
+COULD_NOT_START = 3
+SIGNALLED = 128  # plus the number of the signal
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line ``words``, those of the process by default, and return its exit code."""
+    began = time.perf_counter()
+    try:
+        arguments = read_arguments(words, f"ehttpd {__version__}")
+        settings = Settings.from_sources(arguments.given, from_environment(os.environ), from_files(Path.cwd()))
+        configure_logging(settings)
+        return run(arguments.application, settings, began)
+    except SettingsError as error:
+        return complain(error, WRONG_USAGE)
+    except OperatorError as error:
+        return complain(error, COULD_NOT_START)
+    except KeyboardInterrupt:
+        return SIGNALLED + signal.SIGINT
+
+
+def run(named: str, settings: Settings, began: float) -> int:
+    """Serve the application that is ``named`` until a signal arrives."""
+    raise_descriptor_limit()
+    try:
+        application = find_application(named)
+    except ApplicationImportError as error:
+        logging.getLogger("ehttpd").debug("Cannot serve %s.", named, exc_info=error.__cause__)
+        raise
+    server = make_server(application, settings)
+    signals = catch_signals()
+    try:
+        server.start()
+    except ListenError as error:
+        raise with_port_holder(error) from error
+    terminal = sys.stderr.isatty()
+    announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
+    signals.get()
+    if terminal:
+        announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
+    server.stop(grace=settings.graceful_timeout)
+    return STOPPED
+
+
+def make_server(application: Application, settings: Settings) -> Server:
+    """Return a server for an application of any kind."""
+    if application.kind is Kind.CONNECTION:
+        return Server(connection=application.target, settings=settings)
+    if application.kind is Kind.NATIVE:
+        return Server(application.target, settings=settings)
+    from ehttpd.wsgi import adapt
+
+    return Server(adapt(application.target), settings=settings)
+
+
+def catch_signals() -> SimpleQueue[int]:
+    """Return a queue that receives the first SIGINT or SIGTERM; the second one ends the process there and then.
+
+    The exit code is then 128 and the number of the signal, as a shell would report it.
+    """
+    # SimpleQueue.put() is reentrant, as a signal handler needs: threading.Event.set() could meet its own lock.
+    arrived: SimpleQueue[int] = SimpleQueue()
+
+    def arrive(number: int, frame: FrameType | None) -> None:
+        for again in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(again, leave)
+        arrived.put(number)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        os._exit(SIGNALLED + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, arrive)
+    return arrived
+
+
+def raise_descriptor_limit() -> None:
+    """Let the process open as many files and sockets as the system allows it."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):  # macOS names an unlimited hard limit, and then refuses it
+        return
+
+
+def with_port_holder(error: ListenError) -> ListenError:
+    """Return ``error`` with the process that holds the port, if that is what is wrong and we can see it."""
+    port = error.address.rpartition(":")[2]
+    if error.errno != errno.EADDRINUSE or not port.isdigit():
+        return error
+    from ehttpd.launch.port_holder import port_holder
+
+    holder = port_holder(int(port))
+    cure = f"By {holder}.\n{error.cure}" if holder else error.cure
+    return ListenError(str(error), cure, address=error.address, errno=error.errno)
+
+
+def complain(error: OperatorError, exit_code: int) -> int:
+    """Tell the operator what went wrong and what to do, and return ``exit_code``."""
+    announce("\n  ".join([f"ehttpd: {error}", *error.cure.splitlines()]))
+    return exit_code
+
+
+def announce(text: str) -> None:
+    """Print to the standard error."""
+    print(text, file=sys.stderr, flush=True)

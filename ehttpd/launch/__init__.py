@@ -1,0 +1,1 @@
+"""What happens before the first connection: from the operator's words to something that can be served."""

@@ -1,0 +1,58 @@
+"""What is said once the server listens: a few lines for a terminal, one line of ``name=value`` for a log."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+
+from ehttpd import __version__
+from ehttpd.launch.application import Application
+from ehttpd.settings import Settings
+
+
+def banner(
+    application: Application, addresses: Sequence[str], settings: Settings, seconds: float, *, terminal: bool
+) -> str:
+    """Return the text to print, for a ``terminal`` or for a log."""
+    listening = [url(address) for address in addresses]
+    make = for_terminal if terminal else for_log
+    return make(application, listening, settings, f"{seconds * 1000:.0f}")
+
+
+def for_terminal(application: Application, listening: list[str], settings: Settings, milliseconds: str) -> str:
+    """Return the banner for a person."""
+    limits = (
+        f"queue {settings.queue_limit}, keep-alive {settings.keep_alive_timeout.written()}, "
+        f"graceful {settings.graceful_timeout.written()}"
+    )
+    rows = [
+        ("app", application.name, application.description),
+        *(("listen" if number == 0 else "", address, "") for number, address in enumerate(listening)),
+        ("threads", f"{settings.threads.minimum}–{settings.threads.maximum}", limits),
+        ("ready", f"in {milliseconds} ms", "Ctrl+C stops, twice to force"),
+    ]
+    width = max(len(middle) for _, middle, _ in rows) + 2
+    head = f"ehttpd {__version__}  Python {platform.python_version()}  pid {os.getpid()}"
+    return "\n".join([head, *(f"  {left:8}{middle:{width}}{right}".rstrip() for left, middle, right in rows)])
+
+
+def for_log(application: Application, listening: list[str], settings: Settings, milliseconds: str) -> str:
+    """Return the banner for a program."""
+    pairs = {
+        "event": "ready",
+        "app": application.name,
+        "kind": application.kind.value,
+        "listen": ",".join(listening),
+        "threads": settings.threads.written(),
+        "pid": str(os.getpid()),
+        "ehttpd": __version__,
+        "python": platform.python_version(),
+        "ready_ms": milliseconds,
+    }
+    return " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in pairs.items())
+
+
+def url(address: str) -> str:
+    """Return an address as it would be asked for, if it can be."""
+    return address if address.startswith("unix:") else f"http://{address}"

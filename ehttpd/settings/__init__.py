@@ -1,0 +1,222 @@
+"""Every setting, declared once: unit, default, bounds, section and one sentence.
+
+The operator's room. Flags, ``EHTTPD_*`` variables, ``[tool.ehttpd]`` keys, keyword arguments, ``--help`` and
+``docs/settings.md`` are all derived from the table in `Settings`. Knows nothing of argv, of files or of what a
+setting is used for.
+"""
+
+from __future__ import annotations
+
+from ehttpd.settings.declaration import Given, Setting, read_given, setting
+from ehttpd.settings.units import Addresses, Bytes, Count, FileName, LogLevel, Seconds, Text, Threads, Unit
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import NoReturn
+
+__all__ = [
+    "Addresses",
+    "Bytes",
+    "Count",
+    "FileName",
+    "Given",
+    "LogLevel",
+    "Seconds",
+    "Setting",
+    "Settings",
+    "Text",
+    "Threads",
+    "Unit",
+]
+
+
+class Settings:
+    """What the operator decided. Cannot be changed; `replace` makes another.
+
+    Not a dataclass: ``dataclasses`` imports ``inspect``, which takes 19 ms of the 30 that ``import ehttpd`` may.
+
+    Raises:
+        SettingsError: a name is unknown, or a value has the wrong type or is out of bounds.
+    """
+
+    bind: Addresses = setting(
+        Addresses(("127.0.0.1:8000",)),
+        "Listen here: host:port, :port (every interface), unix:path or fd:number. May be given several times.",
+        section="Listening",
+        flags=("-b", "--bind", "--listen"),
+    )
+    backlog: Count = setting(
+        Count(2048),
+        "Let the kernel hold this many connections that are not yet accepted.",
+        section="Listening",
+        at_least=1,
+    )
+    max_connections: Count = setting(
+        Count(0),
+        "Accept no more connections than this at a time; 0: as many as the process may open.",
+        section="Listening",
+        at_least=0,
+    )
+
+    threads: Threads = setting(
+        Threads(1, 32),
+        "Run handlers on this many threads; a range grows under pressure and shrinks again.",
+        section="Threads",
+    )
+    thread_idle_timeout: Seconds = setting(
+        Seconds(30.0),
+        "End a thread that had nothing to do for this long, down to the minimum.",
+        section="Threads",
+        flags=("--thread-idle-timeout", "--thread-idle"),
+        at_least=0,
+    )
+    queue_limit: Count = setting(
+        Count(512),
+        "Let this many requests wait while every thread is busy; answer 503 beyond it.",
+        section="Threads",
+        at_least=0,
+    )
+    queue_timeout: Seconds = setting(
+        Seconds(10.0),
+        "Answer 503 to a request that waited this long for a thread.",
+        section="Threads",
+        at_least=0,
+    )
+
+    keep_alive_timeout: Seconds = setting(
+        Seconds(5.0),
+        "Close a persistent connection that rests longer than this between two requests.",
+        section="Timeouts",
+        flags=("--keep-alive",),
+        at_least=0,
+    )
+    header_timeout: Seconds = setting(
+        Seconds(10.0),
+        "Refuse with 408 a request whose head takes longer than this.",
+        section="Timeouts",
+        at_least=0,
+    )
+    body_timeout: Seconds = setting(
+        Seconds(30.0),
+        "Refuse with 408 a request whose body pauses for longer than this.",
+        section="Timeouts",
+        at_least=0,
+    )
+    send_timeout: Seconds = setting(
+        Seconds(30.0),
+        "Close a connection whose client takes nothing of a response for longer than this.",
+        section="Timeouts",
+        at_least=0,
+    )
+    minimum_rate: Bytes = setting(
+        Bytes(256),
+        "Give up on a client that sends or takes fewer bytes per second than this; 0: never.",
+        section="Timeouts",
+        flags=("--min-rate",),
+        at_least=0,
+    )
+    linger_timeout: Seconds = setting(
+        Seconds(2.0),
+        "Wait this long, before closing, for a refused client to read its answer.",
+        section="Timeouts",
+        at_least=0,
+    )
+    graceful_timeout: Seconds = setting(
+        Seconds(30.0),
+        "When stopping, let what was accepted finish for at most this long.",
+        section="Timeouts",
+        at_least=0,
+    )
+
+    limit_request_line: Bytes = setting(
+        Bytes(8190), "Refuse with 414 a longer request line.", section="Limits", at_least=16
+    )
+    limit_request_head: Bytes = setting(
+        Bytes(64 * 1024), "Refuse with 431 a longer request head.", section="Limits", at_least=16
+    )
+    limit_request_fields: Count = setting(
+        Count(100), "Refuse with 431 a request with more fields.", section="Limits", at_least=1
+    )
+    limit_request_field_size: Bytes = setting(
+        Bytes(8190),
+        "Refuse with 431 a request with a longer field line.",
+        section="Limits",
+        flags=("--limit-request-field-size", "--limit-request-field_size"),
+        at_least=16,
+    )
+    limit_request_body: Bytes = setting(
+        Bytes(0), "Refuse with 413 a longer request body; 0: no limit.", section="Limits", at_least=0
+    )
+
+    body_memory: Bytes = setting(
+        Bytes(1024 * 1024),
+        "Keep a request body in memory up to this size, and in a temporary file beyond it.",
+        section="Memory",
+        at_least=0,
+    )
+    output_buffer: Bytes = setting(
+        Bytes(256 * 1024),
+        "Release the thread once no more than this of its response is unsent.",
+        section="Memory",
+        at_least=0,
+    )
+
+    access_log: FileName = setting(
+        FileName(""),
+        "Log every request to this file; -: to the standard output; nothing: not at all.",
+        section="Logging",
+    )
+    log_level: LogLevel = setting(LogLevel("info"), "Log messages from this level upwards.", section="Logging")
+    server_header: Text = setting(
+        Text(""), "Send this text as the Server field; nothing: send none.", section="Responses"
+    )
+
+    def __init__(self, **values: object) -> None:
+        self._adopt({name: Given(value, "") for name, value in values.items()})
+
+    @classmethod
+    def from_sources(cls, *sources: Mapping[str, Given]) -> Settings:
+        """Return the settings that ``sources`` give, the strongest first, and the defaults for the rest."""
+        settings = cls.__new__(cls)
+        settings._adopt({name: given for source in reversed(sources) for name, given in source.items()})
+        return settings
+
+    @classmethod
+    def declared(cls) -> dict[str, Setting]:
+        """Return the table: every declaration by name, in order."""
+        return {name: entry for name, entry in vars(cls).items() if isinstance(entry, Setting)}
+
+    def replace(self, **values: object) -> Settings:
+        """Return a copy with other ``values``."""
+        current = {name: Given(getattr(self, name), origin) for name, origin in self._origins.items()}
+        return self.from_sources({name: Given(value, "") for name, value in values.items()}, current)
+
+    def origin(self, name: str) -> str:
+        """Return where the value of ``name`` was given: a flag, variable or file, "argument" or "default"."""
+        return self._origins[name] or "argument" if name in self._origins else "default"
+
+    def _adopt(self, given: Mapping[str, Given]) -> None:
+        table = self.declared()
+        values = {name: entry.default for name, entry in table.items()}
+        for name, gift in given.items():
+            values[name] = read_given(table, name, gift)
+        self.__dict__.update(values, _origins={name: gift.origin for name, gift in given.items()})
+
+    if TYPE_CHECKING:
+        _origins: dict[str, str]
+
+    def __iter__(self) -> Iterator[tuple[str, Unit]]:
+        return ((name, getattr(self, name)) for name in self.declared())
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"Settings cannot be changed; tried to set {name!r}. See Settings.replace().")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and dict(self) == dict(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return "Settings(" + ", ".join(f"{name}={getattr(self, name)!r}" for name in self._origins) + ")"

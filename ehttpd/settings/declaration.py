@@ -1,0 +1,102 @@
+"""How a setting is declared, and how a value that somebody gave for it is checked."""
+
+from __future__ import annotations
+
+from ehttpd.errors import SettingsError
+from ehttpd.settings.units import Unit
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeVar
+
+    U = TypeVar("U", bound=Unit)
+
+
+class Setting:
+    """The declaration of one setting. The type of its default is its unit."""
+
+    def __init__(
+        self,
+        default: Unit,
+        sentence: str,
+        *,
+        section: str,
+        flags: tuple[str, ...] = (),
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> None:
+        self.name = ""
+        self.default = default
+        self.unit = type(default)
+        self.sentence = sentence
+        self.section = section
+        self.flags = flags
+        self.at_least = at_least
+        self.at_most = at_most
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        plain = "--" + name.replace("_", "-")
+        self.flags = (*self.flags, plain) if plain not in self.flags else self.flags
+
+    @property
+    def flag(self) -> str:
+        """The first long flag: the one to show."""
+        return next(flag for flag in self.flags if flag.startswith("--"))
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "EHTTPD_" + self.name.upper()
+
+    def read(self, value: object) -> Unit:
+        """Return ``value`` in this setting's unit and within its bounds.
+
+        Raises:
+            ValueError: it is not. The text follows "must be".
+        """
+        read = self.unit.read(value)
+        if self.at_least is not None and isinstance(read, (int, float)) and read < self.at_least:
+            raise ValueError(f"at least {self.at_least:g}")
+        if self.at_most is not None and isinstance(read, (int, float)) and read > self.at_most:
+            raise ValueError(f"at most {self.at_most:g}")
+        return read
+
+
+def setting(default: U, sentence: str, **details: Any) -> U:
+    """Declare a setting. On the class the attribute is a `Setting`, on an instance a value like ``default``."""
+    return Setting(default, sentence, **details)  # type: ignore[return-value]  # what instances hold
+
+
+class Given:
+    """A value that somebody gave for a setting, and where: ``--threads``, ``EHTTPD_THREADS``, ``pyproject.toml``."""
+
+    __slots__ = ("origin", "value")
+
+    def __init__(self, value: object, origin: str) -> None:
+        self.value = value
+        self.origin = origin
+
+
+def read_given(table: Mapping[str, Setting], name: str, given: Given) -> Unit:
+    """Return what was given for the setting ``name``, checked.
+
+    Raises:
+        SettingsError: unknown name, wrong type, or out of bounds.
+    """
+    where = f"{given.origin}: " if given.origin else ""
+    if name not in table:
+        raise SettingsError(f"{where}unknown setting {name!r}.{did_you_mean(name, table)}")
+    try:
+        return table[name].read(given.value)
+    except ValueError as expected:
+        raise SettingsError(f"{where}{name} must be {expected}, not {given.value!r}.") from None
+
+
+def did_you_mean(name: str, known: Mapping[str, Setting]) -> str:
+    """Return a sentence that suggests the known name nearest to ``name``, or nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.replace("-", "_").lower(), known, n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
