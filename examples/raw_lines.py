@@ -3,16 +3,18 @@
 Try ``nc 127.0.0.1 8000``.
 """
 
-from ehttpd.native import Sink, Source, connection_handler, serve
+from typing import BinaryIO
+
+from ehttpd.native import connection_handler, serve
+from ehttpd.server.raw import Sink
 
 
 @connection_handler
-def app(source: Source, sink: Sink) -> bool:
+def app(source: BinaryIO, sink: Sink) -> bool:
     line = source.readline()
     sink.write(line.upper())
-    sink.flush()
     return line not in (b"", b"bye\n")  # True: keep the connection, and call again when there is more to read.
 
 
 if __name__ == "__main__":
-    serve(app, "127.0.0.1:8000")
+    serve(connection=app, bind="127.0.0.1:8000")

@@ -99,10 +99,14 @@ def test_raw_lines_answers_in_capitals_until_bye() -> None:
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_example_run_as_a_program_serves_its_own_app(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[tuple[object, str]] = []
-    monkeypatch.setattr(ehttpd.native, "serve", lambda handler, address: served.append((handler, address)))
+    served: list[object] = []
+
+    def serve(handler: object = None, bind: str = "", connection: object = None) -> None:
+        served.extend([handler or connection, bind])
+
+    monkeypatch.setattr(ehttpd.native, "serve", serve)
     names = runpy.run_path(str(file), run_name="__main__")
-    assert served == [(names["app"], "127.0.0.1:8000")]
+    assert served == [names["app"], "127.0.0.1:8000"]
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)

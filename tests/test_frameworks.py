@@ -1,6 +1,7 @@
 """The Flask and the Django example, behind ehttpd and behind gunicorn: every answer must be the same.
 
-The same means: status, reason phrase, every field that the application sets, in its order, and the body, byte for byte.
+The same means: status, reason phrase, every field that the application sets, and the body, byte for byte. Fields of one
+name keep their order; between names there is none (RFC 9110 §5.3).
 What cannot be the same is named here: `THE_SERVERS_OWN` and `RANDOM_IN_FIELDS`, and the token of a form.
 """
 
@@ -97,7 +98,8 @@ def comparable(answer: Answer, differing: set[str]) -> tuple[int, str, list[str]
     body = TOKEN_IN_PAGE.sub(TOKEN.encode(), answer.body)
     if body != answer.body:
         differing = differing | {"etag"}  # It is a digest of the body.
-    lines = [without_randomness(name, value) for name, value in answer.fields if name.lower() not in differing]
+    fields = sorted(answer.fields, key=lambda field: field[0].lower())
+    lines = [without_randomness(name, value) for name, value in fields if name.lower() not in differing]
     return answer.status, answer.reason, lines, body
 
 
@@ -147,7 +149,7 @@ class Site(NamedTuple):
 
 def serve_twice(stack: ExitStack, directory: Path, application: str, environments: Iterable[Mapping[str, str]]) -> Site:
     # Flask's Allow field comes from a set: its order depends on how this process happens to hash.
-    ours, theirs = ({**environment, "PYTHONHASHSEED": "0"} for environment in environments)
+    ours, theirs = ({**environment, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT)} for environment in environments)
     return Site(
         stack.enter_context(running(*EHTTPD, application, directory=directory, environment=ours)),
         stack.enter_context(running(*GUNICORN, application, directory=directory, environment=theirs)),
