@@ -58,7 +58,8 @@ def draw(results: Results) -> str:
         if scenario in results.figures and (summaries := results.summaries(scenario))
     ]
     rows = [panels[start : start + COLUMNS] for start in range(0, len(panels), COLUMNS)]
-    parts, top = [], float(PANEL_TOP)
+    parts: list[str] = []
+    top = float(PANEL_TOP)
     for row in rows:
         for column, (scenario, summaries) in enumerate(row):
             parts += panel(MARGIN + column * (PANEL_WIDTH + GAP), top, scenario, summaries)

@@ -16,7 +16,8 @@ DEFAULT_FOLDER = HERE / ".peers"
 LIST_VERSIONS = """
 import json, platform
 from importlib.metadata import distributions
-print(json.dumps({"python": platform.python_version()} | {d.metadata["Name"].lower(): d.version for d in distributions()}))
+found = {each.metadata["Name"].lower(): each.version for each in distributions()}
+print(json.dumps({"python": platform.python_version(), **found}))
 """
 
 
@@ -38,8 +39,8 @@ def install(folder: Path) -> None:
 
 
 def install_one(folder: Path, requirement: str) -> None:
-    command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+    done = subprocess.run([*pip, "install", "--quiet", requirement], capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
         print(f"Not installed: {requirement}. {reason[0]}", file=sys.stderr)
@@ -47,6 +48,6 @@ def install_one(folder: Path, requirement: str) -> None:
 
 def versions(folder: Path) -> dict[str, str]:
     """Return the version of every distribution and of the interpreter, by name in lower case."""
-    command = [folder / "bin" / "python", "-c", LIST_VERSIONS]
+    command = [str(folder / "bin" / "python"), "-c", LIST_VERSIONS]
     found: dict[str, str] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     return found

@@ -17,10 +17,12 @@ FRAMEWORKS = ("flask", "django")
 
 def facts(load_generator: str) -> dict[str, str]:
     """Return what a reader must know to weigh the figures, ready to print."""
+    processor = _found(r"model name\s*: (.+)", "/proc/cpuinfo") or platform.machine()
+    kibibytes = int(_found(r"MemTotal:\s*(\d+)", "/proc/meminfo") or 0)
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "processor": f"{os.cpu_count()} x {_found(r'model name\s*: (.+)', '/proc/cpuinfo') or platform.machine()}",
-        "memory": f"{int(_found(r'MemTotal:\s*(\d+)', '/proc/meminfo') or 0) >> 20} GiB",
+        "processor": f"{os.cpu_count()} x {processor}",
+        "memory": f"{kibibytes / (1 << 20):.0f} GiB",
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "load": load_generator,
     }

@@ -1,6 +1,6 @@
 """One measurement: one server, one scenario, one round.
 
-Knows how server and load are brought together; does not know how many rounds there are, nor what is made of the figures.
+Knows how server and load are brought together; not how many rounds there are, nor what is made of the figures.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def number(value: float | None, digits: int) -> str:
 
 def line(row: tuple[str, ...]) -> str:
     first, *others = (cell.rjust(width) for cell, width in zip(row, WIDTHS, strict=True))
-    return "  " + first.strip().ljust(WIDTHS[0]) + "".join(others)
+    return ("  " + first.strip().ljust(WIDTHS[0]) + "".join(others)).rstrip()
 
 
 def facts(results: Results) -> str:

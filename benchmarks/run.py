@@ -61,7 +61,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write every figure to this file")
     parser.add_argument("--chart", type=Path, help="draw the chart into this file")
     parser.add_argument("--from-json", type=Path, help="measure nothing: show the figures of an earlier run")
-    parser.add_argument("--publish", action="store_true", help="renew figures, chart and docs although the run is partial")
+    parser.add_argument("--publish", action="store_true", help="renew the docs although the run is partial")
     parser.add_argument("--list", action="store_true", help="name the servers and the scenarios")
     return parser.parse_args()
 

@@ -7,12 +7,13 @@ but for logs (off) and for limits that would refuse the load.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from environment import HERE
+from environment import HERE, install
 from processes import Family, free_port, running
 
 APPLICATIONS = HERE / "applications"
@@ -22,15 +23,20 @@ SERVER_PROCESSOR = "0"
 
 @dataclass(frozen=True)
 class Server:
-    """One row: ``command`` is filled with {bin}, {application}, {port} and {threads}."""
+    """One row: ``command`` is filled with {bin}, {here}, {application}, {port} and {threads}.
+
+    ``patience``: the flags that make it keep idle connections for minutes, if it does not anyway.
+    """
 
     name: str
     distribution: str
     command: str
     threaded: bool = True
+    patience: str = ""
 
-    def command_line(self, peers: Path, application: str, port: int, threads: int) -> list[str]:
-        values = {"bin": peers / "bin", "here": HERE, "application": application, "port": port, "threads": threads}
+    def command_line(self, home: Path, application: str, port: int, threads: int) -> list[str]:
+        """Return the command, given the environment in ``home``."""
+        values = {"bin": home / "bin", "here": HERE, "application": application, "port": port, "threads": threads}
         return [word.format(**values) for word in self.command.split()]
 
 
@@ -39,18 +45,26 @@ _ALL = (
         "ehttpd",
         "ehttpd",
         "{bin}/python -m ehttpd {application} --bind 127.0.0.1:{port} --threads {threads}",
+        patience="--keep-alive 600",
     ),
     Server(
         "gunicorn",
         "gunicorn",
         "{bin}/gunicorn -k gthread --threads {threads} -w 1 -b 127.0.0.1:{port} --log-level error {application}",
+        patience="--keep-alive 600",
     ),
     Server(
         "waitress",
         "waitress",
         "{bin}/waitress-serve --listen=127.0.0.1:{port} --threads {threads} --connection-limit 20000 {application}",
+        patience="--channel-timeout 600",
     ),
-    Server("cheroot", "cheroot", "{bin}/cheroot --bind 127.0.0.1:{port} --threads {threads} {application}"),
+    Server(
+        "cheroot",
+        "cheroot",
+        "{bin}/cheroot --bind 127.0.0.1:{port} --threads {threads} {application}",
+        patience="--timeout 600",
+    ),
     Server(
         "granian",
         "granian",
@@ -103,19 +117,30 @@ SERVERS = {server.name: server for server in _ALL}
 USUAL = ("ehttpd", "gunicorn", "waitress", "cheroot", "granian", "bjoern", "uwsgi", "weft")
 
 
+def home_of(server: Server, peers: Path) -> Path:
+    """Return the environment that ``server`` needs: the peers', made if missing; for ehttpd, the one we run in."""
+    if server.name == "ehttpd":
+        return Path(sys.prefix)
+    install(peers)
+    return peers
+
+
 @contextmanager
 def serving(
     server: Server,
-    peers: Path,
+    home: Path,
     *,
     application: str = "plain:application",
     threads: int = 16,
     pinned: bool = False,
-    flags: tuple[str, ...] = (),
+    patient: bool = False,
 ) -> Iterator[tuple[Family, int]]:
     """Serve ``application`` while the block lasts; yields the server's processes and its port."""
     port = free_port()
-    command = [*server.command_line(peers, application, port, threads), *flags]
+    command = server.command_line(home, application, port, threads)
+    if patient:
+        before = command.index(application)  # waitress reads no flag after it
+        command[before:before] = server.patience.split()
     if pinned:
         command = ["taskset", "-c", SERVER_PROCESSOR, *command]
     search = os.pathsep.join(map(str, (PROJECT, APPLICATIONS)))
