@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
@@ -38,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     began = time.perf_counter()
     try:
         arguments = read_arguments(words, f"ehttpd {__version__}")
-        settings = Settings.from_sources(arguments.given, from_environment(os.environ), from_files(Path.cwd()))
+        settings = Settings.from_sources(arguments.given, from_environment(os.environ), from_files(os.getcwd()))
         configure_logging(settings)
         return run(arguments.application, settings, began)
     except SettingsError as error:
@@ -51,12 +50,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def run(named: str, settings: Settings, began: float) -> int:
     """Serve the application that is ``named`` until a signal arrives."""
-    raise_descriptor_limit()
     try:
         application = find_application(named)
     except ApplicationImportError as error:
         logging.getLogger("ehttpd").debug("Cannot serve %s.", named, exc_info=error.__cause__)
         raise
+    raise_descriptor_limit()
     server = make_server(application, settings)
     signals = catch_signals()
     try:

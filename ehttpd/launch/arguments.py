@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from ehttpd.errors import SettingsError
+from ehttpd.launch.failures import nearest
 from ehttpd.settings import Addresses, Given, Setting, Settings
 
 WIDTH = 80
@@ -127,5 +127,5 @@ def unknown_word(word: str, application: str | None) -> str:
     if not word.startswith("-"):
         return f"one application at a time: {application!r} and {word!r} are two."
     flags = [flag for entry in Settings.declared().values() for flag in entry.flags]
-    near = get_close_matches(word.partition("=")[0], [*flags, "--help", "--version"], n=1)
+    near = nearest(word.partition("=")[0], [*flags, "--help", "--version"])
     return f"unknown flag {word!r}." + (f" Did you mean {near[0]}?" if near else "")

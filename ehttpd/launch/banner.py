@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
+import sys
 from collections.abc import Sequence
 
 from ehttpd import __version__
@@ -33,7 +33,7 @@ def for_terminal(application: Application, listening: list[str], settings: Setti
         ("ready", f"in {milliseconds} ms", "Ctrl+C stops, twice to force"),
     ]
     width = max(len(middle) for _, middle, _ in rows) + 2
-    head = f"ehttpd {__version__}  Python {platform.python_version()}  pid {os.getpid()}"
+    head = f"ehttpd {__version__}  Python {python_version()}  pid {os.getpid()}"
     return "\n".join([head, *(f"  {left:8}{middle:{width}}{right}".rstrip() for left, middle, right in rows)])
 
 
@@ -47,10 +47,15 @@ def for_log(application: Application, listening: list[str], settings: Settings, 
         "threads": settings.threads.written(),
         "pid": str(os.getpid()),
         "ehttpd": __version__,
-        "python": platform.python_version(),
+        "python": python_version(),
         "ready_ms": milliseconds,
     }
     return " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in pairs.items())
+
+
+def python_version() -> str:
+    """Return the version of Python in short."""
+    return sys.version.partition(" ")[0]
 
 
 def url(address: str) -> str:

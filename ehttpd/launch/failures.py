@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from difflib import get_close_matches
+from collections.abc import Iterable
 from traceback import FrameSummary, extract_tb
 from types import ModuleType
 
@@ -19,6 +19,13 @@ LISTED = 5  # names of callables; more would hide the one that is meant
 INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
+def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """Return those of ``known`` that may have been meant, the best first."""
+    from difflib import get_close_matches
+
+    return get_close_matches(word, known, n=count)
+
+
 def file_missing(path: str) -> ApplicationImportError:
     """There is no such file."""
     folder, name = os.path.split(path)
@@ -26,14 +33,14 @@ def file_missing(path: str) -> ApplicationImportError:
         neighbours = [entry for entry in os.listdir(folder or ".") if entry.endswith(".py")]
     except OSError:
         neighbours = []
-    near = [os.path.join(folder, entry) for entry in get_close_matches(name, neighbours, n=2)]
+    near = [os.path.join(folder, entry) for entry in nearest(name, neighbours, 2)]
     hint = f"Did you mean {' or '.join(near)}?" if near else ""
     return ApplicationImportError(f"cannot find the file {path!r}.", hint)
 
 
 def module_missing(name: str, missing: str) -> ApplicationImportError:
     """Python knows no module ``missing``, which is ``name`` or a package around it."""
-    near = get_close_matches(missing, neighbours_of(missing), n=2)
+    near = nearest(missing, neighbours_of(missing), 2)
     hints = [f"Did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"Searched: {os.getcwd()} (the current folder), then sys.path of {sys.executable}.")
     return ApplicationImportError(f"cannot import {name!r}: there is no module {missing!r}.", "\n".join(hints))
@@ -88,11 +95,17 @@ def shown(filename: str) -> str:
 def attribute_missing(module: ModuleType, place: str, attribute: str) -> ApplicationImportError:
     """The module has no such attribute; name what it has instead."""
     found = servable_names(module)
-    near = get_close_matches(attribute, [*found, *(name for name in vars(module) if not name.startswith("_"))], n=1)
+    near = nearest(attribute, [*found, *(name for name in vars(module) if not name.startswith("_"))])
     best = near or list(found)[:1]
     hints = [f"It has {listed(found)}."] if found else []
-    hints += [f"Try: ehttpd {place}:{best[0]}"] if best else []
+    hints += [f"Try: ehttpd {words_for(module, place, best[0])}"] if best else []
     return ApplicationImportError(f"{place!r} has no attribute {attribute!r}.", "\n".join(hints))
+
+
+def words_for(module: ModuleType, place: str, attribute: str) -> str:
+    """Return how to name ``attribute`` on the command line: a factory is called, and a shell wants that quoted."""
+    makes = kind_of(getattr(module, attribute)) is Kind.FACTORY
+    return f"'{place}:{attribute}()'" if makes else f"{place}:{attribute}"
 
 
 def nothing_found(module: ModuleType, place: str, names: tuple[str, ...]) -> ApplicationImportError:
