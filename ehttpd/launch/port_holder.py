@@ -43,12 +43,19 @@ def process_with_socket(sockets: set[str]) -> int | None:
     """Return the first process that has one of ``sockets`` open."""
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
-            for descriptor in os.scandir(f"/proc/{process}/fd"):
-                if os.readlink(descriptor.path) in sockets:
-                    return int(process)
+            if any(is_one_of(sockets, f"/proc/{process}/fd/{number}") for number in os.listdir(f"/proc/{process}/fd")):
+                return int(process)
         except OSError:
             continue  # It has ended, or it is another user's.
     return None
+
+
+def is_one_of(sockets: set[str], descriptor: str) -> bool:
+    """Return whether ``descriptor`` is one of ``sockets``."""
+    try:
+        return os.readlink(descriptor) in sockets
+    except FileNotFoundError:  # It was closed meanwhile.
+        return False
 
 
 def describe(process: int) -> str:

@@ -77,7 +77,8 @@ class ApplicationClass:
 
     def __init__(self, environ: Any, start_response: Any) -> None: ...
 
-    def __iter__(self) -> Iterator[bytes]: ...
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
 
 
 def raw(source: Any, sink: Any) -> bool:

@@ -1,0 +1,64 @@
+"""Settings are found in the environment and in files, with the place they came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ehttpd.errors import SettingsError
+from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.settings import Given
+
+
+def shown(given: dict[str, Given]) -> dict[str, tuple[object, str]]:
+    return {name: (each.value, each.origin) for name, each in given.items()}
+
+
+def test_variables_of_settings_are_taken_and_others_are_left_alone() -> None:
+    environment = {"EHTTPD_THREADS": "4", "EHTTPD_SERVICE_HOST": "10.0.0.1", "THREADS": "5"}
+    assert shown(from_environment(environment)) == {"threads": ("4", "EHTTPD_THREADS")}
+
+
+def test_no_file_gives_nothing(tmp_path: Path) -> None:
+    assert from_files(str(tmp_path)) == {}
+
+
+def test_a_table_in_pyproject_is_read_with_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[other]\nthreads = 1\n\n[tool.ehttpd]\nbind = [":1"]\nthreads = 4\n')
+    assert shown(from_files(str(tmp_path))) == {
+        "bind": ([":1"], "pyproject.toml:5"),
+        "threads": (4, "pyproject.toml:6"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["tool.ehttpd.threads = 4", "[tool]\nehttpd.threads = 4", "[tool]\nehttpd = {threads = 4}"]
+)
+def test_every_spelling_of_the_table_is_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert shown(from_files(str(tmp_path)))["threads"][0] == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["[project]\nname = 'a'", "[tool.black]\n", "# [tool.ehttpd]\n", "no TOML, but none of ours"]
+)
+def test_a_pyproject_without_the_table_gives_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert from_files(str(tmp_path)) == {}
+
+
+def test_a_file_of_our_own_wins_over_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.ehttpd]\nthreads = 4\nbacklog = 5\n")
+    (tmp_path / "ehttpd.toml").write_text("threads = 8\n")
+    assert shown(from_files(str(tmp_path))) == {"threads": (8, "ehttpd.toml:1"), "backlog": (5, "pyproject.toml:3")}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("ehttpd.toml", b"threads 8"), ("ehttpd.toml", b"\xff"), ("pyproject.toml", b"[tool]\nehttpd = 3")],
+)
+def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SettingsError, match=f"^{name}"):
+        from_files(str(tmp_path))

@@ -1,0 +1,290 @@
+"""The command ``ehttpd``, from its words to its exit code, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from ehttpd import __version__
+from ehttpd.cli import main
+from tests.running import PATIENCE, ROOT
+
+COMMAND = (sys.executable, "-m", "ehttpd")
+HELLO = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"Hello"]
+"""
+# Says on its output that it was called, and answers when it is told to through its input.
+SLOW = """
+import sys
+def application(environ, start_response):
+    print("called", flush=True)
+    sys.stdin.readline()
+    start_response("200 OK", [])
+    return [b"finished"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, empty, with no settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("EHTTPD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+class Running:
+    """A server process that is ready."""
+
+    def __init__(self, process: subprocess.Popen[str], ready: Mapping[str, str]) -> None:
+        self.process = process
+        self.ready = ready
+        self.output = process.stdout
+
+    def connect(self) -> HTTPConnection:
+        host, _, port = self.ready["listen"].removeprefix("http://").partition(":")
+        return HTTPConnection(host, int(port), timeout=PATIENCE)
+
+    def ask(self) -> bytes:
+        connection = self.connect()
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def answer(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def running(*words: str) -> Iterator[Running]:
+    """Start the command, wait until it is ready, and kill it in the end if it still runs."""
+    process = subprocess.Popen(
+        [*COMMAND, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            assert line.startswith("event=ready "), line + process.stderr.read()
+            yield Running(process, dict(word.split("=", 1) for word in shlex.split(line)))
+        finally:
+            process.kill()
+
+
+def failed(*words: str) -> tuple[int, list[str]]:
+    """Run the command, which must end by itself, and return its exit code and what it said."""
+    process = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert process.stdout == ""
+    return process.returncode, process.stderr.splitlines()
+
+
+def write(file: str, text: str) -> None:
+    Path(file).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("named", "text", "kind"),
+    [
+        ("shop", HELLO, "WSGI"),
+        ("shop:application", HELLO, "WSGI"),
+        ("shop.py", HELLO, "WSGI"),
+        ("shop:make()", HELLO + "\ndef make(): return application", "WSGI"),
+        (
+            "shop",
+            "from ehttpd.native import Response\ndef app(request): return Response.text('Hello')",
+            "native handler",
+        ),
+    ],
+)
+def test_what_is_named_is_served(named: str, text: str, kind: str) -> None:
+    write("shop.py", text)
+    with running(named, "--bind", "127.0.0.1:0") as server:
+        assert server.ready["kind"] == kind
+        assert server.ask() == b"Hello"
+
+
+def test_a_connection_handler_is_served_without_http() -> None:
+    with running(str(ROOT / "examples" / "raw_lines.py"), "-b", "127.0.0.1:0") as server:
+        assert server.ready["kind"] == "connection handler"
+        host, _, port = server.ready["listen"].removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+            client.sendall(b"bye\n")
+            assert client.makefile("rb").read() == b"BYE\n"
+
+
+def test_the_server_listens_on_every_address(folder: Path) -> None:
+    write("shop.py", HELLO)
+    with running("shop", "-b", "127.0.0.1:0", "-b", "unix:shop.sock") as server:
+        assert server.ready["listen"].endswith(",unix:shop.sock")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(str(folder / "shop.sock"))
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert client.makefile("rb").read().endswith(b"\r\n\r\nHello")
+
+
+def test_settings_come_from_flags_then_variables_then_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("shop.py", HELLO)
+    write("pyproject.toml", "[tool.ehttpd]\nthreads = 5\nbind = '127.0.0.1:0'\n")
+    with running("shop") as server:
+        assert server.ready["threads"] == "1:5"
+    monkeypatch.setenv("EHTTPD_THREADS", "2:6")
+    with running("shop") as server:
+        assert server.ready["threads"] == "2:6"
+    with running("shop", "--threads", "3:7") as server:
+        assert server.ready["threads"] == "3:7"
+
+
+def test_the_process_may_open_as_many_files_as_the_system_allows() -> None:
+    resource = pytest.importorskip("resource")
+    write("shop.py", HELLO.replace('b"Hello"', "str(resource.getrlimit(7)).encode()") + "\nimport resource")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIMIT_NOFILE != 7 or hard == resource.RLIM_INFINITY:
+        pytest.skip("another system")
+    with running("shop", "-b", "127.0.0.1:0") as server:
+        assert server.ask().decode() == str((hard, hard))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_an_idle_server_well(number: signal.Signals) -> None:
+    write("shop.py", HELLO)
+    with running("shop", "-b", "127.0.0.1:0") as server:
+        server.process.send_signal(number)
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_signal_lets_a_request_finish() -> None:
+    write("shop.py", SLOW)
+    with running("shop", "-b", "127.0.0.1:0") as server:
+        connection = server.connect()
+        connection.request("GET", "/")
+        assert server.line() == "called"
+        server.process.send_signal(signal.SIGTERM)
+        refuses_connections(server)
+        server.answer()
+        assert connection.getresponse().read() == b"finished"
+        assert server.process.wait(PATIENCE) == 0
+        connection.close()
+
+
+def test_a_second_signal_ends_the_process_at_once() -> None:
+    write("shop.py", SLOW)
+    with running("shop", "-b", "127.0.0.1:0") as server:
+        connection = server.connect()
+        connection.request("GET", "/")
+        assert server.line() == "called"
+        server.process.send_signal(signal.SIGINT)
+        refuses_connections(server)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
+        connection.close()
+
+
+def test_a_handler_that_never_ends_delays_the_end_no_longer_than_the_grace() -> None:
+    write("shop.py", SLOW)
+    with running("shop", "-b", "127.0.0.1:0", "--graceful-timeout", "50ms") as server:
+        connection = server.connect()
+        connection.request("GET", "/")
+        assert server.line() == "called"
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        connection.close()
+
+
+def refuses_connections(server: Running) -> None:
+    """Wait until the server has closed its listener."""
+    while True:
+        connection = server.connect()
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            return
+        finally:
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name the application to serve, such as module:attribute."),
+        (["shop", "--thread", "3"], "unknown flag '--thread'. Did you mean --threads?"),
+        (["shop", "--keep-alive", "soon"], "--keep-alive: keep_alive_timeout must be a duration such as 30, 0.5,"),
+        (["shop:a:b"], "'shop:a:b' does not name an application."),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(words: list[str], said: str) -> None:
+    code, lines = failed(*words)
+    assert code == 2
+    assert lines[0].startswith(f"ehttpd: {said}")
+    assert len(lines) <= 3
+
+
+def test_a_wrong_key_in_the_file_is_told_with_its_line() -> None:
+    write("pyproject.toml", "[tool.ehttpd]\nthread = 5\n")
+    assert failed("shop") == (2, ["ehttpd: pyproject.toml:2: unknown setting 'thread'. Did you mean 'threads'?"])
+
+
+def test_an_application_that_cannot_be_imported_is_exit_code_3() -> None:
+    write("shop.py", "import redis_cache")
+    code, lines = failed("shop")
+    assert code == 3
+    assert lines[0] == "ehttpd: importing 'shop' failed in its own code:"
+    assert len(lines) <= 6
+
+
+def test_the_full_traceback_is_shown_on_request() -> None:
+    write("shop.py", "import redis_cache")
+    code, lines = failed("shop", "--log-level", "debug")
+    assert code == 3
+    assert "Traceback (most recent call last):" in lines
+
+
+def test_a_port_in_use_is_told_with_the_process_that_holds_it() -> None:
+    write("shop.py", HELLO)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        code, lines = failed("shop", "--bind", address)
+    assert code == 3
+    assert lines[0] == f"ehttpd: cannot listen on {address}: address already in use."
+    if sys.platform == "linux":
+        assert lines[1].startswith(f"  By pid {os.getpid()}  ")
+    assert lines[-1] == "  Stop the other program, or choose another address with --bind."
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may listen anywhere")
+def test_a_privileged_port_is_told_with_what_to_do() -> None:
+    write("shop.py", HELLO)
+    code, lines = failed("shop", "--bind", "127.0.0.1:80")
+    assert (code, lines[0]) == (3, "ehttpd: cannot listen on 127.0.0.1:80: permission denied.")
+
+
+def test_the_version_and_the_help_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"ehttpd {__version__}\n")
+
+
+def test_an_interrupt_while_the_application_is_imported_ends_quietly() -> None:
+    write("shop.py", "raise KeyboardInterrupt")
+    assert failed("shop") == (130, [])
