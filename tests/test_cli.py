@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -59,12 +59,9 @@ class Running:
         return HTTPConnection(host, int(port), timeout=PATIENCE)
 
     def ask(self) -> bytes:
-        connection = self.connect()
-        try:
+        with closing(self.connect()) as connection:
             connection.request("GET", "/")
             return connection.getresponse().read()
-        finally:
-            connection.close()
 
     def line(self) -> str:
         assert self.process.stdout is not None
@@ -176,52 +173,47 @@ def test_a_signal_ends_an_idle_server_well(number: signal.Signals) -> None:
 
 def test_a_signal_lets_a_request_finish() -> None:
     write("shop.py", SLOW)
-    with running("shop", "-b", "127.0.0.1:0") as server:
-        connection = server.connect()
-        connection.request("GET", "/")
-        assert server.line() == "called"
+    with running("shop", "-b", "127.0.0.1:0") as server, asked(server) as connection:
         server.process.send_signal(signal.SIGTERM)
         refuses_connections(server)
         server.answer()
         assert connection.getresponse().read() == b"finished"
         assert server.process.wait(PATIENCE) == 0
-        connection.close()
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
     write("shop.py", SLOW)
-    with running("shop", "-b", "127.0.0.1:0") as server:
-        connection = server.connect()
-        connection.request("GET", "/")
-        assert server.line() == "called"
+    with running("shop", "-b", "127.0.0.1:0") as server, asked(server):
         server.process.send_signal(signal.SIGINT)
         refuses_connections(server)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
-        connection.close()
 
 
 def test_a_handler_that_never_ends_delays_the_end_no_longer_than_the_grace() -> None:
     write("shop.py", SLOW)
-    with running("shop", "-b", "127.0.0.1:0", "--graceful-timeout", "50ms") as server:
-        connection = server.connect()
-        connection.request("GET", "/")
-        assert server.line() == "called"
+    with running("shop", "-b", "127.0.0.1:0", "--graceful-timeout", "50ms") as server, asked(server):
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
-        connection.close()
+
+
+@contextmanager
+def asked(server: Running) -> Iterator[HTTPConnection]:
+    """Send a request to the slow application, and wait until that was called."""
+    with closing(server.connect()) as connection:
+        connection.request("GET", "/")
+        assert server.line() == "called"
+        yield connection
 
 
 def refuses_connections(server: Running) -> None:
     """Wait until the server has closed its listener."""
     while True:
-        connection = server.connect()
         try:
-            connection.connect()
+            with closing(server.connect()) as connection:
+                connection.connect()
         except ConnectionRefusedError:
             return
-        finally:
-            connection.close()
 
 
 @pytest.mark.parametrize(
