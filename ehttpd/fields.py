@@ -27,6 +27,10 @@ def combined(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
     return values
 
 
+def _listed(lines: FieldLines) -> list[FieldLine]:
+    return list(lines.items()) if isinstance(lines, Mapping) else list(lines)
+
+
 class Fields:
     """A received field section. It never changes: the requests of a connection may share one.
 
@@ -36,18 +40,22 @@ class Fields:
     __slots__ = ("_combined", "_lines", "derived")
 
     def __init__(self, lines: FieldLines = (), values: dict[str, str] | None = None) -> None:
-        if isinstance(lines, Mapping):
-            lines = lines.items()
-        # A list is taken as it is: whoever parsed it hands it over.
-        self._lines: list[FieldLine] = lines if type(lines) is list else list(lines)
+        """``values``, if given, are the `combined` values of ``lines``; then the lines are not looked at until asked for."""
+        self._lines: Iterable[FieldLine] = lines if values is not None else _listed(lines)  # type: ignore[assignment]
         self._combined = values
         self.derived: Any = None
+
+    def _list(self) -> list[FieldLine]:
+        lines = self._lines
+        if type(lines) is not list:
+            lines = self._lines = list(lines)
+        return lines
 
     @property
     def values(self) -> Mapping[str, str]:
         """The combined value of each field, by its lower-case name."""
         if self._combined is None:
-            self._combined = combined(self._lines)
+            self._combined = combined(self._list())
         return self._combined
 
     def get(self, name: str, default: str | None = None) -> str | None:
@@ -57,7 +65,7 @@ class Fields:
     def all(self, name: str) -> list[str]:
         """Return the value of each field line called ``name``, in order."""
         key = name.lower()
-        return [value for each, value in self._lines if each.lower() == key]
+        return [value for each, value in self._list() if each.lower() == key]
 
     def __getitem__(self, name: str) -> str:
         return self.values[name.lower()]
@@ -66,10 +74,10 @@ class Fields:
         return isinstance(name, str) and name.lower() in self.values
 
     def __iter__(self) -> Iterator[FieldLine]:
-        return map(tuple, self._lines)  # type: ignore[arg-type]
+        return iter(self._list())
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._list())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fields) and list(self) == list(other)
@@ -86,17 +94,17 @@ class Headers(Fields):
     __slots__ = ()
 
     def __init__(self, lines: FieldLines = ()) -> None:
-        super().__init__(list(lines.items() if isinstance(lines, Mapping) else lines))
+        super().__init__(lines)
 
     def add(self, name: str, value: str) -> None:
         """Append a field line, whatever else of that name there is."""
-        self._lines.append((name, value))
+        self._list().append((name, value))
         self._combined = None
 
     def remove(self, name: str) -> None:
         """Remove every field line called ``name``, if there is one."""
         key = name.lower()
-        self._lines[:] = [line for line in self._lines if line[0].lower() != key]
+        self._lines = [line for line in self._list() if line[0].lower() != key]
         self._combined = None
 
     def __setitem__(self, name: str, value: str) -> None:

@@ -25,8 +25,8 @@ __all__ = ["adapt", "make_server", "serve"]
 
 # Field names in lower case -> environ keys. Names with an underscore are left out, since X_Real_IP and X-Real-IP would be one;
 # so is Proxy, which CGI programs take for their own HTTP_PROXY.
-_LEFT_OUT = frozenset(("proxy",))
-_KEYS: dict[str, str | None] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+LEFT_OUT = ""
+_KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH", "proxy": LEFT_OUT}
 _STATUSES: dict[str, Status] = {}
 _MOST_KEPT = 2000
 
@@ -68,23 +68,39 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
 
 def _template(standing: Environ, request: Request) -> Environ:
     """Return what requests with the same header section on the same connection have in common."""
-    client: Client = request.client
-    environ = dict(standing)
+    client = request.client
+    if client.derived is None:
+        client.derived = _ends(standing, client)
+    environ: Environ = client.derived.copy()
     environ["SERVER_PROTOCOL"] = request.version
-    environ["wsgi.url_scheme"] = client.scheme
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = client.local[0] or "localhost", str(client.local[1] or 80)
-    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client.remote[0], str(client.remote[1])
-    for name, value in request.headers.values.items():
-        key = _KEYS[name] if name in _KEYS else _learn(name)
-        if key is not None:
-            environ[key] = value
+    values = request.headers.values
+    try:
+        environ.update(zip(map(_KEYS.__getitem__, values), values.values(), strict=True))
+    except KeyError:
+        environ.update((_key(name), value) for name, value in values.items())
+    environ.pop(LEFT_OUT, None)
     return environ
 
 
-def _learn(name: str) -> str | None:
-    key = None if "_" in name or name in _LEFT_OUT else "HTTP_" + name.upper().replace("-", "_")
-    if len(_KEYS) < _MOST_KEPT:
-        _KEYS[name] = key
+def _ends(standing: Environ, client: Client) -> Environ:
+    """Return what all requests on the same connection have in common."""
+    (server_name, server_port), (remote_address, remote_port) = client.local, client.remote
+    return {
+        **standing,
+        "wsgi.url_scheme": client.scheme,
+        "SERVER_NAME": server_name or "localhost",
+        "SERVER_PORT": str(server_port or 80),
+        "REMOTE_ADDR": remote_address,
+        "REMOTE_PORT": str(remote_port),
+    }
+
+
+def _key(name: str) -> str:
+    key = _KEYS.get(name)
+    if key is None:
+        key = LEFT_OUT if "_" in name else "HTTP_" + name.upper().replace("-", "_")
+        if len(_KEYS) < _MOST_KEPT:
+            _KEYS[name] = key
     return key
 
 

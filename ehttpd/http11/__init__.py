@@ -11,6 +11,7 @@ from __future__ import annotations
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
-from ehttpd.http11.writer import encode_head, interim, serialize
+from ehttpd.http11.serialize import serialize
+from ehttpd.http11.writer import encode_head, interim
 
 __all__ = ["Framing", "Limits", "RequestReader", "encode_head", "interim", "serialize"]

@@ -6,7 +6,7 @@ RFC 9112 §2 to §7. Never blocks: ``None`` means that more octets are needed.
 from __future__ import annotations
 
 from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, URITooLong
-from ehttpd.fields import Fields, combined
+from ehttpd.fields import Fields
 from ehttpd.http11.buffer import ReceiveBuffer
 from ehttpd.http11.decoding import Decoder, decode_chunked, decode_length
 from ehttpd.http11.framing import CHUNKED
@@ -25,14 +25,15 @@ class RequestReader:
     it parsed to, and compared as octets: 0.1 microseconds instead of 6. Call `forget` when a connection will rest for long.
     """
 
-    __slots__ = ("_buffer", "_decoder", "_line", "_line_octets", "_scanned", "_section", "_section_octets", "_skipped",
-                 "_version", "in_body", "limits", "trailers")  # fmt: skip
+    __slots__ = ("_buffer", "_decoder", "_line", "_line_octets", "_octets", "_scanned", "_section_octets", "_skipped",
+                 "_version", "in_body", "limits", "section", "trailers")  # fmt: skip
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self.in_body = False  # whether the body of the last request has not ended yet
-        self.trailers = NO_FIELDS
-        self._buffer = ReceiveBuffer()
+        self.trailers = NO_FIELDS  # of the last request whose body has ended
+        self.in_body = False  # the body of the last request has not ended yet
+        self._octets = b""  # received and not read, outside of bodies
+        self._buffer: ReceiveBuffer | None = None  # the same, inside of one
         self._decoder: Decoder | None = None
         self._scanned = 0
         self._skipped = False
@@ -41,26 +42,27 @@ class RequestReader:
     def forget(self) -> None:
         """Let go of the last head. The next request is read afresh."""
         self._line_octets = self._section_octets = b"\n"  # which no head is
-        self._line, self._section, self._version = _NO_LINE, _NO_SECTION, ""
-
-    def receive(self, data: bytes) -> None:
-        """Add what was received."""
-        self._buffer.append(data)
-
-    @property
-    def pending(self) -> int:
-        """How many octets were received and not read yet."""
-        return len(self._buffer)
+        self._line, self._version = _NO_LINE, ""
+        self.section = _NO_SECTION  # what the last header section says about its message
 
     @property
     def fresh(self) -> bool:
         """Whether nothing is kept of an earlier request."""
-        return self._section is _NO_SECTION
+        return self.section is _NO_SECTION
 
     @property
-    def section(self) -> HeaderSection:
-        """What the header section of the last request says about its message."""
-        return self._section
+    def pending(self) -> int:
+        """How many octets were received and not read yet."""
+        return len(self._octets) if self._buffer is None else len(self._buffer)
+
+    def receive(self, data: bytes) -> None:
+        """Add what was received."""
+        if self._buffer is not None:
+            self._buffer.append(data)
+        elif self._octets:
+            self._octets += data
+        else:
+            self._octets = data
 
     def next_request(self, client: Client = NO_CLIENT) -> Request | None:
         """Return the next request, None if its head is not whole yet.
@@ -70,33 +72,19 @@ class RequestReader:
         Raises:
             RequestRefused: the request breaks a rule, or is larger than the limits. Nothing more can be read.
         """
-        buffer = self._buffer
-        if buffer.start:
-            buffer.octets, buffer.start = buffer.octets[buffer.start :], 0
-        octets = buffer.octets
-        end = octets.find(b"\r\n\r\n", self._scanned)
+        octets = self._octets
         line_end = octets.find(b"\r\n")
-        if line_end == 0:
-            return self._skip_empty_line(client)
-        if end < 0:
-            return self._wait_for_head(len(octets), line_end)
+        if not octets.startswith(self._section_octets, line_end + 2) or line_end <= 0:
+            return self._read_head(client, octets, line_end)
+        end = line_end + 2 + len(self._section_octets)
         line_octets = octets[:line_end]
         if line_octets != self._line_octets:
             self._read_line(line_octets)
+            if self._line.version != self._version:
+                return self._read_head(client, octets, line_end)
         if end > self.limits.head:
             raise self._head_too_large()
-        section_octets = octets[line_end + 2 : end + 2]
-        if section_octets != self._section_octets or self._version != self._line.version:
-            self._read_section(section_octets)
-        buffer.octets = octets[end + 4 :]
-        self._scanned = 0
-        self._skipped = False
-        line, section = self._line, self._section
-        if section.body_length:
-            self._begin_body(section)
-        if line.authority is not None:
-            return Request(line.method, line.target, line.version, self._with_host(line.authority), NO_BODY, client)
-        return Request(line.method, line.target, line.version, section.fields, NO_BODY, client)
+        return self._begin_message(client, octets, end)
 
     def next_data(self) -> bytes | None:
         """Return the next piece of the body, ``b""`` at its end, None if nothing has arrived yet.
@@ -109,10 +97,40 @@ class RequestReader:
         try:
             return next(self._decoder)
         except StopIteration as end:
+            assert self._buffer is not None
+            self._octets, self._buffer = self._buffer.take(len(self._buffer)), None
             self._decoder = None
             self.in_body = False
             self.trailers = end.value
             return b""
+
+    def _read_head(self, client: Client, octets: bytes, line_end: int) -> Request | None:
+        """Read a head whose header section is not that of the request before."""
+        if line_end == 0:
+            return self._skip_empty_line(client)
+        # The line's own end may begin the empty line: then there are no fields.
+        end = octets.find(b"\r\n\r\n", max(line_end, self._scanned)) if line_end > 0 else -1
+        if end < 0:
+            self._wait_for_head(octets, line_end)
+            return None
+        line_octets = octets[:line_end]
+        if line_octets != self._line_octets:
+            self._read_line(line_octets)
+        if end + 4 > self.limits.head:
+            raise self._head_too_large()
+        self._read_section(octets[line_end + 2 : end + 4])
+        return self._begin_message(client, octets, end + 4)
+
+    def _begin_message(self, client: Client, octets: bytes, end: int) -> Request:
+        self._octets = octets[end:]
+        self._scanned = 0
+        self._skipped = False
+        line, section = self._line, self.section
+        if section.body_length:
+            self._begin_body(section)
+        if line.authority is None:
+            return Request(line.method, line.target, line.version, section.fields, NO_BODY, client)
+        return Request(line.method, line.target, line.version, self._with_host(line.authority), NO_BODY, client)
 
     def _skip_empty_line(self, client: Client) -> Request | None:
         # RFC 9112 §2.2: ignore at least one empty line before the request line. We ignore one.
@@ -120,17 +138,17 @@ class RequestReader:
             raise BadRequest("A request line must not follow more than one empty line.")
         self._skipped = True
         self._scanned = 0
-        self._buffer.take(2)
+        self._octets = self._octets[2:]
         return self.next_request(client)
 
-    def _wait_for_head(self, received: int, line_end: int) -> None:
+    def _wait_for_head(self, octets: bytes, line_end: int) -> None:
         """Refuse early what can no longer become a request: no client should wait for a time-out to learn that."""
-        octets = self._buffer.octets
+        received = len(octets)
         limit = self.limits.request_line
         if line_end > 0:
             if self._scanned <= line_end:
                 self._read_line(octets[:line_end])
-            if received > self.limits.head + 3:
+            if received > self.limits.head:
                 raise self._head_too_large()
         elif received > limit + 1:
             self._read_line(octets[: limit + 1])
@@ -148,21 +166,25 @@ class RequestReader:
         self._line_octets = octets
 
     def _read_section(self, octets: bytes) -> None:
+        """Read a header section: its lines and the empty line after them."""
         version = self._line.version
-        section = HeaderSection(parse_section(octets, self.limits), version)
+        section = HeaderSection(parse_section(octets[:-2], self.limits), version)
         if 0 < self.limits.body < section.body_length:
             raise ContentTooLarge(f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}.")
-        self._section, self._section_octets, self._version = section, octets, version
+        self.section, self._section_octets, self._version = section, octets, version
 
     def _begin_body(self, section: HeaderSection) -> None:
         self.trailers = NO_FIELDS
         self.in_body = True
+        buffer = self._buffer = ReceiveBuffer()
+        buffer.append(self._octets)
+        self._octets = b""
         if section.body_length == CHUNKED:
-            self._decoder = decode_chunked(self._buffer, self.limits)
+            self._decoder = decode_chunked(buffer, self.limits)
         else:
-            self._decoder = decode_length(self._buffer, section.body_length)
+            self._decoder = decode_length(buffer, section.body_length)
 
     def _with_host(self, authority: str) -> Fields:
         # RFC 9112 §3.2.2: the authority of an absolute-form target replaces what the Host field says.
-        lines = [("Host", authority), *(line for line in self._section.fields if line[0].lower() != "host")]
-        return Fields(lines, combined(lines))
+        lines = [("Host", authority), *(line for line in self.section.fields if line[0].lower() != "host")]
+        return Fields(lines)

@@ -1,4 +1,4 @@
-"""The Date field, made once a second.
+"""The fields that stand in every response, made once a second for the sake of Date.
 
 RFC 9110 §6.6.1 and §5.6.7. Any thread.
 """
@@ -6,6 +6,8 @@ RFC 9110 §6.6.1 and §5.6.7. Any thread.
 from __future__ import annotations
 
 import time
+
+from ehttpd.http11.writer import Standing
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -17,19 +19,19 @@ def imf_fixdate(seconds: float) -> str:
     return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} {hour:02}:{minute:02}:{second:02} GMT"
 
 
-class DateField:
-    """The field line ``Date: …`` with its CRLF, as of the last `refresh`."""
+class StandingFields:
+    """The fields of every response, as of the last `refresh`: Date, and Server if there is one."""
 
-    __slots__ = ("_second", "line")
+    __slots__ = ("_second", "_server", "now")
 
-    def __init__(self) -> None:
+    def __init__(self, server: str = "") -> None:
         self._second = 0
-        self.line = ""
+        self._server = f"Server: {server}\r\n" if server else ""
         self.refresh()
 
     def refresh(self) -> None:
-        """Make the line anew if the second has changed."""
+        """Make them anew if the second has changed."""
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self.line = f"Date: {imf_fixdate(second)}\r\n"
+            self.now = Standing(f"Date: {imf_fixdate(second)}\r\n", self._server)

@@ -42,6 +42,11 @@ class Next(enum.Enum):
     CLOSE = "close it"
 
 
+# Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
+_IDLE, _HEAD, _BODY, _LINGER = State.IDLE, State.HEAD, State.BODY, State.LINGER
+_WAIT, _SERVE = Next.WAIT, Next.SERVE
+
+
 class Connection(Client):
     """One connection. A request knows it as its ``client``."""
 
@@ -70,11 +75,12 @@ class Connection(Client):
 
     def receive(self, data: bytes, now: float) -> Next:
         """Take what was received."""
-        if self.state is State.LINGER:
+        state = self.state
+        if state is _LINGER:
             self._linger_left -= len(data)
             return Next.WAIT if self._linger_left > 0 else Next.CLOSE
         self.reader.receive(data)
-        if self.state is State.BODY:
+        if state is _BODY:
             self._received += len(data)
             return self._read_body(now)
         return self._read_head(now)
@@ -157,9 +163,9 @@ class Connection(Client):
             self.deadline = now + self.settings.send_timeout
             return Next.SEND
         if persistent and self.refusal is None and not self.reader.pending:
-            self.state = State.IDLE
+            self.state = _IDLE
             self.deadline = now + self.lane.rests_after
-            return Next.WAIT
+            return _WAIT
         self._persistent = persistent
         return self._after_response(now)
 
@@ -197,14 +203,14 @@ class Connection(Client):
         except RequestRefused as refusal:
             return self.refuse(refusal)
         if request is None:
-            if self.state is not State.HEAD:
-                self.state = State.HEAD
+            if self.state is not _HEAD:
+                self.state = _HEAD
                 self.deadline = now + self.settings.header_timeout
-            return Next.WAIT
+            return _WAIT
         self.request = request
         if self.reader.in_body:
             return self._begin_body(now)
-        return Next.SERVE
+        return _SERVE
 
     def _begin_body(self, now: float) -> Next:
         self.state = State.BODY

@@ -24,12 +24,13 @@ from ehttpd.server.connection import Connection, Next
 from ehttpd.server.output import FileSlice, Output
 
 if TYPE_CHECKING:
-    from ehttpd.server.clock import DateField
+    from ehttpd.server.clock import StandingFields
 
 log = logging.getLogger("ehttpd")
 
 # Beyond this, copying a body behind its head costs more than a second call to send.
 JOINED = 1 << 15
+_LENGTH = Framing.LENGTH
 
 C = TypeVar("C", contravariant=True)
 
@@ -44,10 +45,9 @@ class Service(Protocol[C]):
 class HTTPService:
     """Serves HTTP requests with a handler."""
 
-    def __init__(self, handler: Handler, date: DateField, server: str = "", record: Callable[..., None] | None = None) -> None:
+    def __init__(self, handler: Handler, standing: StandingFields, record: Callable[..., None] | None = None) -> None:
         self._handler = handler
-        self._date = date
-        self._server = f"Server: {server}\r\n" if server else ""
+        self._standing = standing
         self._record = record
         self.draining = False  # no connection persists any more
 
@@ -63,21 +63,27 @@ class HTTPService:
             body = response.body
             if type(body) is not bytes:
                 return self._send(connection, request, response)
-            head = self._head(connection, request, response, len(body))
-            if head.framing is not Framing.LENGTH or head.length != len(body) or len(body) > JOINED:
-                return self._send_bytes(connection, request, head, body)
-            connection.send(head.octets + body)
+            octets, framing, length, persistent = encode_head(
+                response.status,
+                response.headers,
+                len(body),
+                request.method,
+                request.version,
+                connection.reader.section.persistent and not self.draining,
+                self._standing.now,
+            )
+            if framing is not _LENGTH or length != len(body) or length > JOINED:
+                return self._send_bytes(connection, request, (octets, framing, length, persistent), body)
+            connection.send(octets + body)
         except ConnectionLost:
             return Next.CLOSE
         except BaseException as error:
             return self._fail(connection, request, error)
         if request.body is not NO_BODY:
             request.body.close()
-        return connection.finish(head.persistent, connection.lane.now)
+        return connection.finish(persistent, connection.lane.now)
 
-    def _head(
-        self, connection: Connection, request: Request, response: Response, body_length: int | None
-    ) -> Head:  # fmt: skip
+    def _head(self, connection: Connection, request: Request, response: Response, body_length: int | None) -> Head:
         return encode_head(
             response.status,
             response.headers,
@@ -85,18 +91,17 @@ class HTTPService:
             request.method,
             request.version,
             connection.reader.section.persistent and not self.draining,
-            self._date.line,
-            self._server,
+            self._standing.now,
         )
 
     def _send_bytes(self, connection: Connection, request: Request, head: Head, body: bytes) -> Next:
         """Send a body that is there as a whole."""
-        connection.send(head.octets)
-        persistent = head.persistent
-        if head.framing is not Framing.NONE and body:
-            if head.framing is Framing.LENGTH and len(body) != head.length:
-                persistent = persistent and self._report_length(request, head.length, len(body))
-                body = body[: head.length]
+        octets, framing, length, persistent = head
+        connection.send(octets)
+        if framing is not Framing.NONE and body:
+            if framing is Framing.LENGTH and len(body) != length:
+                persistent = persistent and self._report_length(request, length, len(body))
+                body = body[:length]
             self._append(connection, body)
         return self._finish(connection, request, persistent)
 
@@ -131,18 +136,17 @@ class HTTPService:
     ) -> Next:  # fmt: skip
         """Have the lane send a file; the thread is free at once."""
         try:
-            head = self._head(connection, request, response, piece.count)
-            persistent = head.persistent
-            if head.framing is Framing.LENGTH and head.length != piece.count:
-                persistent = persistent and self._report_length(request, head.length, piece.count)
-                piece.count = min(piece.count, head.length)
+            octets, framing, length, persistent = self._head(connection, request, response, piece.count)
+            if framing is Framing.LENGTH and length != piece.count:
+                persistent = persistent and self._report_length(request, length, piece.count)
+                piece.count = min(piece.count, length)
             output = Output()
-            output.append(head.octets)
+            output.append(octets)
         except BaseException:
             body.close()
             raise
         output.at_end(body.close)
-        if head.framing is not Framing.NONE and piece.count:
+        if framing is not Framing.NONE and piece.count:
             output.append_file(piece)
         connection.output = output
         connection.flush()
@@ -213,7 +217,7 @@ class HTTPService:
         """End a response that has begun so that nobody takes it for complete (RFC 9112 §8)."""
         connection.stream = None
         _log_failure(request, error)
-        if stream.head is None or stream.head.framing is Framing.CLOSE:
+        if stream.framing is Framing.CLOSE:
             connection.abort()
             return Next.CLOSE
         return self._finish(connection, request, False)
@@ -223,11 +227,11 @@ class HTTPService:
         assert isinstance(body, bytes)
         method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
         persistent = request is not None and connection.reader.section.persistent and not self.draining
-        head = encode_head(
-            response.status, response.headers, len(body), method, version, persistent, self._date.line, self._server
+        octets, framing, _, persistent = encode_head(
+            response.status, response.headers, len(body), method, version, persistent, self._standing.now
         )
         try:
-            connection.send(head.octets + (b"" if head.framing is Framing.NONE else body))
+            connection.send(octets if framing is Framing.NONE else octets + body)
         except ConnectionLost:
             return Next.CLOSE
         if request is not None and request.body is not NO_BODY:
@@ -241,23 +245,17 @@ class BodyStream:
     def __init__(self, connection: Connection, make_head: Callable[[], Head]) -> None:
         self._connection = connection
         self._make_head = make_head
-        self.head: Head | None = None
-        self._left = 0
-        self.surplus = 0
-        self.started = False
+        self.framing: Framing | None = None  # until the head is made
+        self.promised = 0  # by Content-Length
+        self.missing = 0  # of what was promised
+        self.surplus = 0  # beyond what was promised, and not sent
+        self.persistent = False
+        self.started = False  # something was sent
 
     @property
     def full(self) -> bool:
         """Whether nothing more of the body can be sent."""
-        return self.surplus > 0 or (self.head is not None and self.head.framing is Framing.NONE)
-
-    @property
-    def promised(self) -> int:
-        return self.head.length if self.head is not None else 0
-
-    @property
-    def missing(self) -> int:
-        return self._left
+        return self.surplus > 0 or self.framing is Framing.NONE
 
     def write(self, data: bytes) -> None:
         """Send data. Raises HandlerError if it is not bytes, ConnectionLost if the client is gone."""
@@ -269,23 +267,21 @@ class BodyStream:
     def end(self, trailers: Iterable[FieldLine]) -> bool:
         """Send what ends the body; tell whether the connection may persist."""
         self._send(b"", last=True, trailers=trailers)
-        assert self.head is not None
-        return self.head.persistent
+        return self.persistent
 
     def _send(self, data: bytes, *, last: bool, trailers: Iterable[FieldLine] = ()) -> None:
         begun = b""
-        if self.head is None:
-            head = self._make_head()
-            self.head, self._left, begun = head, head.length, head.octets
-        framing = self.head.framing
-        if framing is Framing.CHUNKED:
+        if self.framing is None:
+            begun, self.framing, self.promised, self.persistent = self._make_head()
+            self.missing = self.promised
+        if self.framing is Framing.CHUNKED:
             data = encode_last_chunk(trailers) if last else encode_chunk(data)
-        elif framing is Framing.LENGTH:
-            fits = data[: self._left]
+        elif self.framing is Framing.LENGTH:
+            fits = data[: self.missing]
             self.surplus += len(data) - len(fits)
-            self._left -= len(fits)
+            self.missing -= len(fits)
             data = fits
-        elif framing is Framing.NONE:
+        elif self.framing is Framing.NONE:
             data = b""
         if begun or data:
             self.started = True

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler
-from ehttpd.server.clock import DateField
+from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, Service
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener, listen
@@ -57,11 +57,11 @@ class Server:
             raise TypeError("Give either settings or single options.")
         self.settings = settings if settings is not None else Settings(**options)
         self._listeners: list[Listener] = []
-        self._date = DateField()
+        self._standing = StandingFields(self.settings.server_header)
         self._service: HTTPService | None = None
         self._connection_handler = connection
         if handler is not None:
-            self._service = HTTPService(handler, self._date, self.settings.server_header, record)
+            self._service = HTTPService(handler, self._standing, record)
         self._lane: Lane | None = None
         self._stopped = threading.Event()
 
@@ -85,7 +85,7 @@ class Server:
         settings = self.settings
         self.listen()
         service: Service[Any] = self._service or RawService(self._connection_handler)  # type: ignore[arg-type]
-        lane = Lane(service, settings, _limits(settings), self._date, settings.max_connections or _descriptors())
+        lane = Lane(service, settings, _limits(settings), self._standing, settings.max_connections or _descriptors())
         if self._service is None:
             lane.connection_type = RawConnection
         lane.listen(self._listeners)

@@ -1,0 +1,38 @@
+"""Whole responses to octets, for those who use this package without a server.
+
+RFC 9112 §2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from ehttpd.errors import HandlerError
+from ehttpd.fields import FieldLine
+from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
+from ehttpd.http11.framing import Framing
+from ehttpd.http11.writer import encode_head
+from ehttpd.messages import Request, Response
+
+
+def serialize(response: Response, request: Request | None = None, *, persistent: bool = True) -> bytes:
+    """Return a response as octets, its body included.
+
+    ``request`` tells method and version; without it, a GET of HTTP/1.1 is answered.
+    """
+    body = response.body
+    method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
+    length = len(body) if isinstance(body, bytes) else None
+    octets, framing, promised, _ = encode_head(response.status, response.headers, length, method, version, persistent)
+    pieces: Iterator[bytes] = iter([body] if isinstance(body, bytes) else cast("Iterable[bytes]", body))
+    if framing is Framing.NONE:
+        return octets
+    if framing is Framing.CHUNKED:
+        trailers = response.trailers() if response.trailers else ()
+        chunks = b"".join(encode_chunk(piece) for piece in pieces if piece)
+        return octets + chunks + encode_last_chunk(cast("Iterable[FieldLine]", trailers))
+    data = b"".join(pieces)
+    if framing is Framing.LENGTH and len(data) != promised:
+        raise HandlerError(f"Content-Length says {promised} octets, but the body has {len(data)}.")
+    return octets + data
