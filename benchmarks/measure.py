@@ -5,6 +5,7 @@ Knows how server and load are brought together; not how many rounds there are, n
 
 from __future__ import annotations
 
+import http.client
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class Measurement:
 
     rate: float
     p99_ms: float | None
-    cpu_us: float | None
+    cpu_us: float
     memory_mib: float
     errors: int
     requests: int
@@ -34,7 +35,7 @@ def measure(server: Server, scenario: Scenario, peers: Path, seconds: int, *, pi
     """Start the server, warm it up, load it for ``seconds``, stop it.
 
     Raises:
-        ServerFailed: it did not start, or its answer is not the one every server must give.
+        ServerFailed: it did not start, does not give the answer that every server must give, or completes none.
     """
     with ExitStack() as stack:
         family, port = stack.enter_context(
@@ -46,10 +47,12 @@ def measure(server: Server, scenario: Scenario, peers: Path, seconds: int, *, pi
         before = family.cpu_seconds()
         report = load.finish(load.start(scenario, port, seconds, pinned=pinned))
         spent = family.cpu_seconds() - before
+        if not report.requests:
+            raise ServerFailed(f"no request was complete within {seconds} seconds")
         return Measurement(
             rate=report.rate,
             p99_ms=report.p99_ms,
-            cpu_us=spent / report.requests * 1e6 if report.requests else None,
+            cpu_us=spent / report.requests * 1e6,
             memory_mib=family.resident_bytes() / (1 << 20),
             errors=report.errors,
             requests=report.requests,
@@ -60,6 +63,9 @@ def measure(server: Server, scenario: Scenario, peers: Path, seconds: int, *, pi
 def check_answer(port: int, scenario: Scenario) -> None:
     if scenario.answer_size is None:
         return
-    size = len(get(port, scenario.path))
+    try:
+        size = len(get(port, scenario.path))
+    except (OSError, http.client.HTTPException) as failure:
+        raise ServerFailed(f"did not finish its answer to {scenario.path!r}: {failure}") from failure
     if size != scenario.answer_size:
         raise ServerFailed(f"answered {scenario.path!r} with {size} bytes instead of {scenario.answer_size}")

@@ -111,7 +111,7 @@ def wait_for_answer(process: subprocess.Popen[bytes], port: int, output: IO[byte
 def last_words(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode(errors="replace").strip().splitlines()
-    return " / ".join(lines[-3:]) or "it wrote nothing"
+    return lines[-1].strip() if lines else "it wrote nothing"
 
 
 def get(port: int, path: str, timeout: float = 10.0) -> bytes:

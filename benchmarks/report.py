@@ -32,7 +32,7 @@ def cells(summary: Summary) -> tuple[str, ...]:
         f"{summary.least:,.0f}",
         f"{summary.most:,.0f}",
         number(summary.p99_ms, 2),
-        number(summary.cpu_us, 1),
+        f"{summary.cpu_us:,.1f}",
         f"{summary.memory_mib:.0f}",
         f"{summary.errors}",
         f"{ratio:.2f} x" if ratio is not None else "",

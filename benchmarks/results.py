@@ -32,7 +32,7 @@ class Summary:
     least: float
     most: float
     p99_ms: float | None
-    cpu_us: float | None
+    cpu_us: float
     memory_mib: float
     errors: int
     baseline_ratio: float | None
@@ -84,7 +84,7 @@ def summarise(server: str, rounds: Rounds, baseline: Rounds) -> Summary:
         least=min(rates),
         most=max(rates),
         p99_ms=median(figure.p99_ms for figure in figures),
-        cpu_us=median(figure.cpu_us for figure in figures),
+        cpu_us=statistics.median(figure.cpu_us for figure in figures),
         memory_mib=statistics.median(figure.memory_mib for figure in figures),
         errors=sum(figure.errors for figure in figures),
         baseline_ratio=median(ratios) if server != BASELINE else None,

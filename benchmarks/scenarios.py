@@ -35,7 +35,7 @@ SLOW = Scenario("slow", "8 connections that keep asking for 100 ms answers", con
 
 _ALL = (
     Scenario("minimal", "a 13-byte answer to a request with one field", answer_size=13),
-    Scenario("browser", "the same with a browser's twelve fields", script="browser.lua", answer_size=13),
+    Scenario("browser", "a 13-byte answer to a browser's twelve fields", script="browser.lua", answer_size=13),
     Scenario("varied", "no two requests alike: target and three fields new", script="varied.lua", answer_size=13),
     Scenario("close", "a connection per request", fields=("Connection: close",), answer_size=13),
     Scenario("one", "a single connection: latency", connections=1, script="browser.lua", answer_size=13),
@@ -51,7 +51,7 @@ _ALL = (
     ),
     Scenario(
         "mixed",
-        "quick requests while 8 clients ask for 100 ms answers",
+        "quick requests beside 8 clients of 100 ms answers",
         connections=16,
         threads=64,
         answer_size=13,

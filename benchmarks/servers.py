@@ -19,6 +19,8 @@ from processes import Family, free_port, running
 APPLICATIONS = HERE / "applications"
 PROJECT = HERE.parent
 SERVER_PROCESSOR = "0"
+# ehttpd and the applications run from this tree; their bytecode is kept, as pip keeps that of the peers.
+ENVIRONMENT = {"PYTHONPATH": os.pathsep.join(map(str, (PROJECT, APPLICATIONS))), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,5 @@ def serving(
         command[before:before] = server.patience.split()
     if pinned:
         command = ["taskset", "-c", SERVER_PROCESSOR, *command]
-    search = os.pathsep.join(map(str, (PROJECT, APPLICATIONS)))
-    with running(command, port, folder=APPLICATIONS, environment={"PYTHONPATH": search}) as family:
+    with running(command, port, folder=APPLICATIONS, environment=ENVIRONMENT) as family:
         yield family, port

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import environment
-from servers import PROJECT, SERVERS, serving
+from servers import ENVIRONMENT, PROJECT, SERVERS, serving
 
 HELLO = str(PROJECT / "examples" / "hello.py")
 # What is measured, the server, the application it serves.
@@ -56,8 +56,8 @@ def first_answer(server: str, application: str, peers: Path) -> float:
 def import_duration(peers: Path) -> float:
     """Return the seconds that ``import ehttpd`` takes in an interpreter that has only just started."""
     command = [str(peers / "bin" / "python"), "-c", IMPORT]
-    search = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    return float(subprocess.run(command, env=search, capture_output=True, text=True, check=True).stdout)
+    variables = {**os.environ, **ENVIRONMENT}
+    return float(subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout)
 
 
 if __name__ == "__main__":

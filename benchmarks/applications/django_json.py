@@ -17,6 +17,12 @@ def product(request: HttpRequest, number: int = 0) -> JsonResponse:
 
 urlpatterns = [path("", product), path("products/<int:number>", product)]
 
-settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="benchmark", ALLOWED_HOSTS=["*"], DEBUG=False)
+settings.configure(
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="benchmark",
+    ALLOWED_HOSTS=["*"],
+    # Every new project has it; it sets Content-Length.
+    MIDDLEWARE=["django.middleware.common.CommonMiddleware"],
+)
 django.setup()
 application = WSGIHandler()
