@@ -50,4 +50,4 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DI
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 MEDIA_ROOT = DATA_DIR / "media"
-USE_TZ = True
+TIME_ZONE = "UTC"
