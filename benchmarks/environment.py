@@ -6,6 +6,7 @@ Authority: pip. Knows peers.txt; does not know how a server is started.
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -22,16 +23,16 @@ print(json.dumps({"python": platform.python_version(), **found}))
 
 
 def install(folder: Path) -> None:
-    """Make the environment and install every peer, unless it holds just what peers.txt names.
+    """Make the environment and install every peer, unless it is of this Python and holds just what peers.txt names.
 
     One by one, for a peer that does not build on this machine must not keep the others out.
     """
     stamp = folder / "installed.txt"
-    wanted = REQUIREMENTS.read_text()
+    wanted = f"# Python {platform.python_version()}\n{REQUIREMENTS.read_text()}"
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"Installing the peers into {folder} ...", file=sys.stderr)
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
     for requirement in wanted.splitlines():
         if requirement and not requirement.startswith("#"):
             install_one(folder, requirement)

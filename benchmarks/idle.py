@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import environment
-from processes import Family, ServerFailed
+from processes import Family, ServerFailed, exit_when_terminated
 from servers import SERVERS, home_of, serving
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: benchmark\r\n\r\n"
@@ -47,6 +47,7 @@ class Latency:
 
 def main() -> None:
     options = arguments()
+    exit_when_terminated()
     allow_descriptors(options.connections)
     try:
         with server(options) as (family, address):

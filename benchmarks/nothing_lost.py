@@ -25,7 +25,7 @@ from itertools import count
 from pathlib import Path
 
 import environment
-from processes import ServerFailed
+from processes import ServerFailed, exit_when_terminated
 from progress import Progress
 from servers import SERVERS, home_of, serving
 
@@ -208,6 +208,7 @@ class Load:
 
 def main() -> None:
     options = arguments()
+    exit_when_terminated()
     server = SERVERS[options.server]
     start = time.monotonic()
     try:

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +63,11 @@ class Family:
         for number in self.members():
             with suppress(OSError):  # it may have ended since it was listed
                 yield Path(f"/proc/{number}/{name}").read_text()
+
+
+def exit_when_terminated() -> None:
+    """Make SIGTERM an ordinary exit of this program, so that no server under test is left behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def free_port() -> int:

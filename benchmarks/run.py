@@ -13,7 +13,6 @@ needed. A whole run renews the figures, the chart and the table of the docs; a p
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,7 +23,7 @@ import load
 import machine
 import report
 from measure import Measurement, measure
-from processes import ServerFailed
+from processes import ServerFailed, exit_when_terminated
 from progress import Progress
 from results import Results
 from scenarios import SCENARIOS, Scenario
@@ -37,6 +36,7 @@ FIGURES = environment.HERE / "results.json"
 
 def main() -> None:
     options = arguments()
+    exit_when_terminated()
     if options.list:
         print(listing())
         return
@@ -86,7 +86,6 @@ def listing() -> str:
 
 def run(options: argparse.Namespace) -> Results:
     """Measure what the options choose; prints the table of each scenario as soon as it is complete."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit, so that no server under test is left behind
     try:
         load_generator = load.require()
     except load.LoadGeneratorMissing as missing:

@@ -13,10 +13,12 @@ import argparse
 import os
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import environment
+from processes import ServerFailed, exit_when_terminated
 from servers import ENVIRONMENT, PROJECT, SERVERS, serving
 
 HELLO = str(PROJECT / "examples" / "hello.py")
@@ -34,16 +36,26 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--peers", type=Path, default=environment.DEFAULT_FOLDER, help="where the peers are installed")
     options = parser.parse_args()
+    exit_when_terminated()
     environment.install(options.peers)
-    durations: dict[str, list[float]] = {what: [] for what, _, _ in STARTS}
-    imports = []
-    for _ in range(options.rounds + 1):
-        for what, server, application in STARTS:
-            durations[what].append(first_answer(server, application, options.peers))
-        imports.append(import_duration(options.peers))
-    for what, seconds in {**durations, "import ehttpd": imports}.items():
+    try:
+        durations = starts(options.peers, options.rounds)
+    except ServerFailed as failure:
+        sys.exit(f"benchmarks: {failure}")
+    for what, seconds in durations.items():
         counted = [each * 1000 for each in seconds[1:]]
         print(f"{what:32}{statistics.median(counted):8.1f} ms   ({min(counted):.1f} to {max(counted):.1f})")
+
+
+def starts(peers: Path, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds that each start took, and each import, in one round more than ``rounds``."""
+    durations: dict[str, list[float]] = {what: [] for what, _, _ in STARTS}
+    imports = []
+    for _ in range(rounds + 1):
+        for what, server, application in STARTS:
+            durations[what].append(first_answer(server, application, peers))
+        imports.append(import_duration(peers))
+    return {**durations, "import ehttpd": imports}
 
 
 def first_answer(server: str, application: str, peers: Path) -> float:
