@@ -35,7 +35,7 @@ THE_SERVERS_OWN = {"date", "server", "connection", "keep-alive", "transfer-encod
 # What is random by nature, or says when it was made, and the words that take its place before we compare.
 RANDOM_IN_FIELDS = {
     r"^(Set-Cookie: (?:csrftoken|sessionid))=\w+": r"\1=RANDOM",
-    r"^(Set-Cookie: session=\.?[\w-]+)\.[\w-]+\.[\w-]+": r"\1.TIME.SIGNATURE",
+    r"^(Set-Cookie: (?:session|messages)=\.?[\w-]+)[.:][\w-]+[.:][\w-]+": r"\1 at TIME with SIGNATURE",
     r"^(Set-Cookie: .*expires)=[^;]+": r"\1=SOON",
     r"^(Expires: ).*": r"\1NOW",
 }
