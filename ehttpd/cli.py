@@ -6,7 +6,6 @@ The operator's room. The only place that prints, configures logging, handles sig
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import signal
 import sys
@@ -21,8 +20,8 @@ from ehttpd.launch.application import Application, find_application
 from ehttpd.launch.arguments import read_arguments
 from ehttpd.launch.banner import banner
 from ehttpd.launch.kind import Kind
-from ehttpd.launch.logs import configure_logging
 from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.logs import log
 from ehttpd.server.server import Server
 from ehttpd.settings import Settings
 
@@ -38,7 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         arguments = read_arguments(words, f"ehttpd {__version__}")
         settings = Settings.from_sources(arguments.given, from_environment(os.environ), from_files(os.getcwd()))
-        configure_logging(settings)
+        prepare_logging(settings)
         return run(arguments.application, settings, began)
     except SettingsError as error:
         return complain(error, WRONG_USAGE)
@@ -48,12 +47,26 @@ def main(words: Sequence[str] | None = None) -> int:
         return SIGNALLED + signal.SIGINT
 
 
+def prepare_logging(settings: Settings) -> None:
+    """Configure logging: now if there is an access log to be opened, else when there is something to log."""
+
+    def configure() -> None:
+        from ehttpd.launch.logs import configure_logging
+
+        configure_logging(settings)
+
+    if settings.access_log:
+        configure()
+    else:
+        log.prepare(configure)
+
+
 def run(named: str, settings: Settings, began: float) -> int:
     """Serve the application that is ``named`` until a signal arrives."""
     try:
         application = find_application(named)
     except ApplicationImportError as error:
-        logging.getLogger("ehttpd").debug("Cannot serve %s.", named, exc_info=error.__cause__)
+        log.debug("Cannot serve %s.", named, exc_info=error.__cause__)
         raise
     raise_descriptor_limit()
     server = make_server(application, settings)

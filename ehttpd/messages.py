@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
-from urllib.parse import unquote
 
 from ehttpd.fields import FieldLine, FieldLines, Fields, Headers
 
@@ -72,6 +71,27 @@ class Client:
     def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
         """Send an interim response, 102 to 199 (RFC 9110 §15.2); nothing to HTTP/1.0. The handler's thread only."""
         raise NotImplementedError("there is no server behind this request")
+
+
+def percent_decode(text: str) -> bytes:
+    """Return the octets that percent-encoded text stands for (RFC 3986 §2.1). What is no valid encoding stays as it is."""
+    first, *parts = text.encode("latin-1").split(b"%")
+    pieces = [first]
+    for part in parts:
+        try:
+            pieces.append(_OCTETS[part[:2]])
+            pieces.append(part[2:])
+        except KeyError:
+            pieces.append(b"%" + part)
+    return b"".join(pieces)
+
+
+# b"4A", b"4a", … -> the octet. `urllib.parse` does the same and takes 2 ms to import.
+_OCTETS = {
+    (high + low).encode(): bytes([int(high + low, 16)])
+    for high in "0123456789abcdefABCDEF"
+    for low in "0123456789abcdefABCDEF"
+}
 
 
 class NoBody(io.RawIOBase):
@@ -139,7 +159,7 @@ class Request:
     def path(self) -> str:
         """The path, percent-decoded, as text in UTF-8 (octets that are no UTF-8 become U+FFFD)."""
         path = self.raw_path
-        return unquote(path) if "%" in path else path
+        return percent_decode(path).decode("utf-8", "replace") if "%" in path else path
 
     @property
     def query(self) -> str:

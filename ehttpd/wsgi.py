@@ -10,12 +10,11 @@ import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeAlias
-from urllib.parse import unquote_to_bytes
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
-from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
+from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, percent_decode
 
 Environ: TypeAlias = dict[str, Any]
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
@@ -57,7 +56,7 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
             path, query = request.raw_path, request.query
         else:
             path, _, query = target.partition("?")
-        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        environ["PATH_INFO"] = percent_decode(path).decode("latin-1") if "%" in path else path
         environ["QUERY_STRING"] = query
         environ["wsgi.input"] = request.body
         answer = Answer(request)

@@ -7,7 +7,6 @@ itself and says which rule it breaks. Both accept the same.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 from ehttpd.errors import BadRequest, FieldsTooLarge, NotImplementedHere, VersionNotSupported
@@ -140,6 +139,8 @@ def check_host(value: str) -> None:
 
 
 def _is_ipv6(address: str) -> bool:
+    import ipaddress  # dear to import, and seldom needed
+
     try:
         ipaddress.IPv6Address(address)
     except ValueError:

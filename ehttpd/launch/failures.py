@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from traceback import FrameSummary, extract_tb
 from types import ModuleType
 
 from ehttpd.errors import ApplicationImportError
 from ehttpd.launch.kind import SERVABLE, Kind, kind_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from traceback import FrameSummary
 
 FRAMES = 3  # of the application's own, the innermost: enough to find the line, few enough to be read
 LISTED = 5  # names of callables; more would hide the one that is meant
@@ -77,6 +80,8 @@ def own_lines(error: BaseException) -> list[str]:
 
 def application_frames(error: BaseException) -> list[FrameSummary]:
     """Return the frames of ``error`` without ours and without those of the import system."""
+    from traceback import extract_tb
+
     house = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     return [
         frame

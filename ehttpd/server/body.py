@@ -6,7 +6,6 @@ The lane's. What the handler gets is an ordinary binary file, open at its beginn
 from __future__ import annotations
 
 import io
-import tempfile
 from typing import IO
 
 
@@ -29,6 +28,8 @@ class BodyBuffer:
             return
         self._pieces.append(data)
         if self.size > self._in_memory:
+            import tempfile  # dear to import, and seldom needed
+
             self._file = tempfile.TemporaryFile(prefix="ehttpd-body-")  # noqa: SIM115 - handed to the handler
             self._file.writelines(self._pieces)
             self._pieces.clear()

@@ -7,7 +7,6 @@ exception of the application into 500 or, once something was sent, into a broken
 from __future__ import annotations
 
 import io
-import logging
 import os
 import stat
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ehttpd.errors import ConnectionLost, EhttpdError, HandlerError, RequestRefused, ServiceUnavailable
 from ehttpd.fields import FieldLine
+from ehttpd.logs import log
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import Head, encode_head, interim
@@ -25,8 +25,6 @@ from ehttpd.server.output import FileSlice, Output
 
 if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
-
-log = logging.getLogger("ehttpd")
 
 # Beyond this, copying a body behind its head costs more than a second call to send.
 JOINED = 1 << 15

@@ -8,7 +8,6 @@ back; the leader alone iterates over it.
 from __future__ import annotations
 
 import errno
-import logging
 import math
 import socket
 import threading
@@ -17,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import ServiceUnavailable
+from ehttpd.logs import log
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.server.connection import Connection, Next
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ehttpd.server.listener import Listener
     from ehttpd.server.pool import Pool
     from ehttpd.settings import Settings
-
-log = logging.getLogger("ehttpd")
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 WAIT, SERVE, CLOSE = Next.WAIT, Next.SERVE, Next.CLOSE

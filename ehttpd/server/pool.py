@@ -19,7 +19,6 @@ away first; (5) a lease is revoked at most once.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -27,13 +26,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 
 if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
     from ehttpd.settings import Settings
-
-log = logging.getLogger("ehttpd")
 
 # How long a handler may keep the lead, in seconds. A relief that looks more often costs more than it saves.
 TICK = 0.0005

@@ -7,18 +7,16 @@ threads, and may block: then the lead has gone to another thread.
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ehttpd.errors import ConnectionLost
+from ehttpd.logs import log
 from ehttpd.http11.state import State
 from ehttpd.server.connection import Connection, Next
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-log = logging.getLogger("ehttpd")
 
 ConnectionHandler: TypeAlias = Callable[[BinaryIO, "Sink"], object]
 
