@@ -143,15 +143,16 @@ class RequestReader:
 
     def _wait_for_head(self, octets: bytes, line_end: int) -> None:
         """Refuse early what can no longer become a request: no client should wait for a time-out to learn that."""
+        # Nothing of it is kept yet: a kept line and a kept section are of one request, or of one version at least.
         received = len(octets)
         limit = self.limits.request_line
         if line_end > 0:
             if self._scanned <= line_end:
-                self._read_line(octets[:line_end])
+                self._parse_line(octets[:line_end])
             if received > self.limits.head:
                 raise self._head_too_large()
         elif received > limit + 1:
-            self._read_line(octets[: limit + 1])
+            self._parse_line(octets[: limit + 1])
         if octets and octets[0] < 0x21 and octets != b"\r":
             raise BadRequest(f"A request must begin with its method. Found {octets[:20]!r}.")
         self._scanned = max(0, received - 3)
@@ -159,11 +160,13 @@ class RequestReader:
     def _head_too_large(self) -> FieldsTooLarge:
         return FieldsTooLarge(f"The head of a request may have {self.limits.head} octets.")
 
-    def _read_line(self, octets: bytes) -> None:
+    def _parse_line(self, octets: bytes) -> RequestLine:
         if len(octets) > self.limits.request_line:
             raise URITooLong(f"A request line may have {self.limits.request_line} octets.")
-        self._line = parse_request_line(octets)
-        self._line_octets = octets
+        return parse_request_line(octets)
+
+    def _read_line(self, octets: bytes) -> None:
+        self._line, self._line_octets = self._parse_line(octets), octets
 
     def _read_section(self, octets: bytes) -> None:
         """Read a header section: its lines and the empty line after them."""
