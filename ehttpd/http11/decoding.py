@@ -16,7 +16,7 @@ from ehttpd.http11.limits import Limits
 
 Decoder = Generator[bytes | None, None, Fields]
 
-# A chunk head with extensions, and a trailer line. Nobody sends longer ones in good faith.
+# A chunk head with its extensions and CRLF. Nobody sends longer ones in good faith.
 LONGEST_CHUNK_HEAD = 4096
 
 # RFC 9110 §6.5.1: what frames, routes, modifies or authenticates a request must not come after its content.
@@ -55,7 +55,7 @@ def decode_chunked(buffer: ReceiveBuffer, limits: Limits) -> Decoder:
 
 def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
     while True:
-        head = grammar.CHUNK_HEAD.match(buffer.octets, buffer.start)
+        head = grammar.CHUNK_HEAD.match(buffer.octets, buffer.start, buffer.start + LONGEST_CHUNK_HEAD)
         if head:
             buffer.start = head.end()
             return int(head[1], 16)
@@ -87,7 +87,7 @@ def _trailer_section(buffer: ReceiveBuffer, limits: Limits) -> Generator[None, N
         if line == b"\r\n":
             break
         octets += len(line)
-        if len(line) > limits.field_size or octets > limits.head or len(lines) >= limits.fields:
+        if not line.endswith(b"\r\n") or octets > limits.head or len(lines) >= limits.fields:
             raise FieldsTooLarge("The trailer section is larger than this server takes.")
         lines.append(line[:-2].decode("latin-1"))
     if not lines:
