@@ -149,11 +149,11 @@ class Request:
     @property
     def raw_path(self) -> str:
         """The path as it was sent, percent-encoded: ``"*"`` and absolute targets give ``"/"`` or their own path."""
-        target = self.target
-        if not target.startswith("/"):
-            _, _, rest = target.partition("://")
-            target = "/" + rest.partition("/")[2] if "/" in rest else "/"
-        return target.partition("?")[0]
+        path = self.target.partition("?")[0]
+        if not path.startswith("/"):
+            _, _, rest = path.partition("://")
+            path = "/" + rest.partition("/")[2]
+        return path
 
     @property
     def path(self) -> str:
