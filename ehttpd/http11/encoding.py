@@ -5,9 +5,7 @@ RFC 9112 §7.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ehttpd.fields import FieldLine
+from ehttpd.fields import FieldLines, Fields
 from ehttpd.http11.writer import encode_field_lines
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -18,6 +16,6 @@ def encode_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def encode_last_chunk(trailers: Iterable[FieldLine]) -> bytes:
+def encode_last_chunk(trailers: FieldLines = ()) -> bytes:
     """Return the end of a chunked body with its trailer section. Raises HandlerError for a field that cannot be sent."""
-    return b"0\r\n" + encode_field_lines(trailers) + b"\r\n"
+    return b"0\r\n" + encode_field_lines(Fields(trailers)) + b"\r\n" if trailers else LAST_CHUNK

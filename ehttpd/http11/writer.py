@@ -170,11 +170,17 @@ def _declared_length(value: str, earlier: str | None) -> int:
 
 
 def encode_field_lines(lines: Iterable[FieldLine]) -> bytes:
-    """Return field lines as octets, each with its CRLF. Raises HandlerError for one that cannot be sent."""
+    """Return field lines of a trailer section or an interim response as octets, each with its CRLF.
+
+    Raises HandlerError for one that cannot be sent, or that would frame a message there (RFC 9110 §6.5.1, §8.6).
+    """
     texts = []
     for name, value in lines:
-        if _KINDS.get(name) is None:
-            _learn(name)
+        kind = _KINDS.get(name)
+        if kind is None:
+            kind = _learn(name)
+        if type(value) is not str or kind in (_LENGTH, _CONNECTION, _DROPPED):
+            raise HandlerError(f"In this place a field must be str, and must not frame a message. Found {name!r}.")
         texts.append(f"{name}: {value}")
     return _encode([*texts, ""], len(texts)) if texts else b""
 
