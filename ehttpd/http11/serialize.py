@@ -5,11 +5,10 @@ RFC 9112 §2.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import cast
 
 from ehttpd.errors import HandlerError
-from ehttpd.fields import FieldLine
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import encode_head
@@ -19,19 +18,31 @@ from ehttpd.messages import Request, Response
 def serialize(response: Response, request: Request | None = None, *, persistent: bool = True) -> bytes:
     """Return a response as octets, its body included.
 
-    ``request`` tells method and version; without it, a GET of HTTP/1.1 is answered.
+    ``request`` tells method and version; without it, a GET of HTTP/1.1 is answered. The body is closed if it can be.
+
+    Raises:
+        HandlerError: the head cannot be sent, or the body is not as long as its Content-Length says.
     """
+    body = response.body
+    try:
+        return _serialize(response, request, persistent)
+    finally:
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+
+
+def _serialize(response: Response, request: Request | None, persistent: bool) -> bytes:
     body = response.body
     method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
     length = len(body) if isinstance(body, bytes) else None
     octets, framing, promised, _ = encode_head(response.status, response.headers, length, method, version, persistent)
-    pieces: Iterator[bytes] = iter([body] if isinstance(body, bytes) else cast("Iterable[bytes]", body))
     if framing is Framing.NONE:
         return octets
+    pieces = [body] if isinstance(body, bytes) else cast("Iterable[bytes]", body)
     if framing is Framing.CHUNKED:
-        trailers = response.trailers() if response.trailers else ()
         chunks = b"".join(encode_chunk(piece) for piece in pieces if piece)
-        return octets + chunks + encode_last_chunk(cast("Iterable[FieldLine]", trailers))
+        return octets + chunks + encode_last_chunk(response.trailers() if response.trailers else ())
     data = b"".join(pieces)
     if framing is Framing.LENGTH and len(data) != promised:
         raise HandlerError(f"Content-Length says {promised} octets, but the body has {len(data)}.")
