@@ -6,7 +6,6 @@ RFC 9112 §2.1.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from ehttpd.errors import HandlerError
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
@@ -39,7 +38,7 @@ def _serialize(response: Response, request: Request | None, persistent: bool) ->
     octets, framing, promised, _ = encode_head(response.status, response.headers, length, method, version, persistent)
     if framing is Framing.NONE:
         return octets
-    pieces = [body] if isinstance(body, bytes) else cast("Iterable[bytes]", body)
+    pieces: Iterable[bytes] = [body] if isinstance(body, bytes) else body
     if framing is Framing.CHUNKED:
         chunks = b"".join(encode_chunk(piece) for piece in pieces if piece)
         return octets + chunks + encode_last_chunk(response.trailers() if response.trailers else ())
