@@ -37,15 +37,19 @@ _CRLFS = [b"\r\n" * count for count in range(256)]
 
 
 class RequestLine:
-    """A parsed request line. ``authority`` is the host of an absolute-form target, else None (RFC 9112 §3.2.2)."""
+    """A parsed request line. ``authority`` is the host of an absolute-form target, else None (RFC 9112 §3.2.2).
 
-    __slots__ = ("authority", "method", "target", "version")
+    ``derived`` is a place for what somebody computed from it and wants to find again with it.
+    """
+
+    __slots__ = ("authority", "derived", "method", "target", "version")
 
     def __init__(self, method: str, target: str, version: str, authority: str | None) -> None:
         self.method = method
         self.target = target
         self.version = version
         self.authority = authority
+        self.derived: str | None = None
 
 
 class HeaderSection:

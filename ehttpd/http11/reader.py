@@ -25,8 +25,8 @@ class RequestReader:
     it parsed to, and compared as octets: 0.1 microseconds instead of 6. Call `forget` when a connection will rest for long.
     """
 
-    __slots__ = ("_buffer", "_decoder", "_line", "_line_octets", "_octets", "_scanned", "_section_octets", "_skipped",
-                 "_version", "in_body", "limits", "section", "trailers")  # fmt: skip
+    __slots__ = ("_buffer", "_decoder", "_line_octets", "_octets", "_scanned", "_section_octets", "_skipped",
+                 "_version", "in_body", "limits", "line", "section", "trailers")  # fmt: skip
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
@@ -42,7 +42,7 @@ class RequestReader:
     def forget(self) -> None:
         """Let go of the last head. The next request is read afresh."""
         self._line_octets = self._section_octets = b"\n"  # which no head is
-        self._line, self._version = _NO_LINE, ""
+        self.line, self._version = _NO_LINE, ""  # the last request line
         self.section = _NO_SECTION  # what the last header section says about its message
 
     @property
@@ -64,24 +64,25 @@ class RequestReader:
         else:
             self._octets = data
 
-    def next_request(self, client: Client = NO_CLIENT) -> Request | None:
-        """Return the next request, None if its head is not whole yet.
+    def next_request(self, client: Client = NO_CLIENT, data: bytes = b"") -> Request | None:
+        """Return the next request, None if its head is not whole yet. ``data`` is received first, to save a call.
 
         To be called after the last request's body has ended. The body is not attached: ask for it with `next_data`.
 
         Raises:
             RequestRefused: the request breaks a rule, or is larger than the limits. Nothing more can be read.
         """
-        octets = self._octets
+        octets = self._octets + data if self._octets else data
+        section_octets = self._section_octets
         line_end = octets.find(b"\r\n")
-        if not octets.startswith(self._section_octets, line_end + 2) or line_end <= 0:
+        if line_end <= 0 or not octets.startswith(section_octets, line_end + 2):
             return self._read_head(client, octets, line_end)
-        end = line_end + 2 + len(self._section_octets)
         line_octets = octets[:line_end]
         if line_octets != self._line_octets:
             self._read_line(line_octets)
-            if self._line.version != self._version:
+            if self.line.version != self._version:
                 return self._read_head(client, octets, line_end)
+        end = line_end + 2 + len(section_octets)
         if end > self.limits.head:
             raise self._head_too_large()
         return self._begin_message(client, octets, end)
@@ -106,6 +107,7 @@ class RequestReader:
 
     def _read_head(self, client: Client, octets: bytes, line_end: int) -> Request | None:
         """Read a head whose header section is not that of the request before."""
+        self._octets = octets
         if line_end == 0:
             return self._skip_empty_line(client)
         # The line's own end may begin the empty line: then there are no fields.
@@ -123,9 +125,9 @@ class RequestReader:
 
     def _begin_message(self, client: Client, octets: bytes, end: int) -> Request:
         self._octets = octets[end:]
-        self._scanned = 0
-        self._skipped = False
-        line, section = self._line, self.section
+        if self._scanned or self._skipped:
+            self._scanned, self._skipped = 0, False
+        line, section = self.line, self.section
         if section.body_length:
             self._begin_body(section)
         if line.authority is None:
@@ -166,11 +168,11 @@ class RequestReader:
         return parse_request_line(octets)
 
     def _read_line(self, octets: bytes) -> None:
-        self._line, self._line_octets = self._parse_line(octets), octets
+        self.line, self._line_octets = self._parse_line(octets), octets
 
     def _read_section(self, octets: bytes) -> None:
         """Read a header section: its lines and the empty line after them."""
-        version = self._line.version
+        version = self.line.version
         section = HeaderSection(parse_section(octets[:-2], self.limits), version)
         if 0 < self.limits.body < section.body_length:
             raise ContentTooLarge(f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}.")

@@ -71,19 +71,42 @@ class Connection(Client):
         self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
         self.deadline = now + self.settings.header_timeout
 
+    @property
+    def route(self) -> str:
+        """The method and the first segment of the path of the current request."""
+        line = self.reader.line
+        if line.derived is None:
+            line.derived = f"{line.method} {line.target.partition('?')[0][1:].partition('/')[0]}"
+        return line.derived
+
     # What the lane tells it ...
 
     def receive(self, data: bytes, now: float) -> Next:
         """Take what was received."""
         state = self.state
-        if state is _LINGER:
-            self._linger_left -= len(data)
-            return Next.WAIT if self._linger_left > 0 else Next.CLOSE
-        self.reader.receive(data)
-        if state is _BODY:
+        if state is _BODY or state is _LINGER:
+            return self._receive_more(data, now)
+        try:
+            request = self.reader.next_request(self, data)
+        except RequestRefused as refusal:
+            return self.refuse(refusal)
+        if request is None:
+            if state is not _HEAD:
+                self.state = _HEAD
+                self.deadline = now + self.settings.header_timeout
+            return _WAIT
+        self.request = request
+        if self.reader.in_body:
+            return self._begin_body(now)
+        return _SERVE
+
+    def _receive_more(self, data: bytes, now: float) -> Next:
+        if self.state is State.BODY:
+            self.reader.receive(data)
             self._received += len(data)
             return self._read_body(now)
-        return self._read_head(now)
+        self._linger_left -= len(data)
+        return Next.WAIT if self._linger_left > 0 else Next.CLOSE
 
     def receive_end(self) -> Next:
         """Take it that the client will send no more (RFC 9112 §8)."""
@@ -129,8 +152,7 @@ class Connection(Client):
         except OSError as error:
             raise ConnectionLost(str(error)) from None
         if sent != len(data):
-            self.output = Output()
-            self.output.append(memoryview(data)[sent:])
+            self._keep(memoryview(data)[sent:])
 
     def write(self, data: bytes) -> None:
         """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises ConnectionLost."""
@@ -154,20 +176,31 @@ class Connection(Client):
         service: HTTPService = self.lane.service  # type: ignore[assignment]
         service.send_interim(self, request, status, headers)
 
-    def finish(self, persistent: bool, now: float) -> Next:
-        """End an exchange whose output has all been produced."""
-        if self.output is not None:
-            self.state = State.RESPONSE
-            self._persistent = persistent
-            self._since, self._progress = now, 0
-            self.deadline = now + self.settings.send_timeout
-            return Next.SEND
-        if persistent and self.refusal is None and not self.reader.pending:
+    def answer(self, octets: bytes, persistent: bool, now: float) -> Next:
+        """Send a whole response, and end the exchange. Raises ConnectionLost."""
+        try:
+            sent = self.socket.send(octets)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise ConnectionLost(str(error)) from None
+        if persistent and sent == len(octets) and not self.reader.pending:
             self.state = _IDLE
             self.deadline = now + self.lane.rests_after
             return _WAIT
+        if sent != len(octets):
+            self._keep(memoryview(octets)[sent:])
+        return self.finish(persistent, now)
+
+    def finish(self, persistent: bool, now: float) -> Next:
+        """End an exchange whose output has all been produced."""
         self._persistent = persistent
-        return self._after_response(now)
+        if self.output is None:
+            return self._after_response(now)
+        self.state = State.RESPONSE
+        self._since, self._progress = now, 0
+        self.deadline = now + self.settings.send_timeout
+        return Next.SEND
 
     def refuse(self, refusal: RequestRefused) -> Next:
         """Have ``refusal`` answered instead of a request."""
@@ -196,21 +229,6 @@ class Connection(Client):
             self.body.discard()
             self.body = None
         self.socket.close()
-
-    def _read_head(self, now: float) -> Next:
-        try:
-            request = self.reader.next_request(self)
-        except RequestRefused as refusal:
-            return self.refuse(refusal)
-        if request is None:
-            if self.state is not _HEAD:
-                self.state = _HEAD
-                self.deadline = now + self.settings.header_timeout
-            return _WAIT
-        self.request = request
-        if self.reader.in_body:
-            return self._begin_body(now)
-        return _SERVE
 
     def _begin_body(self, now: float) -> Next:
         self.state = State.BODY
@@ -263,7 +281,7 @@ class Connection(Client):
         if self._persistent and self.refusal is None:
             self.state = State.IDLE
             if self.reader.pending:
-                return self._read_head(now)
+                return self.receive(b"", now)
             self.deadline = now + self.lane.rests_after
             return Next.WAIT
         if self.refusal is None and not self.reader.pending:
@@ -280,6 +298,10 @@ class Connection(Client):
         except OSError:
             return Next.CLOSE
         return Next.WAIT
+
+    def _keep(self, data: memoryview) -> None:
+        self.output = Output()
+        self.output.append(data)
 
     def flush(self) -> None:
         """Send what the peer takes now of the unsent output. Raises ConnectionLost."""

@@ -72,14 +72,13 @@ class HTTPService:
             )
             if framing is not _LENGTH or length != len(body) or length > JOINED:
                 return self._send_bytes(connection, request, (octets, framing, length, persistent), body)
-            connection.send(octets + body)
+            if request.body is not NO_BODY:
+                request.body.close()
+            return connection.answer(octets + body, persistent, connection.lane.now)
         except ConnectionLost:
             return Next.CLOSE
         except BaseException as error:
             return self._fail(connection, request, error)
-        if request.body is not NO_BODY:
-            request.body.close()
-        return connection.finish(persistent, connection.lane.now)
 
     def _head(self, connection: Connection, request: Request, response: Response, body_length: int | None) -> Head:
         return encode_head(

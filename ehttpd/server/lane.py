@@ -166,7 +166,7 @@ class Lane:
                     else:
                         step = connection.receive(data, now) if data else connection.receive_end()
                 if step is SERVE:
-                    if pool.direct:
+                    if pool.direct or pool.is_quick(connection):
                         pool.serial += 1
                         lease.append(connection)
                         step = exchange(connection)
@@ -174,8 +174,6 @@ class Lane:
                             lease.pop()
                         except IndexError:
                             return connection, step
-                        if pool.balance:
-                            pool.balance -= 1
                     if step is SERVE:
                         lost = self._serve_on(connection, step, lease)
                         if lost is not None:
@@ -208,7 +206,8 @@ class Lane:
             if step is not Next.SERVE:
                 self._arrange(connection, step)
                 return None
-            if not pool.direct and connection.refusal is None and not pool.probes():
+            direct = pool.direct or connection.refusal is not None
+            if not direct and not pool.runs_inline(connection):
                 return self._hand_over(connection)
             pool.serial += 1
             lease.append(connection)
@@ -217,7 +216,8 @@ class Lane:
                 lease.pop()
             except IndexError:
                 return connection, step
-            pool.was_quick()
+            if not direct:
+                pool.was_quick(connection)
         if step is Next.SERVE:
             with self.lock:
                 self.detach(connection)

@@ -5,9 +5,12 @@ thread pool as soon as one blocks.
 
 One thread *leads*: it drives the lane and runs the handler itself. The others *follow*: they wait for the lead. While the leader
 sits in one handler for longer than a tick, the *relief* takes the lead from it and gives it to a follower; the former leader
-finishes undisturbed, puts its connection back and follows. If blocking is the rule, a leader gives the lead away before it calls
-the handler. If every thread is inside a handler, the lead never runs one; requests wait in a bounded queue, and a thread that
-comes free takes the queue first.
+finishes undisturbed, puts its connection back and follows. Where blocking is the habit, a leader gives the lead away before it
+calls the handler. If every thread is inside a handler, the lead never runs one; requests wait in a bounded queue, and a thread
+that comes free takes the queue first.
+
+Habits are kept by route, the method and the first segment of the path, so that one slow page makes no other page slower. A route
+is remembered from the first time that it blocks until it has been quick for long.
 
 A lease is a leader's own list: it holds the connection being served inline. Taking it out is one atomic step, so whoever takes
 it, leader or relief, knows that the other did not. Everything else here is guarded by the lane's lock.
@@ -33,11 +36,15 @@ if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
     from ehttpd.settings import Settings
 
-# How long a handler may keep the lead, in seconds. A relief that looks more often costs more than it saves.
-TICK = 0.0005
+# How often the relief looks, in seconds: a handler keeps the lead for one to two ticks. Where nothing has blocked of late the tick
+# is long, for each look costs the leader an exchange of the GIL: 15 % of the time with the short tick, 2 % with the long one.
+LONG_TICK = 0.004
+SHORT_TICK = 0.0005
+# How many short ticks follow a handler that blocked, or one that is expected to.
+SHORT_TICKS = 40
 # The relief goes to sleep when the leader has polled for so many ticks.
-RESTS_AFTER_TICKS = 4
-# A handler that blocked adds so much to the balance, a quick one takes 1 away: break-even at 1 in 30, as measured.
+RESTS_AFTER_TICKS = 3
+# A handler that blocked adds so much to its route's balance, a quick one takes 1 away: break-even at 1 in 30, as measured.
 BLOCKED = 30
 HAND_OFF_ABOVE = 60
 MOST_BALANCE = 90
@@ -45,6 +52,37 @@ MOST_BALANCE = 90
 # does doubles the number, up to the second figure.
 PROBE_EVERY = 16
 PROBE_SELDOM = 1024
+# How many routes are remembered. Beyond it, all others share one.
+MOST_HABITS = 1000
+
+
+class Habit:
+    """What is known of a route whose handlers have blocked."""
+
+    __slots__ = ("balance", "probe_every", "until_probe")
+
+    def __init__(self) -> None:
+        self.balance = 0
+        self.probe_every = self.until_probe = PROBE_EVERY
+
+    def blocked(self) -> None:
+        if self.balance > HAND_OFF_ABOVE:  # this was a probe
+            self.probe_every = min(PROBE_SELDOM, self.probe_every * 2)
+        self.balance = min(MOST_BALANCE, self.balance + BLOCKED)
+
+    def quick(self) -> None:
+        self.balance -= 1
+        self.probe_every = PROBE_EVERY
+
+    def hands_off(self) -> bool:
+        """Tell whether the next handler shall run off the lead."""
+        if self.balance <= HAND_OFF_ABOVE:
+            return False
+        self.until_probe -= 1
+        if self.until_probe > 0:
+            return True
+        self.until_probe = self.probe_every
+        return False
 
 
 class Follower:
@@ -76,12 +114,12 @@ class Pool:
         self._busy = 0  # handlers that run off the lead
         self._stopping = False
         self._ended = threading.Condition(self._lock)
-        self._until_probe = self._probe_every = PROBE_EVERY
+        self._habits: dict[str, Habit] = {}
         self._relief_wanted = threading.Lock()
+        self._short_ticks = 0
         self._lease: list[Connection] = []
         # For the leader's loop, which cannot afford calls.
-        self.direct = True  # handlers run inline
-        self.balance = 0
+        self.direct = True  # every handler runs inline
         self.serial = 0  # how many handlers have been begun inline
         self.polling = False  # the leader waits for events
         self.relief_rests = False
@@ -93,10 +131,10 @@ class Pool:
         """Start the first leader and the relief. Returns once they exist, not once they run."""
         self._relief_wanted.acquire()
         with self._lock:
-            self._spawn(leads=True)
-            for _ in range(self._minimum - 1):
-                self._spawn(leads=False)
+            for _ in range(self._minimum):
+                self._enlist()
             self._begin(self._relieve, f"{self._name}-relief")
+            self._pass_lead()
 
     def join(self, deadline: float) -> bool:
         """Wait until every thread has ended, or for ``deadline``; tell whether all have."""
@@ -124,22 +162,32 @@ class Pool:
 
     # The leader
 
-    def was_quick(self) -> None:
-        """Note that a handler run inline did not block."""
-        if self.balance:
-            self.balance -= 1
-            if not self.direct:
-                with self._lock:
-                    self._probe_every = PROBE_EVERY
-                    self._update()
+    def is_quick(self, connection: Connection) -> bool:
+        """Tell whether a request can be served on the lead without a second thought."""
+        return self._busy < self.maximum and connection.route not in self._habits
 
-    def probes(self) -> bool:
-        """Tell whether the next handler runs inline although blocking is the rule."""
-        self._until_probe -= 1
-        if self._until_probe > 0 or self._busy >= self.maximum:
+    def runs_inline(self, connection: Connection) -> bool:
+        """Tell whether the request of ``connection`` is to be served on the lead."""
+        if self._busy >= self.maximum:
             return False
-        self._until_probe = self._probe_every
+        habit = self._habits.get(connection.route)
+        if habit is None:
+            return True
+        if habit.hands_off():
+            return False
+        self._short_ticks = SHORT_TICKS
+        self.wake_relief()
         return True
+
+    def was_quick(self, connection: Connection) -> None:
+        """Note that a handler run inline did not block."""
+        habit = self._habits.get(connection.route)
+        if habit is not None:
+            habit.quick()
+            if habit.balance <= 0:
+                with self._lock:
+                    self._habits.pop(connection.route, None)
+                    self._update()
 
     def give_lead(self) -> bool:
         """Give the lead away, unless every thread is inside a handler. The caller goes on as one that is not the leader.
@@ -172,9 +220,11 @@ class Pool:
 
     def wake_relief(self) -> None:
         """Have the relief watch again."""
-        if self.relief_rests:
-            self.relief_rests = False
+        self.relief_rests = False
+        try:
             self._relief_wanted.release()
+        except RuntimeError:  # it has been called already
+            pass
 
     # The thread that serves a connection
 
@@ -188,9 +238,15 @@ class Pool:
 
     # Threads
 
-    def _spawn(self, *, leads: bool) -> bool:
+    def _enlist(self) -> bool:
+        """Start a thread that follows. With the lock held."""
+        follower = Follower()
+        self._followers.append(follower)
         self._named += 1
-        return self._begin(lambda: self._work(leads=leads), f"{self._name}-{self._named}")
+        if self._begin(lambda: self._work(follower), f"{self._name}-{self._named}"):
+            return True
+        self._followers.remove(follower)
+        return False
 
     def _begin(self, run: Callable[[], None], name: str) -> bool:
         thread = threading.Thread(target=run, name=name, daemon=True)
@@ -203,17 +259,29 @@ class Pool:
             return False
         return True
 
-    def _work(self, *, leads: bool) -> None:
-        """Lead, serve, follow, until the lane has stopped."""
-        follower = Follower()
+    def _work(self, follower: Follower) -> None:
+        """Follow, lead, serve, and again, until the lane has stopped or the thread is idle for too long."""
         try:
-            while leads or self._follow(follower):
-                leads = False
+            while self._wait(follower):
                 self._lead()
+                with self._lock:
+                    if self._stopping:
+                        return
+                    self._followers.append(follower)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
                 self._ended.notify_all()
+
+    def _wait(self, follower: Follower) -> bool:
+        """Wait for the lead; False when this thread is to end."""
+        while not follower.lead.acquire(timeout=self._idle_timeout):
+            with self._lock:
+                # One thread is the relief, and not counted.
+                if follower in self._followers and len(self._threads) - 1 > self._minimum:
+                    self._followers.remove(follower)
+                    return False
+        return not self._stopping
 
     def _lead(self) -> None:
         """Drive the lane; with the lead lost, finish what is being served and whatever waits in the queue."""
@@ -272,29 +340,16 @@ class Pool:
             return None
         return self._queue.popleft()[0]
 
-    def _follow(self, follower: Follower) -> bool:
-        """Wait for the lead; False when this thread is to end."""
-        with self._lock:
-            if self._stopping:
-                return False
-            self._followers.append(follower)
-        while not follower.lead.acquire(timeout=self._idle_timeout):
-            with self._lock:
-                if follower in self._followers and len(self._threads) - 1 > self._minimum:
-                    self._followers.remove(follower)
-                    return False
-        return not self._stopping
-
     def _pass_lead(self) -> bool:
         """Give the lead to a follower, a new one if need be. With the lock held."""
+        if not self._followers and not self._enlist():
+            return False
         self._lease = []
-        if self._followers:
-            self._followers.pop().lead.release()
-            return True
-        return self._spawn(leads=True)
+        self._followers.pop().lead.release()
+        return True
 
     def _update(self) -> None:
-        self.direct = self._busy < self.maximum and self.balance <= HAND_OFF_ABOVE
+        self.direct = self._busy < self.maximum and not self._habits
 
     def _stop(self) -> None:
         with self._lock:
@@ -311,7 +366,7 @@ class Pool:
         quiet, seen = 0, -1
         try:
             while not self._stopping:
-                time.sleep(TICK)
+                self._relief_wanted.acquire(timeout=self._tick())
                 if self._lease:
                     quiet = 0
                     if self.serial == seen:
@@ -327,7 +382,14 @@ class Pool:
                 self._threads.discard(threading.current_thread())
                 self._ended.notify_all()
 
+    def _tick(self) -> float:
+        if not self._short_ticks:
+            return LONG_TICK
+        self._short_ticks -= 1
+        return SHORT_TICK
+
     def _rest(self) -> None:
+        """Sleep until the leader has something to do."""
         self.relief_rests = True
         if self._stopping or not self.polling:
             self.wake_relief()
@@ -338,25 +400,27 @@ class Pool:
             lease = self._lease
             if self.serial != serial or not lease:
                 return
-            self.balance = min(MOST_BALANCE, self.balance + BLOCKED)
-            if not self.direct:  # this was a probe
-                self._probe_every = min(PROBE_SELDOM, self._probe_every * 2)
-            self._revoke(lease)
+            connection = self._revoke(lease)
+            if connection is None:
+                return
+            self._short_ticks = SHORT_TICKS
+            route = connection.route if len(self._habits) < MOST_HABITS else ""
+            self._habits.setdefault(route, Habit()).blocked()
+            self._update()
 
-    def _revoke(self, lease: list[Connection]) -> None:
-        """Take the lead from whoever holds ``lease``, its connection off the poller first. With the lock held."""
-        if not self._followers and not self._can_spawn():
-            return
+    def _revoke(self, lease: list[Connection]) -> Connection | None:
+        """Take the lead from whoever holds ``lease``, its connection off the poller first. With the lock held.
+
+        Return the connection, None if nobody could follow or the handler has just returned.
+        """
+        if not self._followers and not self._enlist():
+            return None
         try:
             connection = lease.pop()
-        except IndexError:  # the handler has just returned
-            return
+        except IndexError:
+            return None
         self.lane.detach(connection)
         self._busy += 1
         self._update()
-        if not self._pass_lead():
-            raise AssertionError("a follower was there")
-
-    def _can_spawn(self) -> bool:
-        """Make sure that a follower is there."""
-        return self._spawn(leads=False)
+        self._pass_lead()
+        return connection
