@@ -91,6 +91,8 @@ def _ends(standing: Environ, client: Client) -> Environ:
         "SERVER_PORT": str(server_port or 80),
         "REMOTE_ADDR": remote_address,
         "REMOTE_PORT": str(remote_port),
+        # Each request has its own. They stand here so that setting them makes no dictionary grow.
+        **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
     }
 
 

@@ -11,7 +11,7 @@ from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge
 from ehttpd.fields import Fields
 from ehttpd.http11 import grammar
 from ehttpd.http11.buffer import ReceiveBuffer
-from ehttpd.http11.head import parse_field_lines
+from ehttpd.http11.fieldlines import parse_field_line
 from ehttpd.http11.limits import Limits
 
 Decoder = Generator[bytes | None, None, Fields]
@@ -92,7 +92,7 @@ def _trailer_section(buffer: ReceiveBuffer, limits: Limits) -> Generator[None, N
         lines.append(line[:-2].decode("latin-1"))
     if not lines:
         return Fields()
-    trailers = Fields(parse_field_lines(lines))
+    trailers = Fields(map(parse_field_line, lines))
     for name, _ in trailers:
         if name.lower() in FORBIDDEN_TRAILERS:
             raise BadRequest(f"The field {name!r} must not be in a trailer section.")

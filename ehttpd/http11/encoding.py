@@ -6,7 +6,7 @@ RFC 9112 §7.1.
 from __future__ import annotations
 
 from ehttpd.fields import FieldLines, Fields
-from ehttpd.http11.writer import encode_field_lines
+from ehttpd.http11.sections import encode_field_lines
 
 LAST_CHUNK = b"0\r\n\r\n"
 

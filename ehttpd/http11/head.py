@@ -1,8 +1,6 @@
 """The head of a request: request line and header section, from octets to values.
 
-RFC 9112 §3 and §5, RFC 9110 §5. Written for speed where every request passes, for exact errors where none should:
-`parse_section` takes what nearly all clients send in a few calls into C, and `parse_field_lines` looks at every line by
-itself and says which rule it breaks. Both accept the same.
+RFC 9112 §3 and §5, RFC 9110 §5. Single field lines are fieldlines.py's.
 """
 
 from __future__ import annotations
@@ -10,30 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ehttpd.errors import BadRequest, FieldsTooLarge, NotImplementedHere, VersionNotSupported
-from ehttpd.fields import FieldLine, Fields
+from ehttpd.fields import Fields
 from ehttpd.http11 import grammar
+from ehttpd.http11.fieldlines import KnownLines, parse_field_line
 from ehttpd.http11.framing import body_length, expects_continue, persists
 from ehttpd.http11.limits import Limits
 
-# Field names as sent -> in lower case. Only valid tokens get in, and only names: values may be secrets. Common names are
-# there from the start; others join until the table is full, so lines that never repeat cannot flush it.
-_KNOWN_NAMES = (
-    "Host Connection User-Agent Accept Accept-Encoding Accept-Language Accept-Charset Cookie Referer Origin Cache-Control "
-    "Pragma Content-Type Content-Length Content-Encoding Transfer-Encoding TE Trailer Expect Upgrade Authorization Range "
-    "If-Match If-None-Match If-Modified-Since If-Unmodified-Since If-Range Date Via Forwarded X-Forwarded-For "
-    "X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port X-Real-IP X-Request-ID X-Requested-With Upgrade-Insecure-Requests "
-    "Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform DNT Priority "
-    "Keep-Alive Traceparent Tracestate X-CSRFToken Max-Forwards Proxy Sec-WebSocket-Key Sec-WebSocket-Version"
-).split()
-LOWER_CASE: dict[str, str] = {form: name.lower() for name in _KNOWN_NAMES for form in (name, name.lower(), name.title())}
-MOST_NAMES = 2000
-LONGEST_NAME_KEPT = 64
+MOST_HOSTS = 1000
+LONGEST_HOST_KEPT = 64
 
 METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 }
 VERSIONS = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
-_CRLFS = [b"\r\n" * count for count in range(256)]
+_known_lines = KnownLines()
 
 
 class RequestLine:
@@ -62,7 +50,7 @@ class HeaderSection:
         self.fields = fields
         self.body_length = body_length(values, version)
         self.persistent = persists(values, version)
-        self.expects_continue = "expect" in values and expects_continue(values, version)
+        self.expects_continue = expects_continue(values, version)
         host = values.get("host")
         if host is not None:
             if host not in _valid_hosts:
@@ -138,7 +126,7 @@ def check_host(value: str) -> None:
     host = grammar.HOST.fullmatch(value)
     if not host or (host["ipv6"] and not _is_ipv6(host["ipv6"])):
         raise BadRequest(f"Host must be one host, with a port or without. Found {value[:60]!r}.")
-    if len(_valid_hosts) < MOST_NAMES and len(value) <= LONGEST_NAME_KEPT:
+    if len(_valid_hosts) < MOST_HOSTS and len(value) <= LONGEST_HOST_KEPT:
         _valid_hosts.add(value)
 
 
@@ -163,58 +151,12 @@ def parse_section(octets: bytes, limits: Limits) -> Fields:
         raise FieldsTooLarge(f"A request may have {limits.fields} fields. Found {count}.")
     if len(octets) > limits.field_size:
         _check_sizes(lines, limits)
-    # The way of nearly all requests. Deleting every octet that a field line may have leaves the line ends, and nothing else: a
-    # bare CR or LF, or a control character, would be left too. A name that is known is a valid token. What is different, or
-    # repeated, or new, is left to the other way.
-    if count < len(_CRLFS) and octets.translate(None, grammar.FIELD_OCTETS) == _CRLFS[count]:
-        try:
-            values = {
-                LOWER_CASE[name]: value.strip(" \t")
-                for name, colon, value in [line.partition(":") for line in lines]
-                if colon
-            }
-        except KeyError:
-            pass
-        else:
-            if len(values) == count:
-                return Fields(map(_split, lines), values)
-    return Fields(parse_field_lines(lines))
-
-
-def _split(line: str) -> FieldLine:
-    name, _, value = line.partition(":")
-    return name, value.strip(" \t")
+    values = dict(map(_known_lines.__getitem__, lines))
+    # With a field that is repeated, the lines have to be looked at one by one, and their values combined.
+    return Fields(map(parse_field_line, lines), values if len(values) == count else None)
 
 
 def _check_sizes(lines: Sequence[str], limits: Limits) -> None:
     longest = max(map(len, lines))
     if longest > limits.field_size:
         raise FieldsTooLarge(f"A field line may have {limits.field_size} octets. Found {longest}.")
-
-
-def parse_field_lines(lines: Sequence[str]) -> list[FieldLine]:
-    """Return name and value of each line, which comes without its CRLF. Raises BadRequest, naming the rule."""
-    found = []
-    for line in lines:
-        match = grammar.FIELD_LINE.fullmatch(line)
-        if not match:
-            raise BadRequest(_broken_rule(line))
-        name, value = match.groups()
-        if len(LOWER_CASE) < MOST_NAMES and len(name) <= LONGEST_NAME_KEPT:
-            LOWER_CASE[name] = name.lower()
-        found.append((name, value.rstrip(" \t")))
-    return found
-
-
-def _broken_rule(line: str) -> str:
-    """Say which rule a field line breaks. The line is shown as far as its name: the value may be a secret."""
-    name, colon, value = line.partition(":")
-    if line[:1] in (" ", "\t"):
-        return "A field line must not begin with whitespace: line folding is obsolete."
-    if not colon:
-        return f"A field line must be: field-name, colon, field-value. Found no colon in {line[:40]!r}."
-    if name != name.rstrip(" \t"):
-        return "A field line must be: field-name, colon, field-value. Found whitespace before the colon."
-    if not grammar.TOKEN.fullmatch(name):
-        return f"A field name must be a token. Found {name[:40]!r}."
-    return f"A field value must not have control characters. Found one in the value of {name[:40]!r}."

@@ -26,7 +26,7 @@ class StandingFields:
 
     def __init__(self, server: str = "") -> None:
         self._second = 0
-        self._server = f"Server: {server}\r\n" if server else ""
+        self._server = f"Server: {server}\r\n".encode() if server else b""
         self.refresh()
 
     def refresh(self) -> None:
@@ -34,4 +34,4 @@ class StandingFields:
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self.now = Standing(f"Date: {imf_fixdate(second)}\r\n", self._server)
+            self.now = Standing(f"Date: {imf_fixdate(second)}\r\n".encode(), self._server)
