@@ -66,4 +66,4 @@ CHUNK_HEAD = re.compile(rb"(" + CHUNK_SIZE + rb")" + CHUNK_EXTENSION + rb"\r\n")
 
 # RFC 9112 §4:  status-line = HTTP-version SP status-code SP [ reason-phrase ] CRLF
 #   reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )
-STATUS = re.compile(r"([1-9][0-9]{2})(?: ([^\x00-\x08\x0A-\x1F\x7F]*))?")
+STATUS = re.compile(r"([1-9][0-9]{2})(?: ([\t\x20-\x7E\x80-\xFF]*))?")
