@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
+
 from tests.http11.reading import chunked, request
 
-# Every property keeps to this, so that the whole folder takes seconds. The same examples each time: a failure is a commit's.
-modest = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+# Every property keeps to this, so that all of them take seconds. The examples are the same each time.
+modest = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
-names = st.sampled_from(["Accept", "X-Name", "x-name", "Cookie", "COOKIE", "!#$%&'*+-.^_`|~", "Expect", "Connection", "TE"])
+names = st.sampled_from(["Accept", "X-Name", "x-name", "Cookie", "COOKIE", "!#$%&'*+-.^_`|~", "Expect", "Connection"])
 values = st.one_of(
     st.sampled_from(["", "close", "keep-alive", "100-continue", "a, b", " a\t b ", "\xe9\xff"]),
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12),
@@ -43,7 +44,8 @@ chunked_requests = st.builds(
     st.lists(st.sampled_from(["Digest: x", "X-Time:1", "Host: b", "Bad : c"]), max_size=2),
     sections,
 )
-streams = st.lists(st.one_of(plain_requests, requests_without_body, chunked_requests), min_size=1, max_size=4).map(b"".join)
+any_request = st.one_of(plain_requests, requests_without_body, chunked_requests)
+streams = st.lists(any_request, min_size=1, max_size=4).map(b"".join)
 
 damages = st.lists(
     st.tuples(

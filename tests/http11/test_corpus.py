@@ -1,7 +1,8 @@
 r"""The corpus: requests on paper, each read whole, octet by octet, and with another request before or behind it.
 
-A file of tests/corpus has a first line that says why; refused/ begins it with the status. ``# reads:`` lines name what is
-read: method, target and body. The rest is the stream: line ends of the file do not count, ``\r``, ``\n``, ``\xFF`` do.
+A file of tests/corpus has a first line that says why; refused/ begins it with the status. ``# reads:`` lines name
+what is read: method, target and body. The rest is the stream: line ends of the file do not count; ``\r``, ``\n`` and
+``\xFF`` do.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from tests.http11.reading import Reading, octet_by_octet, read, request
 
 CORPUS = Path(__file__).parent.parent / "corpus"

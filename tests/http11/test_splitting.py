@@ -1,15 +1,15 @@
-"""Properties of a stream: how it is cut makes no difference, what came before makes none, and nothing breaks the reader."""
+"""Properties of a stream: neither how it is cut nor what came before makes a difference; nothing breaks the reader."""
 
 from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.http11.reading import chunked, octet_by_octet, read, request, split_at
-from tests.http11.streams import damaged_streams, modest, request_lines, sections, streams
 
 from ehttpd.errors import RequestRefused
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
+from tests.http11.reading import chunked, octet_by_octet, read, request, split_at
+from tests.http11.streams import damaged_streams, modest, request_lines, sections, streams
 
 # So small that a few octets more or less are on the other side.
 TIGHT = Limits(request_line=24, head=90, fields=3, field_size=30, body=20)
