@@ -20,6 +20,10 @@ REPEATING = frozenset(
 )
 MOST_LINES = 1000
 LONGEST_LINE = 300
+# Field names as sent -> in lower case: valid tokens, until there are so many.
+_LOWER_CASE = {form: name for name in REPEATING for form in (name, name.title())}
+MOST_NAMES = 2000
+LONGEST_NAME = 64
 
 
 class KnownLines(dict[str, FieldLine]):
@@ -32,16 +36,27 @@ class KnownLines(dict[str, FieldLine]):
         self._older: dict[str, FieldLine] = {}
 
     def __missing__(self, line: str) -> FieldLine:
-        found = self._older.get(line)
-        if found is None:
-            name, value = parse_field_line(line)
-            found = (name.lower(), value)
+        found = self._older.get(line) or _parse(line)
         if found[0] in REPEATING and len(line) <= LONGEST_LINE:
             if len(self) >= MOST_LINES:
                 self._older = dict(self)
                 self.clear()
             self[line] = found
         return found
+
+
+def _parse(line: str) -> FieldLine:
+    """Return the name in lower case, and the value."""
+    name, _, value = line.partition(": ")
+    lower = _LOWER_CASE.get(name)
+    # What is plain needs no regular expression: a known name, and a value that has printable characters at both ends.
+    if lower is not None and value.isprintable() and value and value[0] != " " and value[-1] != " ":
+        return lower, value
+    name, value = parse_field_line(line)
+    lower = name.lower()
+    if len(_LOWER_CASE) < MOST_NAMES and len(name) <= LONGEST_NAME:
+        _LOWER_CASE[name] = lower
+    return lower, value
 
 
 def parse_field_line(line: str) -> FieldLine:

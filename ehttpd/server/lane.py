@@ -230,7 +230,7 @@ class Lane:
         """Hand the lead to a follower, or the request to the queue if every thread is inside a handler."""
         with self.lock:
             self.detach(connection)
-            if self.pool.give_lead():
+            if self.pool.give_lead(connection):
                 return connection, Next.SERVE
             if self.pool.enqueue(connection):
                 return None
@@ -331,13 +331,14 @@ class Lane:
         """Read at once: most clients send their request with the connection."""
         try:
             data = connection.socket.recv(RECEIVE_AT_ONCE)
+            step = connection.receive(data, self.now) if data else connection.receive_end()
         except BlockingIOError:
-            self._arrange(connection, Next.WAIT)
-            return None
+            step = Next.WAIT
         except OSError:
-            self._arrange(connection, Next.CLOSE)
-            return None
-        step = connection.receive(data, self.now) if data else connection.receive_end()
+            step = Next.CLOSE
+        except BaseException:
+            self._close(connection)  # nobody else knows of it yet
+            raise
         return self._serve_on(connection, step, lease)
 
     def _new_connection(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> Connection:

@@ -54,6 +54,7 @@ PROBE_EVERY = 16
 PROBE_SELDOM = 1024
 # How many routes are remembered. Beyond it, all others share one.
 MOST_HABITS = 1000
+DEFECT = "The lane failed; this is a defect in ehttpd."
 
 
 class Habit:
@@ -86,13 +87,14 @@ class Habit:
 
 
 class Follower:
-    """A thread that waits for the lead. ``lead`` is held until it is given."""
+    """A thread that waits for the lead. ``lead`` is held until it is given; ``serves`` is what it serves off the lead."""
 
-    __slots__ = ("lead",)
+    __slots__ = ("lead", "serves")
 
     def __init__(self) -> None:
         self.lead = threading.Lock()
         self.lead.acquire()
+        self.serves: Connection | None = None
 
 
 class Pool:
@@ -108,6 +110,7 @@ class Pool:
         self._name = name
         self._lock = lane.lock
         self._followers: list[Follower] = []  # the one that waited least is woken first
+        self._leader: Follower | None = None
         self._queue: deque[tuple[Connection, float]] = deque()
         self._threads: set[threading.Thread] = set()
         self._named = 0
@@ -189,24 +192,18 @@ class Pool:
                     self._habits.pop(connection.route, None)
                     self._update()
 
-    def give_lead(self) -> bool:
-        """Give the lead away, unless every thread is inside a handler. The caller goes on as one that is not the leader.
+    def give_lead(self, connection: Connection) -> bool:
+        """Give the lead away, unless every thread is inside a handler. The caller serves ``connection`` off the lead.
 
         With the lock held.
         """
-        if self._busy >= self.maximum or not self._pass_lead():
-            return False
-        self._busy += 1
-        self._update()
-        return True
+        return self._busy < self.maximum and self._pass_lead(connection)
 
     def enqueue(self, connection: Connection) -> bool:
         """Have a request wait for a thread; False if the queue is full. With the lock held."""
         if not self._busy or len(self._queue) >= self._queue_limit:
             return False
-        expires = time.monotonic() + self._queue_timeout
-        self._queue.append((connection, expires))
-        self.queue_expires = min(self.queue_expires, expires)
+        self._append(connection)
         return True
 
     def expired(self, now: float) -> list[Connection]:
@@ -263,89 +260,128 @@ class Pool:
         """Follow, lead, serve, and again, until the lane has stopped or the thread is idle for too long."""
         try:
             while self._wait(follower):
-                self._lead()
+                self._lead(follower)
                 with self._lock:
                     if self._stopping:
                         return
                     self._followers.append(follower)
         finally:
             with self._lock:
+                self._part_with(follower)
                 self._threads.discard(threading.current_thread())
                 self._ended.notify_all()
 
     def _wait(self, follower: Follower) -> bool:
         """Wait for the lead; False when this thread is to end."""
-        while not follower.lead.acquire(timeout=self._idle_timeout):
+        if not follower.lead.acquire(timeout=self._idle_timeout):
             with self._lock:
                 # One thread is the relief, and not counted.
                 if follower in self._followers and len(self._threads) - 1 > self._minimum:
                     self._followers.remove(follower)
                     return False
+            follower.lead.acquire()
         return not self._stopping
 
-    def _lead(self) -> None:
+    def _part_with(self, follower: Follower) -> None:
+        """Take the lead from a thread that ends: something may have killed it as it was given the lead. With the lock held."""
+        if follower in self._followers:
+            self._followers.remove(follower)
+        elif self._leader is follower and not self._stopping:
+            self._pass_lead()
+
+    def _lead(self, follower: Follower) -> None:
         """Drive the lane; with the lead lost, finish what is being served and whatever waits in the queue."""
-        lease: list[Connection] = []
-        with self._lock:
-            self._lease = lease
-        try:
-            served = self.lane.drive(lease)
-        except BaseException:
-            # No defect may stop the lane: drop the connection at hand and lead again.
-            log.critical("The lane failed; this is a defect in ehttpd.", exc_info=True)
-            self._recover(lease)
-            return
-        if served is None:
-            self._stop()
-            return
-        connection: Connection | None
-        connection, step = served
-        while connection is not None:
-            connection, step = self._finish(connection, step)
-
-    def _recover(self, lease: list[Connection]) -> None:
-        with self._lock:
-            still_leads = self._lease is lease
-            if lease:
-                self.lane.detach(lease.pop())
-            if still_leads:
-                self._pass_lead()
+        while True:
+            lease: list[Connection] = []
+            with self._lock:
+                self._lease = lease
+            try:
+                served = self.lane.drive(lease)
+            except BaseException:
+                log.critical(DEFECT, exc_info=True)
+                if self._leads_on(follower, lease):
+                    continue
+                self._serve(follower, Next.CLOSE)
+                return
+            if served is None:
+                self._stop()
             else:
-                self._busy -= 1
-                self._update()
+                self._serve(follower, served[1])
+            return
 
-    def _finish(self, connection: Connection, step: Next) -> tuple[Connection | None, Next]:
-        """Serve off the lead; return the connection to serve next, None if there is none."""
+    def _leads_on(self, follower: Follower, lease: list[Connection]) -> bool:
+        """Tell whether a leader that a defect has hit still leads. If so, drop what it served: the lane must go on."""
+        with self._lock:
+            if self._leader is not follower:
+                return False
+            dropped = lease.pop() if lease else None
+            if dropped is not None:
+                self.lane.detach(dropped)
+        if dropped is not None:
+            self.lane.settle(dropped, Next.CLOSE)
+        return True
+
+    def _serve(self, follower: Follower, step: Next) -> None:
+        """Serve off the lead until nothing waits."""
+        with self._lock:  # whoever took the lead has finished doing so
+            connection = follower.serves
+        while connection is not None:
+            try:
+                step = self._finish(follower, connection, step)
+            except BaseException:
+                log.critical(DEFECT, exc_info=True)
+                step = self._drop(follower)
+            connection = follower.serves
+
+    def _finish(self, follower: Follower, connection: Connection, step: Next) -> Next:
+        """Do what a connection off the lead asks for; return what ``follower.serves`` then, if anything, asks for."""
         if step is Next.SERVE:
             with self._lock:
-                waiting = self._take()
-                if waiting is not None:
+                if self._queue:
                     # Others have waited longer than what is pipelined behind this request.
-                    self._queue.append((connection, math.inf))
-                    connection = waiting
+                    self._append(connection)
+                    connection = follower.serves = self._queue.popleft()[0]
             step = self.lane.service.exchange(connection)
             if step is Next.SERVE:
-                return connection, step
+                return step
         self.lane.settle(connection, step)
+        return self._take(follower)
+
+    def _take(self, follower: Follower) -> Next:
+        """Have a thread that has finished serve what waits in the queue."""
         with self._lock:
-            waiting = self._take()
-            if waiting is None:
+            follower.serves = self._queue.popleft()[0] if self._queue else None
+            if follower.serves is None:
                 self._busy -= 1
                 self._update()
-        return waiting, Next.SERVE
+        return Next.SERVE
 
-    def _take(self) -> Connection | None:
-        if not self._queue:
-            self.queue_expires = math.inf
-            return None
-        return self._queue.popleft()[0]
+    def _drop(self, follower: Follower) -> Next:
+        """Close what a defect has hit, and take the next."""
+        try:
+            if follower.serves is not None:
+                self.lane.settle(follower.serves, Next.CLOSE)
+        finally:
+            step = self._take(follower)
+        return step
 
-    def _pass_lead(self) -> bool:
-        """Give the lead to a follower, a new one if need be. With the lock held."""
+    def _append(self, connection: Connection) -> None:
+        """Add to the queue. With the lock held."""
+        expires = time.monotonic() + self._queue_timeout
+        self._queue.append((connection, expires))
+        self.queue_expires = min(self.queue_expires, expires)
+
+    def _pass_lead(self, connection: Connection | None = None) -> bool:
+        """Give the lead to a follower, a new one if need be; who led serves ``connection``, if any. With the lock held."""
         if not self._followers and not self._enlist():
             return False
+        if connection is not None and self._leader is not None:
+            self._leader.serves = connection
+            self._busy += 1
+            self._update()
         self._lease = []
-        self._followers.pop().lead.release()
+        self._leader = self._followers.pop()
+        self._leader.lead.release()
         return True
 
     def _update(self) -> None:
@@ -420,7 +456,5 @@ class Pool:
         except IndexError:
             return None
         self.lane.detach(connection)
-        self._busy += 1
-        self._update()
-        self._pass_lead()
+        self._pass_lead(connection)
         return connection
