@@ -121,7 +121,11 @@ def test_any_section_is_what_the_rule_makes_of_each_line(lines: list[str]) -> No
 
 
 def test_whitespace_around_a_value_is_no_part_of_it() -> None:
-    assert section_of(["Accept:  a\tb\t ", "Host:\t"]) == [("Accept", "a\tb"), ("Host", "")]
+    lines = ["Accept:  a\tb\t ", "Host:\t", "Pragma: a b ", "Origin:  c", "DNT: "]
+    expected = [("Accept", "a\tb"), ("Host", ""), ("Pragma", "a b"), ("Origin", "c"), ("DNT", "")]
+    assert section_of(lines) == expected
+    values = parse_section("".join(f"{line}\r\n" for line in lines).encode(), DEFAULT_LIMITS).values
+    assert values == combined(expected)
 
 
 def test_other_spaces_are_part_of_a_value() -> None:

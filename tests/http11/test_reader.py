@@ -103,6 +103,7 @@ def test_trailers_are_those_of_the_last_body() -> None:
     reader = reader_of(chunked(b"0\r\nDigest: x\r\n\r\n") + request("Content-Length: 1", body=b"a"))
     for trailers in ([("Digest", "x")], []):
         reader.next_request()
+        assert list(reader.trailers) == []
         while reader.next_data():
             pass
         assert list(reader.trailers) == trailers

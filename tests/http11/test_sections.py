@@ -64,3 +64,4 @@ def test_what_belongs_to_one_client_or_is_long_is_not_remembered(lines: tuple[Fi
 def test_close_is_one_of_the_options_and_no_part_of_one() -> None:
     assert encode_section([("Connection", "x, Close")]).closes
     assert not encode_section([("Connection", "x-closed")]).closes
+    assert encode_section([("Connection", "close"), ("Connection", "x")]).closes

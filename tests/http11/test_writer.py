@@ -69,8 +69,9 @@ def test_a_status_that_ends_no_exchange_is_not_sent(status: int) -> None:
 def test_the_framing_follows_status_method_version_and_length(
     status: int, body_length: int | None, method: str, version: str, framing: Framing, length_line: str | None
 ) -> None:
-    octets, found, _, persistent = encode_head(status, [], body_length, method, version)
+    octets, found, length, persistent = encode_head(status, [], body_length, method, version)
     assert found is framing
+    assert length == (body_length if framing is Framing.LENGTH else 0)
     framing_lines = [line for line in lines_of(octets) if line.startswith(("Content-Length", "Transfer-Encoding"))]
     assert framing_lines == ([length_line] if length_line else [])
     assert persistent is (framing is not Framing.CLOSE)
