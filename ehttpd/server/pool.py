@@ -337,7 +337,7 @@ class Pool:
         """Do what a connection off the lead asks for; return what ``follower.serves`` then, if anything, asks for."""
         if step is Next.SERVE:
             with self._lock:
-                if self._queue:
+                if self._may_take():
                     # Others have waited longer than what is pipelined behind this request.
                     self._append(connection)
                     connection = follower.serves = self._queue.popleft()[0]
@@ -350,11 +350,15 @@ class Pool:
     def _take(self, follower: Follower) -> Next:
         """Have a thread that has finished serve what waits in the queue."""
         with self._lock:
-            follower.serves = self._queue.popleft()[0] if self._queue else None
+            follower.serves = self._queue.popleft()[0] if self._may_take() else None
             if follower.serves is None:
                 self._busy -= 1
                 self._update()
         return Next.SERVE
+
+    def _may_take(self) -> bool:
+        """Tell whether a thread off the lead may serve what waits: not if it served a refusal beyond the maximum."""
+        return bool(self._queue) and self._busy <= self.maximum
 
     def _drop(self, follower: Follower) -> Next:
         """Close what a defect has hit, and take the next."""
@@ -440,6 +444,8 @@ class Pool:
             if connection is None:
                 return
             self._short_ticks = SHORT_TICKS
+            if connection.refusal is not None:  # the machine was busy, not the route slow
+                return
             route = connection.route if len(self._habits) < MOST_HABITS else ""
             self._habits.setdefault(route, Habit()).blocked()
             self._update()
