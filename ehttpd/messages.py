@@ -47,17 +47,15 @@ class Status(int):
 class Client:
     """Who asked: the two ends of the connection, as the server sees them, and what may be sent before the handler returns.
 
-    ``remote`` and ``local`` are host and port; for a Unix socket, its path and 0. ``derived`` is a place for what an adapter
-    computed from these and wants to find again.
+    ``remote`` and ``local`` are host and port; for a Unix socket, its path and 0.
     """
 
-    __slots__ = ("derived", "local", "remote", "scheme")
+    __slots__ = ("local", "remote", "scheme")
 
     def __init__(self, remote: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0), scheme: str = "http") -> None:
         self.remote = remote
         self.local = local
         self.scheme = scheme
-        self.derived: Any = None
 
     @property
     def response_begun(self) -> bool:

@@ -41,13 +41,20 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": FileBody,
+        # Each request has its own of these. They stand here so that setting them makes no dictionary grow.
+        **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
+        **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT")),
     }
+    by_server: dict[tuple[str, int], Environ] = {}
 
     def handler(request: Request) -> Response:
         headers = request.headers
         template = headers.derived
         if template is None:
-            template = headers.derived = _template(standing, request)
+            local = request.client.local
+            if local not in by_server:
+                by_server[local] = _of_server(standing, request.client)
+            template = headers.derived = _template(by_server[local], request)
         environ = template.copy()
         target = request.target
         environ["REQUEST_METHOD"] = request.method
@@ -65,13 +72,24 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
     return handler
 
 
-def _template(standing: Environ, request: Request) -> Environ:
+def _of_server(standing: Environ, client: Client) -> Environ:
+    """Return what all requests to the same address have in common."""
+    name, port = client.local
+    return {
+        **standing,
+        "wsgi.url_scheme": client.scheme,
+        "SERVER_NAME": name or "localhost",
+        "SERVER_PORT": str(port or 80),
+    }
+
+
+def _template(of_server: Environ, request: Request) -> Environ:
     """Return what requests with the same header section on the same connection have in common."""
-    client = request.client
-    if client.derived is None:
-        client.derived = _ends(standing, client)
-    environ: Environ = client.derived.copy()
+    environ = of_server.copy()
+    address, port = request.client.remote
     environ["SERVER_PROTOCOL"] = request.version
+    environ["REMOTE_ADDR"] = address
+    environ["REMOTE_PORT"] = str(port)
     values = request.headers.values
     try:
         environ.update(zip(map(_KEYS.__getitem__, values), values.values(), strict=True))
@@ -79,21 +97,6 @@ def _template(standing: Environ, request: Request) -> Environ:
         environ.update((_key(name), value) for name, value in values.items())
     environ.pop(LEFT_OUT, None)
     return environ
-
-
-def _ends(standing: Environ, client: Client) -> Environ:
-    """Return what all requests on the same connection have in common."""
-    (server_name, server_port), (remote_address, remote_port) = client.local, client.remote
-    return {
-        **standing,
-        "wsgi.url_scheme": client.scheme,
-        "SERVER_NAME": server_name or "localhost",
-        "SERVER_PORT": str(server_port or 80),
-        "REMOTE_ADDR": remote_address,
-        "REMOTE_PORT": str(remote_port),
-        # Each request has its own. They stand here so that setting them makes no dictionary grow.
-        **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
-    }
 
 
 def _key(name: str) -> str:

@@ -69,6 +69,8 @@ def persists(values: Mapping[str, str], version: str) -> bool:
     options = values.get("connection")
     if options is None:
         return version != "HTTP/1.0"
+    if options == "close":
+        return False
     names = {name.strip(" \t").lower() for name in options.split(",")}
     return "close" not in names and (version != "HTTP/1.0" or "keep-alive" in names)
 

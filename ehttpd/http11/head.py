@@ -24,6 +24,9 @@ VERSIONS = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
 _known_lines = KnownLines()
 
 
+_FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "expect"))
+
+
 class RequestLine:
     """A parsed request line. ``authority`` is the host of an absolute-form target, else None (RFC 9112 §3.2.2).
 
@@ -48,9 +51,12 @@ class HeaderSection:
     def __init__(self, fields: Fields, version: str) -> None:
         values = fields.values
         self.fields = fields
-        self.body_length = body_length(values, version)
-        self.persistent = persists(values, version)
-        self.expects_continue = expects_continue(values, version)
+        if _FRAMING.isdisjoint(values):
+            self.body_length, self.persistent, self.expects_continue = 0, version != "HTTP/1.0", False
+        else:
+            self.body_length = body_length(values, version)
+            self.persistent = persists(values, version)
+            self.expects_continue = expects_continue(values, version)
         host = values.get("host")
         if host is not None:
             if host not in _valid_hosts:

@@ -273,7 +273,6 @@ class Connection(Client):
         if self.reader.fresh or kept <= 0:
             return Next.CLOSE
         self.reader.forget()
-        self.derived = None
         self.deadline = now + kept
         return Next.WAIT
 

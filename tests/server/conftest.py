@@ -1,0 +1,41 @@
+"""Live servers for the tests of the server half."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pytest
+
+from ehttpd.messages import Handler
+from ehttpd.server.poller import SelectorPoller
+from tests.server.live import Gate, LiveServer, serving
+
+
+class LiveServers(Protocol):
+    def __call__(self, handler: Handler | None = None, **options: Any) -> LiveServer: ...
+
+
+@pytest.fixture
+def live_server(caplog: pytest.LogCaptureFixture) -> Iterator[LiveServers]:
+    """Start servers that end with the test, and must end well: everything answered, no defect logged."""
+    with ExitStack() as servers:
+        yield lambda handler=None, **options: servers.enter_context(serving(handler, **options))
+    defects = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.CRITICAL]
+    assert not defects
+
+
+@pytest.fixture
+def gate(live_server: LiveServers) -> Iterator[Gate]:
+    """A gate that opens at the latest before the servers are stopped."""
+    gate = Gate()
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def selectors_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have lanes use the poller of platforms that have no better one."""
+    monkeypatch.setattr("ehttpd.server.lane.new_poller", SelectorPoller)
