@@ -275,7 +275,7 @@ def test_a_refusal_that_lost_the_lead_lets_no_handler_run_beyond_the_maximum(
 ) -> None:
     answer_error, slow = HTTPService._answer_error, Gate()
 
-    def answer_slowly(*arguments: Any) -> Next:
+    def answer_slowly(*arguments: Any) -> Any:
         slow.wait()
         return answer_error(*arguments)
 
@@ -315,7 +315,7 @@ def test_a_connection_is_not_closed_while_the_relief_takes_it_out_of_the_poller(
     server = live_server(waits_at(gate))
     assert server.connect().ask("/wait", "Connection: close").status == 200
     assert closed.wait(PATIENCE)
-    assert server.lane.pool.threads >= 2, "the relief lives"
+    assert any(thread.name.endswith("relief") for thread in server.lane.pool._threads)
 
 
 def test_threads_come_when_they_are_needed_and_go_when_they_are_not(live_server: LiveServers, gate: Gate) -> None:
