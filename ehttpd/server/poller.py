@@ -139,10 +139,10 @@ class SelectorPoller:
     def _change(self, action: str, descriptor: int, interest: int) -> None:
         with self._lock:
             self._changes.append((action, descriptor, interest))
-            if self._waiting:
-                self._outbox.send(b"\0")
-            else:
+            if not self._waiting:
                 self._apply()
+            elif len(self._changes) == 1:  # the others are found with the first
+                self._outbox.send(b"\0")
 
     def _apply(self) -> None:
         for action, descriptor, interest in self._changes:
