@@ -102,9 +102,9 @@ class Misbehaving:
             self.most = max(self.most, self._running)
         try:
             if kind == "block":
-                block(random.uniform(0, 0.004))
+                block(random.uniform(0, 2.5 * LONG_TICK))
             elif kind == "compute":
-                compute(random.uniform(0, 0.002))
+                compute(random.uniform(0, LONG_TICK))
             elif kind == "long":
                 block(3 * LONG_TICK)
             else:
@@ -141,10 +141,11 @@ def test_the_invariants_hold_whatever_handlers_do(
     handler = Misbehaving()
     server = live_server(handler, threads=threads)
     kinds = WAYS_TO_LIVE * 2 + WAYS_TO_DIE
-    with in_parallel(*(load(server, seed, kinds) for seed in range(CLIENTS))):
+    # One more than there are threads: sometimes all of them are inside a handler, and sometimes not.
+    with in_parallel(*(load(server, seed, kinds) for seed in range(min(threads + 1, CLIENTS)))):
         pass
     assert not watch.breaches
-    assert watch.revoked, "the load never made the pool hand the lead over"
+    assert watch.hand_overs, "the load never made the pool hand the lead over"
     assert handler.most <= threads
     assert server.connect().ask("/quick/last").body == b"last"
 

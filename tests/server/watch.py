@@ -23,7 +23,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.breaches: list[str] = []
-        self.revoked = 0
+        self.hand_overs = 0
         self._judging = threading.Lock()
         self._polling: int | None = None  # the thread inside of the poller
         self._last_led: int | None = None  # the thread that was there last
@@ -79,15 +79,15 @@ class Watch:
             self.require(connection not in self._served, "2: back in the poller before its handler has ended")
         register(lane, connection, interest)
 
-    def _pass_lead(self, pass_lead: Callable[..., bool], pool: Pool) -> bool:
+    def _pass_lead(self, pass_lead: Callable[..., bool], pool: Pool, *connection: Connection) -> bool:
         lease = pool._lease
         with self._judging:
             served = [each for each in self._served if each.interest]
             self.require(not served, "2: the lead is passed on while a served connection is in the poller")
             self.require(not any(lease is each for each in self._leases), "5: a lease was revoked twice")
             self._leases.append(lease)
-            self.revoked += 1
-        return pass_lead(pool)
+            self.hand_overs += len(connection)
+        return pass_lead(pool, *connection)
 
 
 class WatchedPoller:

@@ -1,0 +1,107 @@
+"""Request bodies on their way to the handler: in memory first, then in a temporary file."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from typing import Any
+
+import pytest
+
+from ehttpd.messages import Request, Response
+from ehttpd.server.body import BodyBuffer
+from tests.server.conftest import LiveServers
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def echo(request: Request) -> Response:
+    return Response(request.body.read(), headers={"Kept-In": type(request.body).__name__})
+
+
+def filled(in_memory: int, *pieces: bytes) -> BodyBuffer:
+    buffer = BodyBuffer(in_memory)
+    for piece in pieces:
+        buffer.write(piece)
+    return buffer
+
+
+@pytest.mark.parametrize("pieces", [[], [b"abcd"], [b"ab", b"cd"], [b"", b"a"]])
+def test_a_short_body_stays_in_memory(pieces: list[bytes]) -> None:
+    buffer = filled(4, *pieces)
+    assert buffer.size == len(b"".join(pieces))
+    body = buffer.finish()
+    assert isinstance(body, io.BytesIO)
+    assert body.read() == b"".join(pieces)
+
+
+@pytest.mark.parametrize("pieces", [[b"abcde"], [b"abcd", b"e"], [b"ab", b"cdef", b"gh"]])
+def test_a_longer_body_moves_to_a_temporary_file(pieces: list[bytes]) -> None:
+    with filled(4, *pieces).finish() as body:
+        assert not isinstance(body, io.BytesIO)
+        assert body.tell() == 0
+        assert body.read() == b"".join(pieces)
+
+
+def test_a_discarded_body_closes_its_file() -> None:
+    buffer = filled(4, b"abcde")
+    file = buffer._file
+    assert file is not None
+    buffer.discard()
+    assert file.closed
+
+
+def test_a_body_that_was_handed_over_is_not_discarded_any_more() -> None:
+    buffer = filled(4, b"abcde")
+    with buffer.finish() as body:
+        buffer.discard()
+        assert body.read() == b"abcde"
+
+
+@pytest.mark.parametrize(("size", "kept_in"), [(1000, "BytesIO"), (1001, "BufferedRandom")])
+def test_a_handler_reads_a_body_of_any_size_from_a_file(live_server: LiveServers, size: int, kept_in: str) -> None:
+    body = (bytes(range(256)) * 4)[:size]
+    reply = live_server(echo, body_memory=1000).connect().ask(method="POST", body=body)
+    assert reply.body == body
+    assert reply.fields["kept-in"] == kept_in
+
+
+def test_a_chunked_body_moves_to_a_file_as_it_grows(live_server: LiveServers) -> None:
+    peer = live_server(echo, body_memory=1000).connect()
+    chunk = b"64\r\n" + b"x" * 100 + b"\r\n"
+    peer.send(CHUNKED, *[chunk] * 15, b"0\r\n\r\n")
+    reply = peer.reply()
+    assert reply.body == b"x" * 1500
+    assert reply.fields["kept-in"] == "BufferedRandom"
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_the_body_is_closed_after_its_response(live_server: LiveServers, size: int) -> None:
+    bodies: list[Any] = []
+
+    def handler(request: Request) -> Response:
+        bodies.append(request.body)
+        return Response(b"")
+
+    peer = live_server(handler, body_memory=1000).connect()
+    peer.ask(method="POST", body=b"x" * size)
+    peer.ask()
+    assert bodies[0].closed
+
+
+def test_a_full_disk_is_not_the_clients_mistake(live_server: LiveServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    reply = live_server(echo, body_memory=10).connect().ask(method="POST", body=b"x" * 100)
+    assert reply.status == 507
+
+
+def test_trailers_reach_the_handler(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        return Response.text(request.body.read().decode() + str(list(request.trailers)))
+
+    peer = live_server(handler).connect()
+    peer.send(CHUNKED, b"2\r\nab\r\n0\r\nDigest: d\r\n\r\n")
+    assert peer.reply().body == b"ab[('Digest', 'd')]"
