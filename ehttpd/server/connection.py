@@ -21,7 +21,7 @@ from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.messages import Client, Request
 from ehttpd.server.body import BodyBuffer
-from ehttpd.server.output import Output
+from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import READ, WRITE, wait_for
 
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ class Connection(Client):
     # ... and the thread that serves it
 
     def send(self, data: bytes) -> None:
-        """Send what the peer takes now, and keep the rest as unsent output. Raises ConnectionLost."""
+        """Send what the peer takes now, up to a turn's share, and keep the rest as unsent output. Raises ConnectionLost."""
         try:
-            sent = self.socket.send(data)
+            sent = self.socket.send(data if len(data) <= SEND_AT_ONCE else memoryview(data)[:SEND_AT_ONCE])
         except BlockingIOError:
             sent = 0
         except OSError as error:
