@@ -27,7 +27,7 @@ class Listener:
         listening.setblocking(False)
         self._inode = os.stat(path).st_ino if path else None
         bound = listening.getsockname()
-        self.local: Address = (bound[0], bound[1]) if self._tcp else (str(bound), 0)
+        self.local: Address = (bound[0], bound[1]) if self._tcp else (written_path(bound), 0)
         if self._tcp:
             # Inherited by accepted connections on Linux, which saves a call each.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,6 +59,11 @@ class Listener:
                     os.unlink(self._path)
             except FileNotFoundError:
                 pass
+
+
+def written_path(bound: str | bytes) -> str:
+    """Return the name of a Unix socket, as the operating system gives it, as an operator would write it."""
+    return bound if isinstance(bound, str) else "@" + os.fsdecode(bound[1:])
 
 
 def listen(address: str | socket.socket, backlog: int) -> list[Listener]:
@@ -158,7 +163,11 @@ def _descriptor(address: str) -> Listener:
             "Start ehttpd from a program that passes a listening socket, such as systemd.",
             address=address,
         ) from None
-    return _inherited(listening, address)
+    try:
+        return _inherited(listening, address)
+    except ListenError:
+        listening.detach()  # it is not ours to close
+        raise
 
 
 def _inherited(listening: socket.socket, name: str) -> Listener:

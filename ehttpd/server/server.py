@@ -18,7 +18,7 @@ from ehttpd.messages import Handler
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, Service
 from ehttpd.server.lane import Lane
-from ehttpd.server.listener import Listener, listen
+from ehttpd.server.listener import Listener, listen, written_path
 from ehttpd.server.pool import Pool
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
 from ehttpd.settings import Settings
@@ -88,6 +88,7 @@ class Server:
         lane = Lane(service, settings, _limits(settings), self._standing, settings.max_connections or _descriptors())
         if self._service is None:
             lane.connection_type = RawConnection
+            lane.rests_after = settings.keep_alive_timeout  # nothing is parsed, so nothing is let go of earlier
         lane.listen(self._listeners)
         lane.pool = Pool(lane, settings)
         lane.pool.start()
@@ -144,7 +145,7 @@ class Server:
         connected.setblocking(False)
         tcp = connected.family in (socket.AF_INET, socket.AF_INET6)
         remote, local = connected.getpeername(), connected.getsockname()
-        self._lane.adopt(connected, remote[:2] if tcp else ("", 0), local[:2] if tcp else (str(local), 0))
+        self._lane.adopt(connected, remote[:2] if tcp else ("", 0), local[:2] if tcp else (written_path(local), 0))
 
     @property
     def addresses(self) -> list[str]:
