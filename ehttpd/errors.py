@@ -41,8 +41,6 @@ class RequestRefused(EhttpdError):
     """The client broke a rule. The message names the rule and is sent to the client."""
 
     status = 400
-    # Whether the connection can carry another request: only if we know where the next one starts.
-    fatal = True
 
 
 class BadRequest(RequestRefused):

@@ -105,6 +105,18 @@ class RequestReader:
             self.trailers = end.value
             return b""
 
+    def release_body(self) -> bytes:
+        """Leave the rest of a body with a Content-Length to be received by the caller; return what has arrived of it.
+
+        Its octets need no decoding. The next request is what comes after them.
+        """
+        assert self._buffer is not None
+        data = self._buffer.take(self.section.body_length)
+        self._octets, self._buffer = self._buffer.take(len(self._buffer)), None
+        self._decoder = None
+        self.in_body = False
+        return data
+
     def _read_head(self, client: Client, octets: bytes, line_end: int) -> Request | None:
         """Read a head whose header section is not that of the request before."""
         self._octets = octets

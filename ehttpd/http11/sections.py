@@ -32,9 +32,9 @@ _KINDS: dict[str, int] = {}
 _MOST_NAMES = 2000
 _CRLFS = [b"\r\n" * count for count in range(256)]
 
-# Sections that are remembered: so many of them, of at most so many lines. One with a cookie belongs to one client.
+# Sections that are remembered: so many of them, of at most so many octets. One with a cookie belongs to one client.
 MOST_SECTIONS = 500
-MOST_LINES_KEPT = 12
+MOST_OCTETS_KEPT = 1000
 
 
 class Section(NamedTuple):
@@ -61,7 +61,7 @@ class KnownSections(dict[tuple[FieldLine, ...], Section]):
         section = self._older.get(lines)
         if section is None:
             section = encode_section(lines)
-        if len(lines) <= MOST_LINES_KEPT and b"ookie: " not in section.octets:
+        if len(section.octets) <= MOST_OCTETS_KEPT and b"cookie:" not in section.octets.lower():
             if len(self) >= MOST_SECTIONS:
                 self._older = dict(self)
                 self.clear()
@@ -85,7 +85,7 @@ def encode_section(lines: Iterable[FieldLine]) -> Section:
             continue
         has_date = has_date or kind == _DATE
         has_server = has_server or kind == _SERVER
-        texts.append(f"{name}: {value}\r\n")
+        texts.append("".join((name, ": ", value, "\r\n")))  # never what a subclass of str would make of itself
     return Section(_encode(texts), length, length_line, closes, has_date, has_server)
 
 
@@ -106,7 +106,7 @@ def _kind(name: str, value: str) -> int:
     kind = _KINDS.get(name)
     if kind is None:
         kind = _learn(name)
-    if type(value) is not str:
+    if not isinstance(value, str):
         raise HandlerError(f"The value of the field {name!r} must be str. Found {type(value).__name__}.")
     return kind
 

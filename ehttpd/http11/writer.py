@@ -26,6 +26,7 @@ class KnownStatusLines(dict["int | str", bytes]):
     """Status codes, or codes with reason phrases -> status lines. Ask it for any: what it does not know it makes."""
 
     def __missing__(self, status: int | str) -> bytes:
+        """Raises HandlerError for what is no final status."""
         text = str(status) if isinstance(status, str) else Status(status).text
         if not grammar.STATUS.fullmatch(text) or not "200" <= text[:3] < "600":
             raise HandlerError(f"A final response has a status from 200 to 599 and a reason in one line. Found {status!r}.")

@@ -20,7 +20,8 @@ from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.messages import Client, Request
-from ehttpd.server.body import BodyBuffer
+from ehttpd.server.body import RECEIVE_AT_ONCE as BODY_AT_ONCE
+from ehttpd.server.body import BodyBuffer, SizedBody
 from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import READ, WRITE, wait_for
 
@@ -43,7 +44,7 @@ class Next(enum.Enum):
 
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
-_IDLE, _HEAD, _BODY, _LINGER = State.IDLE, State.HEAD, State.BODY, State.LINGER
+_IDLE, _HEAD, _LINGER = State.IDLE, State.HEAD, State.LINGER
 _WAIT, _SERVE = Next.WAIT, Next.SERVE
 
 
@@ -65,7 +66,7 @@ class Connection(Client):
         self.state = State.IDLE
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
         self.output: Output | None = None
-        self.body: BodyBuffer | None = None
+        self.body: BodyBuffer | SizedBody | None = None
         self.request: Request | None = None
         self.refusal: RequestRefused | None = None
         self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
@@ -84,14 +85,15 @@ class Connection(Client):
     def receive(self, data: bytes, now: float) -> Next:
         """Take what was received."""
         state = self.state
-        if state is _BODY or state is _LINGER:
-            return self._receive_more(data, now)
+        if state is _LINGER:
+            self._linger_left -= len(data)
+            return Next.WAIT if self._linger_left > 0 else Next.CLOSE
         try:
             request = self.reader.next_request(self, data)
         except RequestRefused as refusal:
             return self.refuse(refusal)
         if request is None:
-            if state is not _HEAD:
+            if state is not _HEAD and self.reader.pending:
                 self.state = _HEAD
                 self.deadline = now + self.settings.header_timeout
             return _WAIT
@@ -100,13 +102,26 @@ class Connection(Client):
             return self._begin_body(now)
         return _SERVE
 
-    def _receive_more(self, data: bytes, now: float) -> Next:
-        if self.state is State.BODY:
-            self.reader.receive(data)
-            self._received += len(data)
-            return self._read_body(now)
-        self._linger_left -= len(data)
-        return Next.WAIT if self._linger_left > 0 else Next.CLOSE
+    def move(self, now: float) -> Next:
+        """Send unsent output, or receive more of a body."""
+        if self.output is not None:
+            return self._continue_sending(now)
+        body = self.body
+        try:
+            if isinstance(body, SizedBody):
+                count = body.receive(self.socket)
+            else:
+                data = self.socket.recv(BODY_AT_ONCE)
+                count = len(data)
+                self.reader.receive(data)
+        except BlockingIOError:
+            return Next.WAIT
+        except OSError:
+            return Next.CLOSE
+        if not count:
+            return self.receive_end()
+        self._received += count
+        return self._read_body(now)
 
     def receive_end(self) -> Next:
         """Take it that the client will send no more (RFC 9112 §8)."""
@@ -126,8 +141,7 @@ class Connection(Client):
             return self.refuse(RequestTimeout("The body of the request took too long."))
         return Next.CLOSE
 
-    def continue_sending(self, now: float) -> Next:
-        """Send more of the unsent output."""
+    def _continue_sending(self, now: float) -> Next:
         assert self.output is not None
         try:
             sent = self.output.send(self.socket)
@@ -231,10 +245,15 @@ class Connection(Client):
         self.socket.close()
 
     def _begin_body(self, now: float) -> Next:
+        reader, in_memory = self.reader, self.settings.body_memory
         self.state = State.BODY
-        self.body = BodyBuffer(self.settings.body_memory)
-        self._since, self._received = now, self.reader.pending
-        if self.reader.section.expects_continue and not self.reader.pending:
+        self._since, self._received = now, reader.pending
+        waits = reader.section.expects_continue and not reader.pending
+        if reader.pending < reader.section.body_length <= in_memory:
+            self.body = SizedBody(reader.section.body_length, reader.release_body())
+        else:
+            self.body = BodyBuffer(in_memory)
+        if waits:
             try:
                 self.socket.send(CONTINUE)
             except OSError:
@@ -242,13 +261,12 @@ class Connection(Client):
         return self._read_body(now)
 
     def _read_body(self, now: float) -> Next:
-        body, reader = self.body, self.reader
+        body = self.body
         assert body is not None
         assert self.request is not None
         try:
-            while data := reader.next_data():
-                body.write(data)
-            if data is None:
+            complete = body.complete if isinstance(body, SizedBody) else self._decode_body(body)
+            if not complete:
                 self.deadline = self._paced(now, self.settings.body_timeout, self._received)
                 return Next.WAIT
             self.request.body = body.finish()  # type: ignore[assignment]
@@ -256,10 +274,16 @@ class Connection(Client):
             return self.refuse(refusal)
         except OSError:
             return self.refuse(InsufficientStorage("There is no room for the body."))
-        self.request.trailers = reader.trailers
+        self.request.trailers = self.reader.trailers
         self.body = None
         self.state = State.HANDLER
         return Next.SERVE
+
+    def _decode_body(self, body: BodyBuffer) -> bool:
+        """Take what the reader has of a body; tell whether that was the end of it."""
+        while data := self.reader.next_data():
+            body.write(data)
+        return data is not None
 
     def _paced(self, now: float, timeout: float, moved: int) -> float:
         """Return the deadline of a transfer: ``timeout`` of silence, and the minimum rate over the whole of it."""

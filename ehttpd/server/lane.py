@@ -154,8 +154,8 @@ class Lane:
                     if lost is not None:
                         return lost
                     continue
-                if connection.output is not None:
-                    step = connection.continue_sending(now)
+                if connection.output is not None or connection.body is not None:
+                    step = connection.move(now)
                 else:
                     try:
                         data = connection.socket.recv(RECEIVE_AT_ONCE)

@@ -54,7 +54,7 @@ def test_a_section_that_repeats_outlives_those_that_do_not(monkeypatch: pytest.M
         assert known[often] is section
 
 
-@pytest.mark.parametrize("lines", [(("Set-Cookie", "a=b"),), (("set-cookie", "a=b"),), (("X", "y"),) * 13])
+@pytest.mark.parametrize("lines", [(("Set-Cookie", "a=b"),), (("set-cookie", "a=b"),), (("X", "y" * 1000),)])
 def test_what_belongs_to_one_client_or_is_long_is_not_remembered(lines: tuple[FieldLine, ...]) -> None:
     known = KnownSections()
     assert known[lines].octets
