@@ -22,6 +22,7 @@ from ehttpd.launch.banner import banner
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.sources import from_environment, from_files
 from ehttpd.logs import log
+from ehttpd.server.accesslog import access_log
 from ehttpd.server.server import Server
 from ehttpd.settings import Settings
 
@@ -88,11 +89,12 @@ def make_server(application: Application, settings: Settings) -> Server:
     """Return a server for an application of any kind."""
     if application.kind is Kind.CONNECTION:
         return Server(connection=application.target, settings=settings)
+    record = access_log() if settings.access_log else None
     if application.kind is Kind.NATIVE:
-        return Server(application.target, settings=settings)
+        return Server(application.target, settings=settings, record=record)
     from ehttpd.wsgi import adapt
 
-    return Server(adapt(application.target), settings=settings)
+    return Server(adapt(application.target), settings=settings, record=record)
 
 
 def catch_signals() -> SimpleQueue[int]:

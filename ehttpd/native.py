@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ehttpd.fields import Fields, Headers
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
-from ehttpd.server.raw import ConnectionHandler
+from ehttpd.server.raw import ConnectionHandler, Sink
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
 
@@ -24,6 +24,7 @@ __all__ = [
     "Request",
     "Response",
     "Server",
+    "Sink",
     "Status",
     "connection_handler",
     "serve",

@@ -156,7 +156,7 @@ class Answer(Response):
             if not self.status:
                 raise HandlerError("The application returned without calling start_response.")
             if len(result) == 1 and type(result[0]) is bytes:  # type: ignore[arg-type,index]
-                result = result[0]  # type: ignore[index]
+                result = result[0]  # type: ignore[index,assignment]
         elif result is None:
             raise HandlerError("The application returned None instead of an iterable.")
         self.body = result

@@ -5,8 +5,7 @@ Try ``nc 127.0.0.1 8000``.
 
 from typing import BinaryIO
 
-from ehttpd.native import connection_handler, serve
-from ehttpd.server.raw import Sink
+from ehttpd.native import Sink, connection_handler, serve
 
 
 @connection_handler

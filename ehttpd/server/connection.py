@@ -19,7 +19,7 @@ from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
-from ehttpd.messages import Client, Request
+from ehttpd.messages import Client, Request, Response
 from ehttpd.server.body import RECEIVE_AT_ONCE as BODY_AT_ONCE
 from ehttpd.server.body import BodyBuffer, SizedBody
 from ehttpd.server.output import SEND_AT_ONCE, Output
@@ -51,7 +51,7 @@ _WAIT, _SERVE = Next.WAIT, Next.SERVE
 class Connection(Client):
     """One connection. A request knows it as its ``client``."""
 
-    __slots__ = ("_linger_left", "_persistent", "_progress", "_received", "_since", "body", "deadline", "descriptor", "interest",
+    __slots__ = ("answered", "sent_octets","_linger_left", "_persistent", "_progress", "_received", "_since", "body", "deadline", "descriptor", "interest",
                  "lane", "output", "reader", "refusal", "request", "settings", "socket", "state", "stream")  # fmt: skip
 
     def __init__(
@@ -70,6 +70,8 @@ class Connection(Client):
         self.request: Request | None = None
         self.refusal: RequestRefused | None = None
         self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
+        self.answered: Response | None  # for the record of an exchange, if one is made
+        self.sent_octets: int
         self.deadline = now + self.settings.header_timeout
 
     @property
@@ -166,7 +168,13 @@ class Connection(Client):
         except OSError as error:
             raise ConnectionLost(str(error)) from None
         if sent != len(data):
-            self._keep(memoryview(data)[sent:])
+            self.send_later(memoryview(data)[sent:])
+
+    def send_later(self, data: memoryview) -> None:
+        """Keep data as unsent output, after what there is of it."""
+        if self.output is None:
+            self.output = Output()
+        self.output.append(data)
 
     def write(self, data: bytes) -> None:
         """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises ConnectionLost."""
@@ -203,7 +211,7 @@ class Connection(Client):
             self.deadline = now + self.lane.rests_after
             return _WAIT
         if sent != len(octets):
-            self._keep(memoryview(octets)[sent:])
+            self.send_later(memoryview(octets)[sent:])
         return self.finish(persistent, now)
 
     def finish(self, persistent: bool, now: float) -> Next:
@@ -321,10 +329,6 @@ class Connection(Client):
         except OSError:
             return Next.CLOSE
         return Next.WAIT
-
-    def _keep(self, data: memoryview) -> None:
-        self.output = Output()
-        self.output.append(data)
 
     def flush(self) -> None:
         """Send what the peer takes now of the unsent output. Raises ConnectionLost."""

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ehttpd.errors import ConnectionLost, EhttpdError, HandlerError, RequestRefused, ServiceUnavailable
-from ehttpd.fields import FieldLine
+from ehttpd.fields import FieldLine, Fields
 from ehttpd.logs import log
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import Head, encode_head, interim
 from ehttpd.messages import NO_BODY, FileBody, Handler, Request, Response
+from ehttpd.server.accesslog import Record
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.output import FileSlice, Output
 
@@ -43,10 +44,9 @@ class Service(Protocol[C]):
 class HTTPService:
     """Serves HTTP requests with a handler."""
 
-    def __init__(self, handler: Handler, standing: StandingFields, record: Callable[..., None] | None = None) -> None:
+    def __init__(self, handler: Handler, standing: StandingFields) -> None:
         self._handler = handler
         self._standing = standing
-        self._record = record
         self.draining = False  # no connection persists any more
 
     def exchange(self, connection: Connection) -> Next:
@@ -54,8 +54,6 @@ class HTTPService:
         if request is None:
             return self._refuse(connection)
         connection.request = None
-        if self._record is not None:
-            return self._recorded(connection, request)
         try:
             response = self._handler(request)
             body = response.body
@@ -94,19 +92,16 @@ class HTTPService:
     def _send_bytes(self, connection: Connection, request: Request, head: Head, body: bytes) -> Next:
         """Send a body that is there as a whole."""
         octets, framing, length, persistent = head
-        connection.send(octets)
-        if framing is not Framing.NONE and body:
-            if framing is Framing.LENGTH and len(body) != length:
-                persistent = persistent and self._report_length(request, length, len(body))
-                body = body[:length]
-            self._append(connection, body)
+        if framing is Framing.NONE:
+            body = b""
+        elif framing is Framing.LENGTH and len(body) != length:
+            persistent = persistent and self._report_length(request, length, len(body))
+            body = body[:length]
+        connection.sent_octets = len(body)
+        connection.send(octets + body[:JOINED])
+        if len(body) > JOINED:
+            connection.send_later(memoryview(body)[JOINED:])
         return self._finish(connection, request, persistent)
-
-    def _append(self, connection: Connection, data: bytes) -> None:
-        if connection.output is None:
-            connection.send(data)
-        else:
-            connection.output.append(data)
 
     def _report_length(self, request: Request, promised: int, given: int) -> bool:
         """Log a body whose length is not what its Content-Length says; tell whether the framing survived."""
@@ -145,6 +140,7 @@ class HTTPService:
         output.at_end(body.close)
         if framing is not Framing.NONE and piece.count:
             output.append_file(piece)
+            connection.sent_octets = piece.count
         connection.output = output
         connection.flush()
         return self._finish(connection, request, persistent)
@@ -163,7 +159,7 @@ class HTTPService:
                 close = getattr(body, "close", None)
                 if close is not None:
                     close()
-            persistent = stream.end(response.trailers() if response.trailers else ())
+            persistent = stream.end(Fields(response.trailers()) if response.trailers else ())
         except ConnectionLost:
             return Next.CLOSE
         except BaseException as error:
@@ -171,6 +167,7 @@ class HTTPService:
                 raise
             return self._break_off(connection, request, stream, error)
         connection.stream = None
+        connection.sent_octets = stream.sent
         if stream.surplus or stream.missing:
             promised = stream.promised
             persistent = self._report_length(request, promised, promised + stream.surplus - stream.missing) and persistent
@@ -213,6 +210,7 @@ class HTTPService:
     def _break_off(self, connection: Connection, request: Request, stream: BodyStream, error: BaseException) -> Next:
         """End a response that has begun so that nobody takes it for complete (RFC 9112 §8)."""
         connection.stream = None
+        connection.sent_octets = stream.sent
         _log_failure(request, error)
         if stream.framing is Framing.CLOSE:
             connection.abort()
@@ -220,6 +218,7 @@ class HTTPService:
         return self._finish(connection, request, False)
 
     def _answer_error(self, connection: Connection, request: Request | None, response: Response) -> Next:
+        connection.answered = response
         body = response.body
         assert isinstance(body, bytes)
         method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
@@ -236,6 +235,35 @@ class HTTPService:
         return connection.finish(persistent, time.monotonic())
 
 
+class RecordedService(HTTPService):
+    """Serves HTTP requests with a handler, and makes a record of every exchange."""
+
+    def __init__(self, handler: Handler, standing: StandingFields, record: Callable[[Record], None]) -> None:
+        super().__init__(self._noted, standing)
+        self._application = handler
+        self._record = record
+
+    def _noted(self, request: Request) -> Response:
+        response = self._application(request)
+        if isinstance(request.client, Connection):
+            request.client.answered = response
+        return response
+
+    def exchange(self, connection: Connection) -> Next:
+        request, began = connection.request, time.monotonic()
+        connection.answered, connection.sent_octets = None, -1
+        step = super().exchange(connection)
+        response, octets = connection.answered, connection.sent_octets
+        if response is None:
+            return step  # the client has gone
+        if octets < 0:
+            octets = len(response.body) if isinstance(response.body, bytes) else 0
+        line = f"{request.method} {request.target} {request.version}" if request is not None else "-"
+        seconds = time.monotonic() - began
+        self._record(Record(request, line, connection.remote[0], int(response.status), octets, seconds))
+        return step
+
+
 class BodyStream:
     """Sends a body piece by piece: the head with the first data, then each piece as the framing wants it."""
 
@@ -246,6 +274,7 @@ class BodyStream:
         self.promised = 0  # by Content-Length
         self.missing = 0  # of what was promised
         self.surplus = 0  # beyond what was promised, and not sent
+        self.sent = 0  # octets of the body
         self.persistent = False
         self.started = False  # something was sent
 
@@ -271,15 +300,17 @@ class BodyStream:
         if self.framing is None:
             begun, self.framing, self.promised, self.persistent = self._make_head()
             self.missing = self.promised
+        self.sent += len(data)
         if self.framing is Framing.CHUNKED:
             data = encode_last_chunk(trailers) if last else encode_chunk(data)
         elif self.framing is Framing.LENGTH:
             fits = data[: self.missing]
             self.surplus += len(data) - len(fits)
+            self.sent -= len(data) - len(fits)
             self.missing -= len(fits)
             data = fits
         elif self.framing is Framing.NONE:
-            data = b""
+            data, self.sent = b"", 0
         if begun or data:
             self.started = True
             self._connection.write(begun + data if begun else data)

@@ -72,7 +72,7 @@ class Lane:
         self._poller.register(self._inbox.fileno(), READ)
         self._stop_at: float | None = None
         self.given_up = False  # stopped with connections left
-        self._closed = False
+        self.closed = False
 
     # Before the first leader
 
@@ -115,12 +115,17 @@ class Lane:
 
     def settle(self, connection: Connection, step: Next) -> None:
         """Give the lane a connection that was served off the lead: to rest, or to be closed."""
-        if step is Next.CLOSE or self._closed or (self._stop_at is not None and connection.state is State.IDLE):
-            self._close(connection)
-            return
         with self.lock:
-            self._register(connection, WRITE if step is Next.SEND else READ)
-        if connection.deadline < self._next_sweep or self._stop_at is not None:
+            stops = self._stop_at is not None
+            rests = step is not Next.CLOSE and not self.closed and not (stops and connection.state is State.IDLE)
+            sooner = rests and connection.deadline < self._next_sweep
+            if sooner:
+                self._next_sweep = connection.deadline
+            if rests:
+                self._register(connection, WRITE if step is Next.SEND else READ)
+        if not rests:
+            self._close(connection)
+        elif sooner or stops:
             self.wake()
 
     def detach(self, connection: Connection) -> None:
@@ -368,6 +373,7 @@ class Lane:
         began = time.monotonic()
         with self.lock:
             connections = list(self._resting.values())
+            self._next_sweep = math.inf  # until then, lowered by those who put a connection back
         earliest = math.inf
         for connection in connections:
             if connection.deadline <= now:
@@ -375,7 +381,8 @@ class Lane:
             if connection.state is not State.CLOSED and connection.deadline < earliest:
                 earliest = connection.deadline
         pause = SWEEP_SHARE * (time.monotonic() - began)
-        self._next_sweep = max(earliest, now + pause)
+        with self.lock:
+            self._next_sweep = min(self._next_sweep, max(earliest, now + pause))
 
     def _drain(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Stop: take what waits in the backlog, close the listeners and whoever is idle; late, close everybody."""
@@ -403,7 +410,13 @@ class Lane:
 
     def close(self) -> None:
         """Close what is left. After the last leader."""
-        self._closed = True
+        with self.lock:
+            self.closed = True
+            left = [*self._resting.values(), *self._turns, *self.pool.abandon()]
+            self._resting.clear()
+            self._turns.clear()
+        for connection in left:
+            self._close(connection)
         for listener in self._listeners.values():
             listener.close()
         self._poller.close()

@@ -59,7 +59,7 @@ if sys.platform == "linux":
             self._epoll.close()
 
 
-if hasattr(select, "kqueue"):
+if sys.platform not in ("linux", "win32"):
 
     class KqueuePoller:
         """macOS and the BSDs."""
@@ -164,6 +164,6 @@ def new_poller() -> Poller:
     """Return the best poller of this platform."""
     if sys.platform == "linux":
         return EpollPoller()
-    if hasattr(select, "kqueue"):
+    if sys.platform != "win32" and hasattr(select, "kqueue"):
         return KqueuePoller()
     return SelectorPoller()

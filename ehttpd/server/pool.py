@@ -215,6 +215,12 @@ class Pool:
             self.queue_expires = self._queue[0][1] if self._queue else math.inf
         return found
 
+    def abandon(self) -> list[Connection]:
+        """Remove and return the connections whose requests wait. With the lock held."""
+        left = [connection for connection, _ in self._queue]
+        self._queue.clear()
+        return left
+
     def wake_relief(self) -> None:
         """Have the relief watch again."""
         self.relief_rests = False
@@ -291,7 +297,7 @@ class Pool:
 
     def _lead(self, follower: Follower) -> None:
         """Drive the lane; with the lead lost, finish what is being served and whatever waits in the queue."""
-        while True:
+        while not self.lane.closed:
             lease: list[Connection] = []
             with self._lock:
                 self._lease = lease
@@ -301,13 +307,12 @@ class Pool:
                 log.critical(DEFECT, exc_info=True)
                 if self._leads_on(follower, lease):
                     continue
-                self._serve(follower, Next.CLOSE)
-                return
+                served = None, Next.CLOSE
             if served is None:
-                self._stop()
-            else:
-                self._serve(follower, served[1])
+                break
+            self._serve(follower, served[1])
             return
+        self._stop()
 
     def _leads_on(self, follower: Follower, lease: list[Connection]) -> bool:
         """Tell whether a leader that a defect has hit still leads. If so, drop what it served: the lane must go on."""

@@ -15,8 +15,9 @@ from typing import Any, Self
 
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler
+from ehttpd.server.accesslog import Record
 from ehttpd.server.clock import StandingFields
-from ehttpd.server.exchange import HTTPService, Service
+from ehttpd.server.exchange import HTTPService, RecordedService, Service
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener, listen, written_path
 from ehttpd.server.pool import Pool
@@ -36,6 +37,7 @@ class Server:
         handler: takes a `Request`, returns a `Response`.
         connection: instead of ``handler``: takes ``(source, sink)`` of a connection that has something to read, and tells whether
             it is to be called again for the next.
+        record: is called with a `Record` of every exchange, on the thread that served it.
         settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``, ``keep_alive_timeout``, …).
 
     Raises:
@@ -48,7 +50,7 @@ class Server:
         *,
         connection: ConnectionHandler | None = None,
         settings: Settings | None = None,
-        record: Callable[..., None] | None = None,
+        record: Callable[[Record], None] | None = None,
         **options: Any,
     ) -> None:
         if (handler is None) == (connection is None):
@@ -61,7 +63,11 @@ class Server:
         self._service: HTTPService | None = None
         self._connection_handler = connection
         if handler is not None:
-            self._service = HTTPService(handler, self._standing, record)
+            self._service = (
+                HTTPService(handler, self._standing)
+                if record is None
+                else RecordedService(handler, self._standing, record)
+            )
         self._lane: Lane | None = None
         self._stopped = threading.Event()
 
