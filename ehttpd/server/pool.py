@@ -307,7 +307,8 @@ class Pool:
                 log.critical(DEFECT, exc_info=True)
                 if self._leads_on(follower, lease):
                     continue
-                served = None, Next.CLOSE
+                self._serve(follower, Next.CLOSE)
+                return
             if served is None:
                 break
             self._serve(follower, served[1])
