@@ -71,7 +71,7 @@ class Lane:
         self._outbox.setblocking(False)
         self._poller.register(self._inbox.fileno(), READ)
         self._stop_at: float | None = None
-        self.given_up = False  # stopped with connections left
+        self.given_up = False  # stopped with something unanswered
         self.closed = False
 
     # Before the first leader
@@ -403,6 +403,7 @@ class Lane:
             connections = list(self._resting.values())
         for connection in connections:
             if connection.state is State.IDLE or now >= self._stop_at:
+                self.given_up |= connection.state not in (State.IDLE, State.LINGER)
                 self._arrange(connection, Next.CLOSE)
         if now >= self._stop_at and self._open:
             self.given_up = True
