@@ -1,0 +1,274 @@
+"""A server's life: start, serve, drain, stop."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from ehttpd.errors import SettingsError
+from ehttpd.messages import Request, Response
+from ehttpd.server.server import Server
+from ehttpd.settings import Settings
+from tests.server.conftest import LiveServers
+from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
+
+GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def waits_at(gate: Gate) -> Any:
+    def handler(request: Request) -> Response:
+        if request.target == "/wait":
+            gate.wait()
+        return hello(request)
+
+    return handler
+
+
+WAIT = b"GET /wait HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+# Making one
+
+
+def test_a_server_needs_one_handler() -> None:
+    with pytest.raises(TypeError):
+        Server()
+    with pytest.raises(TypeError):
+        Server(hello, connection=lambda source, sink: True)
+
+
+def test_settings_are_given_whole_or_one_by_one() -> None:
+    assert Server(hello, settings=Settings(threads=3)).settings.threads.maximum == 3
+    assert Server(hello, threads=3).settings.threads.maximum == 3
+    with pytest.raises(TypeError):
+        Server(hello, settings=Settings(), threads=3)
+    with pytest.raises(SettingsError, match="thread"):
+        Server(hello, thread=3)
+
+
+def test_a_server_that_was_not_started_has_no_address() -> None:
+    server = Server(hello)
+    assert server.addresses == []
+    with pytest.raises(RuntimeError):
+        _ = server.url
+
+
+def test_a_server_is_started_once() -> None:
+    with LiveServer(hello) as server, pytest.raises(RuntimeError, match="already"):
+        server.start()
+
+
+def test_a_server_that_was_not_started_can_be_stopped() -> None:
+    server = LiveServer(hello)
+    server.listen()
+    assert server.stop()
+    assert server.stop()
+
+
+# Serving
+
+
+def test_serving_for_ever_ends_when_another_thread_stops_it() -> None:
+    server = LiveServer(hello)
+    server.listen()
+    with in_parallel(server.serve_forever):
+        assert server.connect().ask().body == b"hello"
+        server.hang_up()
+        server.stop()
+
+
+def test_the_operator_may_have_the_server_named(live_server: LiveServers) -> None:
+    assert live_server(hello, server_header="ehttpd").connect().ask().fields["server"] == "ehttpd"
+    assert "server" not in live_server(hello).connect().ask().fields
+
+
+def test_no_signal_handler_is_installed_and_no_logging_configured(live_server: LiveServers) -> None:
+    import logging
+    import signal
+
+    before = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+    live_server(hello).connect().ask()
+    assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == before
+    assert not logging.getLogger("ehttpd").handlers
+
+
+# Stopping
+
+
+def test_stopping_closes_the_listener_and_idle_connections(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    fresh, used = server.connect(), server.connect()
+    used.ask()
+    assert server.stop()
+    assert fresh.ended()
+    assert used.ended()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+
+
+def test_a_request_in_its_handler_is_answered_and_its_connection_closed(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(waits_at(gate))
+    peer = server.connect()
+    peer.send(WAIT)
+    gate.await_arrivals()
+    with in_parallel(server.stop):
+        gate.open()
+        reply = peer.reply()
+        assert (reply.body, reply.fields["connection"]) == (b"hello", "close")
+        assert peer.ended()
+
+
+def test_requests_in_the_queue_are_answered(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(waits_at(gate), threads=1)
+    first, *queued = [server.connect() for _ in range(4)]
+    first.send(WAIT)
+    gate.await_arrivals()
+    for peer in queued:
+        peer.send(GET)
+    server.await_queued(3)
+    with in_parallel(server.stop):
+        gate.open()
+        assert [peer.reply().status for peer in (first, *queued)] == [200] * 4
+
+
+def test_a_request_that_is_half_there_is_waited_for(live_server: LiveServers) -> None:
+    server = live_server(lambda request: Response(request.body.read()))
+    heading, bodying = server.connect(), server.connect()
+    heading.send(b"GET / HT")
+    bodying.send(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    assert bodying.reply().status == 100
+    listener = server._listeners[0]
+    with in_parallel(server.stop):
+        assert until(lambda: listener.fileno() == -1)
+        heading.send(b"TP/1.1\r\nHost: here\r\n\r\n")
+        bodying.send(b"12345")
+        assert heading.reply().status == 200
+        assert bodying.reply().body == b"12345"
+        assert heading.ended()
+        assert bodying.ended()
+
+
+def until(holds: Any) -> bool:
+    """Wait for what announces itself to nobody."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.001)
+    return True
+
+
+def test_what_waits_to_be_accepted_is_answered() -> None:
+    server = LiveServer(hello)
+    server.listen()
+    peers = [server.connect() for _ in range(50)]
+    for peer in peers:
+        peer.send(GET)
+    server.start()
+    with in_parallel(server.stop):
+        assert [peer.reply().status for peer in peers] == [200] * 50
+    server.hang_up()
+
+
+def test_output_that_is_not_taken_yet_is_finished(live_server: LiveServers) -> None:
+    body = b"x" * 3_000_000
+    server = live_server(lambda request: Response(body))
+    peer = server.connect(receive_buffer=4096)
+    peer.send(GET)
+    assert peer.line() == "HTTP/1.1 200 OK"
+    with in_parallel(server.stop):
+        assert peer.rest().endswith(body)
+
+
+def test_after_the_grace_time_connections_are_closed(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    peer = server.connect()
+    peer.send(b"GET / HT")
+    other = server.connect()
+    other.ask()
+    began = time.monotonic()
+    assert not server.stop(grace=0.1)
+    assert 0.1 <= time.monotonic() - began < 5
+    assert peer.ended()
+
+
+def test_a_handler_that_never_ends_is_left_to_itself_and_its_connection_closed_later(gate: Gate) -> None:
+    with serving(waits_at(gate), threads=1) as server:
+        peer, queued = server.connect(), server.connect()
+        peer.send(WAIT)
+        gate.await_arrivals()
+        queued.send(GET)
+        server.await_queued(1)
+        assert not server.stop(grace=0)
+        assert queued.ended()
+        gate.open()
+        peer.rest()
+        assert server.lane.pool.join(time.monotonic() + PATIENCE)
+        assert server.lane.open_connections == 0
+
+
+def test_a_second_stop_cuts_the_first_short(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    peer = server.connect()
+    peer.send(b"GET / HT")
+    with in_parallel(lambda: server.stop(grace=PATIENCE)):
+        assert until(lambda: server._listeners[0].fileno() == -1)
+        began = time.monotonic()
+        assert not server.stop(grace=0)
+    assert time.monotonic() - began < 3
+    assert peer.ended()
+
+
+def test_a_server_that_has_stopped_takes_no_connections(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    server.stop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(RuntimeError, match="not running"):
+        server.dispatch(theirs)
+
+
+def test_connections_that_come_while_it_stops_leave_nothing(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    stop = threading.Event()
+
+    def knock() -> None:
+        while not stop.is_set():
+            try:
+                peer = server.connect()
+                peer.ask()
+            except (OSError, AssertionError):
+                pass
+
+    with in_parallel(knock, knock):
+        server.connect().ask()
+        assert server.stop(grace=PATIENCE)
+        stop.set()
+    assert server.lane.open_connections == 0
+
+
+def test_starting_and_stopping_leaves_no_thread_and_no_descriptor() -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/dev/fd"))
+
+    gc.collect()
+    before, threads = descriptors(), threading.active_count()
+    for _ in range(300):
+        with LiveServer(hello) as server:
+            assert server.connect().ask().body == b"hello"
+            server.hang_up()
+    assert threading.active_count() == threads
+    assert descriptors() == before
+
+
+def test_stopping_takes_no_time() -> None:
+    with LiveServer(hello) as server:
+        server.connect().ask()
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 0.5
+        server.hang_up()
