@@ -74,6 +74,7 @@ class HTTPService:
                 request.body.close()
             return connection.answer(octets + body, persistent, connection.lane.now)
         except ConnectionLost:
+            request.body.close()
             return Next.CLOSE
         except BaseException as error:
             return self._fail(connection, request, error)
@@ -161,7 +162,7 @@ class HTTPService:
                     close()
             persistent = stream.end(Fields(response.trailers()) if response.trailers else ())
         except ConnectionLost:
-            return Next.CLOSE
+            raise
         except BaseException as error:
             if not stream.started:
                 raise
@@ -213,6 +214,7 @@ class HTTPService:
         connection.sent_octets = stream.sent
         _log_failure(request, error)
         if stream.framing is Framing.CLOSE:
+            request.body.close()
             connection.abort()
             return Next.CLOSE
         return self._finish(connection, request, False)
@@ -226,12 +228,12 @@ class HTTPService:
         octets, framing, _, persistent = encode_head(
             response.status, response.headers, len(body), method, version, persistent, self._standing.now
         )
+        if request is not None:
+            request.body.close()
         try:
             connection.send(octets if framing is Framing.NONE else octets + body)
         except ConnectionLost:
             return Next.CLOSE
-        if request is not None and request.body is not NO_BODY:
-            request.body.close()
         return connection.finish(persistent, time.monotonic())
 
 

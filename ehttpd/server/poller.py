@@ -164,6 +164,6 @@ def new_poller() -> Poller:
     """Return the best poller of this platform."""
     if sys.platform == "linux":
         return EpollPoller()
-    if sys.platform != "win32" and hasattr(select, "kqueue"):
+    if sys.platform not in ("linux", "win32"):
         return KqueuePoller()
     return SelectorPoller()

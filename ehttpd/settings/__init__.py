@@ -156,7 +156,7 @@ class Settings:
         at_least=0,
     )
     output_buffer: Bytes = setting(
-        Bytes(256 * 1024),
+        Bytes(1024 * 1024),
         "Release the thread once no more than this of its response is unsent.",
         section="Memory",
         at_least=0,
