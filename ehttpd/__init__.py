@@ -1,7 +1,7 @@
 """A threaded HTTP/1.1 server and toolkit in plain Python.
 
-`ehttpd.wsgi` serves WSGI applications, `ehttpd.native` is for handlers of one's own, `ehttpd.http11` is the protocol without a
-server.
+`ehttpd.wsgi` serves WSGI applications, `ehttpd.native` is for handlers of one's own, `ehttpd.http11` is the protocol
+without a server.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ class Fields:
     __slots__ = ("_combined", "_lines", "derived")
 
     def __init__(self, lines: FieldLines = (), values: dict[str, str] | None = None) -> None:
-        """``values``, if given, are the `combined` values of ``lines``; then the lines are not looked at until asked for."""
+        """``values``, if given, are the `combined` values of ``lines``; then the lines are not looked at until asked
+        for.
+        """
         self._lines: Iterable[FieldLine] = lines if values is not None else _listed(lines)  # type: ignore[assignment]
         self._combined = values
         self.derived: Any = None

@@ -1,7 +1,7 @@
 """The logger of ehttpd, got when there is something to log.
 
-Importing `logging` takes a fifth of the time from the start of the process to its first answer, and most runs log nothing. What
-is logged goes to the logger ``ehttpd`` like any library's records. Any thread.
+Importing `logging` takes a fifth of the time from the start of the process to its first answer, and most runs log
+nothing. What is logged goes to the logger ``ehttpd`` like any library's records. Any thread.
 """
 
 from __future__ import annotations

@@ -45,14 +45,17 @@ class Status(int):
 
 
 class Client:
-    """Who asked: the two ends of the connection, as the server sees them, and what may be sent before the handler returns.
+    """Who asked: the two ends of the connection, as the server sees them, and what may be sent before the handler
+    returns.
 
     ``remote`` and ``local`` are host and port; for a Unix socket, its path and 0.
     """
 
     __slots__ = ("local", "remote", "scheme")
 
-    def __init__(self, remote: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0), scheme: str = "http") -> None:
+    def __init__(
+        self, remote: tuple[str, int] = ("", 0), local: tuple[str, int] = ("", 0), scheme: str = "http"
+    ) -> None:
         self.remote = remote
         self.local = local
         self.scheme = scheme
@@ -72,7 +75,9 @@ class Client:
 
 
 def percent_decode(text: str) -> bytes:
-    """Return the octets that percent-encoded text stands for (RFC 3986 §2.1). What is no valid encoding stays as it is."""
+    """Return the octets that percent-encoded text stands for (RFC 3986 §2.1). What is no valid encoding stays as it
+    is.
+    """
     first, *parts = text.encode("latin-1").split(b"%")
     pieces = [first]
     for part in parts:
@@ -175,9 +180,9 @@ if TYPE_CHECKING:
 class Response:
     """What a handler answers: a body, a status, and header fields.
 
-    ``body`` is bytes, text (sent as UTF-8), an open binary file (sent from where it stands, then closed), or an iterable of
-    bytes (sent as produced; its ``close()`` is called once). Message framing is the server's business: it adds
-    Content-Length or chunks. Raises TypeError for any other body.
+    ``body`` is bytes, text (sent as UTF-8), an open binary file (sent from where it stands, then closed), or an
+    iterable of bytes (sent as produced; its ``close()`` is called once). Message framing is the server's business: it
+    adds Content-Length or chunks. Raises TypeError for any other body.
     """
 
     __slots__ = ("body", "headers", "status", "trailers")

@@ -22,8 +22,8 @@ Application: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]
 
 __all__ = ["adapt", "make_server", "serve"]
 
-# Field names in lower case -> environ keys. Names with an underscore are left out, since X_Real_IP and X-Real-IP would be one;
-# so is Proxy, which CGI programs take for their own HTTP_PROXY.
+# Field names in lower case -> environ keys. Names with an underscore are left out, since X_Real_IP and X-Real-IP
+# would be one; so is Proxy, which CGI programs take for their own HTTP_PROXY.
 LEFT_OUT = ""
 _KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH", "proxy": LEFT_OUT}
 _STATUSES: dict[str, Status] = {}
@@ -111,7 +111,9 @@ def _key(name: str) -> str:
 def _parse_status(text: object) -> Status:
     match = grammar.STATUS.fullmatch(text) if type(text) is str else None
     if not match or int(match[1]) < 200:
-        raise HandlerError(f"A WSGI status must be three digits, a space and a reason, such as '200 OK'. Found {text!r}.")
+        raise HandlerError(
+            f"A WSGI status must be three digits, a space and a reason, such as '200 OK'. Found {text!r}."
+        )
     status = Status(int(match[1]), match[2] or "")
     if len(_STATUSES) < _MOST_KEPT and len(match[0]) < 64:
         _STATUSES[match[0]] = status
@@ -163,7 +165,9 @@ class Answer(Response):
         return self
 
 
-def serve(application: Application, bind: str | tuple[str, ...] | list[str] = "127.0.0.1:8000", **settings: Any) -> None:
+def serve(
+    application: Application, bind: str | tuple[str, ...] | list[str] = "127.0.0.1:8000", **settings: Any
+) -> None:
     """Serve a WSGI application until SIGINT or SIGTERM; then drain, for ``graceful_timeout`` seconds.
 
     To be called from the main thread. ``settings`` are those of `Server`, such as ``threads``.
@@ -180,7 +184,8 @@ def serve(application: Application, bind: str | tuple[str, ...] | list[str] = "1
 def make_server(
     host: str, port: int, app: Application, server_class: object = None, handler_class: object = None
 ) -> WSGIServer:  # fmt: skip
-    """Return a server that listens on ``host`` and ``port`` (0: one that is free), like `wsgiref.simple_server.make_server`.
+    """Return a server that listens on ``host`` and ``port`` (0: one that is free), like
+    `wsgiref.simple_server.make_server`.
 
     ``server_class`` and ``handler_class`` are taken for the sake of that function's callers, and not used.
 

@@ -2,8 +2,8 @@
 
     octets -> RequestReader -> Request -> (your handler) -> Response -> serialize -> octets
 
-Feed a `RequestReader` with what arrived, ask it for the next request and for the data of its body, and turn the response
-into octets with `serialize`. It never blocks: ``None`` means that more octets are needed.
+Feed a `RequestReader` with what arrived, ask it for the next request and for the data of its body, and turn the
+response into octets with `serialize`. It never blocks: ``None`` means that more octets are needed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Body decoders: one generator per framing. Where a generator stands is its state.
 
-RFC 9112 §6 and §7. A decoder yields data as it arrives, ``None`` when it needs more octets, and returns the trailer section.
+RFC 9112 §6 and §7. A decoder yields data as it arrives, ``None`` when it needs more octets, and returns the trailer
+section.
 """
 
 from __future__ import annotations
@@ -21,8 +22,27 @@ LONGEST_CHUNK_HEAD = 4096
 
 # RFC 9110 §6.5.1: what frames, routes, modifies or authenticates a request must not come after its content.
 FORBIDDEN_TRAILERS = frozenset(
-    "transfer-encoding content-length trailer te host connection keep-alive upgrade expect max-forwards authorization "
-    "proxy-authorization proxy-connection cookie content-encoding content-type content-range cache-control range".split()
+    [
+        "transfer-encoding",
+        "content-length",
+        "trailer",
+        "te",
+        "host",
+        "connection",
+        "keep-alive",
+        "upgrade",
+        "expect",
+        "max-forwards",
+        "authorization",
+        "proxy-authorization",
+        "proxy-connection",
+        "cookie",
+        "content-encoding",
+        "content-type",
+        "content-range",
+        "cache-control",
+        "range",
+    ]
 )
 
 

@@ -17,5 +17,7 @@ def encode_chunk(data: bytes) -> bytes:
 
 
 def encode_last_chunk(trailers: FieldLines = ()) -> bytes:
-    """Return the end of a chunked body with its trailer section. Raises HandlerError for a field that cannot be sent."""
+    """Return the end of a chunked body with its trailer section. Raises HandlerError for a field that cannot be
+    sent.
+    """
     return b"0\r\n" + encode_field_lines(Fields(trailers)) + b"\r\n" if trailers else LAST_CHUNK

@@ -1,7 +1,7 @@
 """Field lines: from octets to names and values, and the rule that a broken one breaks.
 
-RFC 9112 §5, RFC 9110 §5. Clients send the same lines again and again, so those that repeat are remembered: a line that is known
-costs one look into a dictionary, a tenth of what parsing it takes.
+RFC 9112 §5, RFC 9110 §5. Clients send the same lines again and again, so those that repeat are remembered: a line
+that is known costs one look into a dictionary, a tenth of what parsing it takes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,42 @@ from ehttpd.errors import BadRequest
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
 
-# Fields whose values are few. Nothing that identifies a person or opens a door (Cookie, Authorization) may be remembered beyond
-# its connection; what is new in every request would only fill the memory.
+# Fields whose values are few. Nothing that identifies a person or opens a door (Cookie, Authorization) may be
+# remembered beyond its connection; what is new in every request would only fill the memory.
 REPEATING = frozenset(
-    "host connection user-agent accept accept-encoding accept-language accept-charset cache-control pragma content-type te "
-    "transfer-encoding expect upgrade upgrade-insecure-requests sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user "
-    "sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform dnt priority keep-alive origin x-requested-with x-forwarded-proto "
-    "x-forwarded-host x-forwarded-port sec-websocket-version".split()
+    [
+        "host",
+        "connection",
+        "user-agent",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "accept-charset",
+        "cache-control",
+        "pragma",
+        "content-type",
+        "te",
+        "transfer-encoding",
+        "expect",
+        "upgrade",
+        "upgrade-insecure-requests",
+        "sec-fetch-dest",
+        "sec-fetch-mode",
+        "sec-fetch-site",
+        "sec-fetch-user",
+        "sec-ch-ua",
+        "sec-ch-ua-mobile",
+        "sec-ch-ua-platform",
+        "dnt",
+        "priority",
+        "keep-alive",
+        "origin",
+        "x-requested-with",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "sec-websocket-version",
+    ]
 )
 MOST_LINES = 1000
 LONGEST_LINE = 300
@@ -69,7 +98,7 @@ def parse_field_line(line: str) -> FieldLine:
 
 def _broken_rule(line: str) -> str:
     """Say which rule a field line breaks. The line is shown as far as its name: the value may be a secret."""
-    name, colon, value = line.partition(":")
+    name, colon, _ = line.partition(":")
     if line[:1] in (" ", "\t"):
         return "A field line must not begin with whitespace: line folding is obsolete."
     if not colon:

@@ -21,8 +21,9 @@ _NO_SECTION = HeaderSection(NO_FIELDS, "HTTP/1.0")
 class RequestReader:
     """Reads the requests of one connection.
 
-    The clients of a persistent connection send the same header section again and again. So the last one is kept with what
-    it parsed to, and compared as octets: 0.1 microseconds instead of 6. Call `forget` when a connection will rest for long.
+    The clients of a persistent connection send the same header section again and again. So the last one is kept with
+    what it parsed to, and compared as octets: 0.1 microseconds instead of 6. Call `forget` when a connection will
+    rest for long.
     """
 
     __slots__ = ("_buffer", "_decoder", "_line_octets", "_octets", "_scanned", "_section_octets", "_skipped",
@@ -187,7 +188,9 @@ class RequestReader:
         version = self.line.version
         section = HeaderSection(parse_section(octets[:-2], self.limits), version)
         if 0 < self.limits.body < section.body_length:
-            raise ContentTooLarge(f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}.")
+            raise ContentTooLarge(
+                f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}."
+            )
         self.section, self._section_octets, self._version = section, octets, version
 
     def _begin_body(self, section: HeaderSection) -> None:

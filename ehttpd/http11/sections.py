@@ -1,7 +1,7 @@
 """Header sections of responses: from names and values to octets, checked, and what they say about the message.
 
-RFC 9112 §5, RFC 9110 §5.5. Applications answer with the same section again and again, so sections that were encoded of late are
-remembered, as those of requests are.
+RFC 9112 §5, RFC 9110 §5.5. Applications answer with the same section again and again, so sections that were encoded
+of late are remembered, as those of requests are.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from ehttpd.http11 import grammar
 
 _ORDINARY, _LENGTH, _CONNECTION, _DROPPED, _DATE, _SERVER = range(6)
 
-# What the writer does with a field, by its name in lower case. RFC 9110 §7.6.1: these concern one connection, so they are
-# the server's and not the application's. Many applications set them all the same, so they are left out rather than refused.
+# What the writer does with a field, by its name in lower case. RFC 9110 §7.6.1: these concern one connection, so they
+# are the server's and not the application's. Many applications set them all the same, so they are left out rather
+# than refused.
 _SPECIAL = {
     "content-length": _LENGTH,
     "connection": _CONNECTION,
@@ -143,5 +144,7 @@ def _unsendable(lines: list[str]) -> HandlerError:
         text = line.removesuffix("\r\n")
         if not grammar.FIELD_VALUE.fullmatch(text) or any(character > "\xff" for character in text):
             name = text.partition(":")[0]
-            return HandlerError(f"A field must not have control characters or characters beyond latin-1: {name[:60]!r}.")
+            return HandlerError(
+                f"A field must not have control characters or characters beyond latin-1: {name[:60]!r}."
+            )
     raise AssertionError("every line can be sent")

@@ -1,10 +1,10 @@
 """The life of a connection: its states, the steps between them, and the one timeout that each state has.
 
-Theory. A connection rests in IDLE. The first octet of a request brings it to HEAD, the end of the head to BODY or, if there is
-none, to HANDLER. The handler's output makes it RESPONSE until the peer has taken all of it; then it rests again, or closes.
-After a refusal or a truncated request we LINGER: the write side is shut, and what the client still sends is thrown away for
-a while, because closing with unread input would reset the connection and destroy our answer (RFC 9112 §9.6). TUNNEL is a
-connection that left HTTP. From every state the connection may close.
+Theory. A connection rests in IDLE. The first octet of a request brings it to HEAD, the end of the head to BODY or, if
+there is none, to HANDLER. The handler's output makes it RESPONSE until the peer has taken all of it; then it rests
+again, or closes. After a refusal or a truncated request we LINGER: the write side is shut, and what the client still
+sends is thrown away for a while, because closing with unread input would reset the connection and destroy our answer
+(RFC 9112 §9.6). TUNNEL is a connection that left HTTP. From every state the connection may close.
 
 An exchange that one thread serves in one go (whole request in, whole response out) passes through these states without
 stopping; then nobody could see them, and the connection stays IDLE for whoever looks.
@@ -57,7 +57,8 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
 for _steps in TRANSITIONS.values():
     _steps[Step.CLOSE] = State.CLOSED
 
-# The setting that bounds each state. HANDLER has none of its own yet: a thread that runs cannot be stopped from outside.
+# The setting that bounds each state. HANDLER has none of its own yet: a thread that runs cannot be stopped from
+# outside.
 TIMEOUTS: dict[State, str] = {
     State.IDLE: "keep_alive_timeout",
     State.HEAD: "header_timeout",

@@ -29,7 +29,9 @@ class KnownStatusLines(dict["int | str", bytes]):
         """Raises HandlerError for what is no final status."""
         text = str(status) if isinstance(status, str) else Status(status).text
         if not grammar.STATUS.fullmatch(text) or not "200" <= text[:3] < "600":
-            raise HandlerError(f"A final response has a status from 200 to 599 and a reason in one line. Found {status!r}.")
+            raise HandlerError(
+                f"A final response has a status from 200 to 599 and a reason in one line. Found {status!r}."
+            )
         line = f"HTTP/1.1 {text}\r\n".encode("latin-1")
         if len(self) < MOST_STATUS_LINES:
             self[status] = line
@@ -40,7 +42,9 @@ _known_status_lines = KnownStatusLines()
 
 
 class Standing:
-    """The fields that a server adds to every response: whole field lines with CRLF. One is made a second, for all of them."""
+    """The fields that a server adds to every response: whole field lines with CRLF. One is made a second, for all of
+    them.
+    """
 
     __slots__ = ("date", "octets", "server")
 
@@ -52,8 +56,8 @@ class Standing:
 
 NOTHING_STANDING = Standing()
 
-# The head of a response, ready to be sent, and what it promises: octets, framing, the body's length with Framing.LENGTH, and
-# whether the connection persists. A plain tuple, for one is made for every response.
+# The head of a response, ready to be sent, and what it promises: octets, framing, the body's length with
+# Framing.LENGTH, and whether the connection persists. A plain tuple, for one is made for every response.
 Head: TypeAlias = tuple[bytes, Framing, int, bool]
 
 
@@ -68,8 +72,8 @@ def encode_head(
 ) -> Head:
     """Return the head of a final response.
 
-    ``body_length`` is None if it is not known. What is ``standing`` is added unless the application gives its own. Framing
-    follows RFC 9112 §6: the given or known length, else chunks, else closing.
+    ``body_length`` is None if it is not known. What is ``standing`` is added unless the application gives its own.
+    Framing follows RFC 9112 §6: the given or known length, else chunks, else closing.
 
     Raises:
         HandlerError: the status or a field cannot be sent.
