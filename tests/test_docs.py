@@ -1,0 +1,236 @@
+"""What the pages say is true: examples run, commands exist, links lead somewhere, tables are the code's.
+
+Knows how a page is written, and which part of it follows from which table; ``docs/settings.md`` as a whole is held by
+tests/launch/test_reference.py. ``python -m tests.test_docs`` renews the part that is made: the life of a connection.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.request import urlopen
+
+import pytest
+
+from ehttpd.errors import RequestRefused
+from ehttpd.http11.state import TIMEOUTS, TRANSITIONS, State, Step
+from ehttpd.launch.arguments import read_arguments
+from ehttpd.native import ConnectionHandler, Handler, Server
+from ehttpd.settings import Settings
+from ehttpd.wsgi import Application, adapt
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "ehttpd"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+PATIENCE = 20.0  # Seconds, for a server on a machine that is busy.
+
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)[^)\s]*\)")
+MODULE = re.compile(r"`([\w/]+\.py)`")
+FLAG = re.compile(r"`(--[a-z_-]+)")
+MADE = re.compile(r"(?<=<!-- states -->\n).*?(?=<!-- /states -->)", re.DOTALL)
+# A line of a drawn tree: its branches, then the name of a file or a folder.
+BRANCH = re.compile(r"^((?:│   |    )*)[├└]── ([\w.]+)", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    """Return the blocks of all pages in one language."""
+    return [
+        Block(page, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+        for page in PAGES
+        for text in [page.read_text("utf-8")]
+        for found in FENCED.finditer(text)
+        if found[1] == language
+    ]
+
+
+# Examples
+
+Addresses = str | Sequence[str]
+
+
+def serve_native(
+    handler: Handler | None = None,
+    bind: Addresses = "127.0.0.1:8000",
+    *,
+    connection: ConnectionHandler | None = None,
+    **settings: Any,
+) -> None:
+    """Stand in for `ehttpd.native.serve`: serve on a free port, ask once, stop."""
+    with Server(handler, connection=connection, bind="127.0.0.1:0", **settings) as server:
+        if connection is not None:
+            host, port = server.addresses[0].split(":")
+            with socket.create_connection((host, int(port)), PATIENCE) as client:
+                client.sendall(b"bye\n")
+                assert client.recv(100)
+        else:
+            with urlopen(server.url, timeout=PATIENCE) as answer:
+                assert answer.read()
+
+
+def serve_wsgi(application: Application, bind: Addresses = "127.0.0.1:8000", **settings: Any) -> None:
+    """Stand in for `ehttpd.wsgi.serve`."""
+    serve_native(adapt(application), bind, **settings)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_an_example_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.native.serve", serve_native)
+    monkeypatch.setattr("ehttpd.wsgi.serve", serve_wsgi)
+    monkeypatch.setenv("no_proxy", "*")
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("\n" * block.line + block.text, block.page, "exec"), names)
+    for test in [value for name, value in names.items() if name.startswith("test_")]:
+        test()
+
+
+# Commands
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Return every command that a page shows, with where it stands."""
+    return [
+        (f"{block}: {line}", shlex.split(line, comments=True)[1:])
+        for block in blocks("console")
+        for line in block.text.splitlines()
+        if line.startswith("$ ")
+    ]
+
+
+COMMANDS = commands()
+
+
+@pytest.mark.parametrize("words", [words for _, words in COMMANDS], ids=[where for where, _ in COMMANDS])
+def test_a_command_can_be_given(words: list[str]) -> None:
+    match words:
+        case ["ehttpd", *rest] | ["python" | "python3", "-m", "ehttpd", *rest]:
+            arguments = read_arguments(rest, "")
+            assert Settings.from_sources(arguments.given)
+            assert not arguments.application.startswith("examples/") or example(arguments.application).exists()
+        case ["python" | "python3", "-m", module, *_]:
+            assert importlib.util.find_spec(module)
+        case ["python" | "python3", script, *flags]:
+            assert script == "manage.py" or knows((ROOT / script).read_text("utf-8"), flags)
+        case ["make", target, *_]:
+            assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        case _:
+            pytest.fail(f"nobody checks {words[0]!r}")
+
+
+def example(named: str) -> Path:
+    """Return the file of an application that is named by its file."""
+    return ROOT / named.partition(":")[0]
+
+
+def knows(source: str, words: list[str]) -> bool:
+    """Tell whether every flag among ``words`` is spelled out in a program."""
+    return all(f'"{word}"' in source for word in words if word.startswith("-"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_flag_that_a_page_names_is_a_setting(page: Path) -> None:
+    if page.name == "benchmarks.md":
+        pytest.skip("its flags are those of the benchmarks")
+    flags = {flag for entry in Settings.declared().values() for flag in entry.flags} | {"--help", "--version"}
+    assert set(FLAG.findall(page.read_text("utf-8"))) <= flags
+
+
+# Links and names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text("utf-8")) if ":" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_module_that_a_page_names_exists(page: Path) -> None:
+    names = MODULE.findall(page.read_text("utf-8"))
+    places = [ROOT, PACKAGE, PACKAGE / "http11", PACKAGE / "server", ROOT / "benchmarks"]
+    assert [name for name in names if not any((place / name).exists() for place in places)] == []
+
+
+def files_drawn(text: str) -> Iterator[str]:
+    """Yield the path of each file in a drawn tree."""
+    above: list[str] = []
+    for branches, name in BRANCH.findall(text):
+        above[len(branches) // 4 :] = [name]
+        if name.endswith(".py"):
+            yield "/".join(above)
+
+
+def test_the_house_is_drawn_as_it_stands() -> None:
+    files = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
+    rooms = {file for file in files if not file.endswith("/__init__.py")}
+    assert set(files_drawn(ARCHITECTURE.read_text("utf-8"))) == rooms
+
+
+def leaves(kind: type[RequestRefused]) -> Iterator[type[RequestRefused]]:
+    """Yield the classes below ``kind``."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from leaves(each)
+
+
+def test_every_refusal_is_listed_for_authors_of_applications() -> None:
+    page = (ROOT / "docs" / "wsgi.md").read_text("utf-8")
+    statuses = {int(status) for status in re.findall(r"^\| (\d{3}) \|", page, re.MULTILINE)}
+    assert statuses == {kind.status for kind in leaves(RequestRefused)}
+
+
+# What is made from the table of states
+
+
+def life_of_a_connection() -> str:
+    """Return the picture and the list of states, as docs/architecture.md has them between its marks."""
+    return "\n".join([*picture(), "", *states()]) + "\n"
+
+
+def picture() -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {State.IDLE.value}"
+    for state, steps in TRANSITIONS.items():
+        for step, after in steps.items():
+            if step is not Step.CLOSE:
+                yield f"    {state.value} --> {after.value}: {step.value}"
+    yield "```"
+
+
+def states() -> Iterator[str]:
+    yield "| state | bounded by | steps |"
+    yield "| --- | --- | --- |"
+    for state, steps in TRANSITIONS.items():
+        bound = f"`{TIMEOUTS[state]}`" if state in TIMEOUTS else ""
+        ways = "; ".join(f"{step.value} -> {after.value}" for step, after in steps.items())
+        yield f"| {state.value} | {bound} | {ways} |"
+
+
+def test_the_picture_of_states_is_the_one_made_from_the_table() -> None:
+    found = MADE.search(ARCHITECTURE.read_text("utf-8"))
+    assert found
+    assert found[0] == life_of_a_connection(), "run: python -m tests.test_docs"
+
+
+if __name__ == "__main__":
+    page = ARCHITECTURE.read_text("utf-8")
+    ARCHITECTURE.write_text(MADE.sub(lambda _: life_of_a_connection(), page), "utf-8")
