@@ -78,7 +78,8 @@ def _of_server(standing: Environ, client: Client) -> Environ:
     return {
         **standing,
         "wsgi.url_scheme": client.scheme,
-        "SERVER_NAME": name or "localhost",
+        # A Unix socket has neither, and PEP 3333 wants both.
+        "SERVER_NAME": name if port else "localhost",
         "SERVER_PORT": str(port or 80),
     }
 
@@ -161,6 +162,8 @@ class Answer(Response):
                 result = result[0]  # type: ignore[index,assignment]
         elif result is None:
             raise HandlerError("The application returned None instead of an iterable.")
+        elif type(result) is bytes and self._write is not None:
+            result = (result,)
         self.body = result
         return self
 
@@ -204,6 +207,7 @@ class WSGIServer:
         host, port = server_address
         self._application = application
         self._answered = threading.Semaphore(0)
+        self._serves = False
         self._server = Server(self._handle, bind=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         self._server.listen()
         self.server_address = (host, self._server.port)
@@ -232,10 +236,11 @@ class WSGIServer:
         self._server.serve_forever()
 
     def handle_request(self) -> None:
-        """Serve until one request has been answered."""
-        self._server.start()
+        """Wait until one more request has been answered. Starts the server, which goes on answering between two calls."""
+        if not self._serves:
+            self._serves = True
+            self._server.start()
         self._answered.acquire()
-        self._server.stop()
 
     def shutdown(self) -> None:
         """Stop: answer what was accepted, then make `serve_forever` return."""

@@ -118,7 +118,7 @@ class HTTPService:
             raise HandlerError(f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}.")
         if isinstance(body, io.IOBase):
             body = FileBody(body)
-        if isinstance(body, FileBody):
+        if isinstance(body, FileBody) and connection.stream is None:
             piece = _file_slice(body)
             if piece is not None:
                 return self._send_file(connection, request, response, body, piece)
@@ -213,6 +213,10 @@ class HTTPService:
         connection.stream = None
         connection.sent_octets = stream.sent
         _log_failure(request, error)
+        try:
+            connection.write_held()
+        except ConnectionLost:
+            return Next.CLOSE
         if stream.framing is Framing.CLOSE:
             request.body.close()
             connection.abort()
@@ -315,12 +319,17 @@ class BodyStream:
             data, self.sent = b"", 0
         if begun or data:
             self.started = True
-            self._connection.write(begun + data if begun else data)
+            self._connection.write_soon(begun + data if begun else data)
+        if last:
+            self._connection.write_held()
 
 
 def _file_slice(body: FileBody) -> FileSlice | None:
     """Return what of a file the kernel can send: a regular file's rest. None for anything else."""
     file: Any = body.file
+    raw = getattr(file, "raw", file)
+    if isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
+        return None  # what gzip and its like read is not what their descriptor holds
     try:
         status = os.fstat(file.fileno())
         offset = file.tell()

@@ -52,7 +52,7 @@ MOST_BALANCE = 90
 # does doubles the number, up to the second figure.
 PROBE_EVERY = 16
 PROBE_SELDOM = 1024
-# How many routes are remembered. Beyond it, all others share one.
+# How many routes are remembered. Beyond it, the one that blocked for the first time longest ago is forgotten.
 MOST_HABITS = 1000
 DEFECT = "The lane failed; this is a defect in ehttpd."
 
@@ -230,6 +230,25 @@ class Pool:
             pass
 
     # The thread that serves a connection
+
+    def hold_lease(self, connection: Connection) -> bool:
+        """Take the caller's lease out, so that nobody relieves it until `return_lease`; False if it does not lead.
+
+        To be held for a moment, and never while waiting. Whoever asks makes progress, so its tick begins anew.
+        """
+        lease = self._lease
+        try:
+            if lease[-1] is not connection:
+                return False
+            lease.pop()
+        except IndexError:
+            return False
+        self.serial += 1
+        return True
+
+    def return_lease(self, connection: Connection) -> None:
+        """Put the lease back that `hold_lease` took out."""
+        self._lease.append(connection)
 
     def step_aside(self, connection: Connection) -> None:
         """Give the lead away, if it is with the caller who serves ``connection``, because the caller is about to block."""
@@ -452,8 +471,9 @@ class Pool:
             self._short_ticks = SHORT_TICKS
             if connection.refusal is not None:  # the machine was busy, not the route slow
                 return
-            route = connection.route if len(self._habits) < MOST_HABITS else ""
-            self._habits.setdefault(route, Habit()).blocked()
+            if connection.route not in self._habits and len(self._habits) >= MOST_HABITS:
+                del self._habits[next(iter(self._habits))]
+            self._habits.setdefault(connection.route, Habit()).blocked()
             self._update()
 
     def _revoke(self, lease: list[Connection]) -> Connection | None:
@@ -468,5 +488,6 @@ class Pool:
         except IndexError:
             return None
         self.lane.detach(connection)
+        connection.send_held()
         self._pass_lead(connection)
         return connection
