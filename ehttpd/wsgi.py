@@ -236,7 +236,7 @@ class WSGIServer:
         self._server.serve_forever()
 
     def handle_request(self) -> None:
-        """Wait until one more request has been answered. Starts the server, which goes on answering between two calls."""
+        """Wait until one more request has been answered. The server starts, and goes on answering between two calls."""
         if not self._serves:
             self._serves = True
             self._server.start()

@@ -1,34 +1,65 @@
 """Run a server in the main thread until SIGINT or SIGTERM.
 
-For the ``serve`` functions, which promise that; a `Server` never touches signals.
+For the ``serve`` functions, which promise that; a `Server` never touches signals. The interpreter runs a handler of
+signals between two instructions of the main thread, so a signal that arrives just before that thread begins to wait
+would be found at the end of the wait, which may be never. Therefore the signal itself writes into a socket, and the
+main thread reads from it.
 """
 
 from __future__ import annotations
 
-import queue
 import signal
+import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.server import Server
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+DRAINED = 0  # which is no signal's number
+
 
 def run(server: Server) -> None:
     """Start ``server``, wait for a signal, drain. A second signal stops at once. Main thread only."""
-    events: queue.SimpleQueue[str] = queue.SimpleQueue()  # its put may interrupt its get
+    with signals_as_octets() as (inbox, outbox):
 
-    def drain() -> None:
-        server.stop()
-        events.put("drained")
+        def drain() -> None:
+            server.stop()
+            try:
+                outbox.send(bytes([DRAINED]))
+            except OSError:  # nobody waits any more
+                pass
 
-    before = {each: signal.signal(each, lambda *_: events.put("signal")) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
         server.start()
-        events.get()
+        _next(inbox)
         threading.Thread(target=drain, name="ehttpd-stop", daemon=True).start()
-        if events.get() == "signal":
+        if _next(inbox) != DRAINED:
             server.stop(grace=0)
+
+
+@contextmanager
+def signals_as_octets() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Have each signal send its number from the second of two sockets to the first. Main thread only."""
+    inbox, outbox = socket.socketpair()
+    outbox.setblocking(False)
+    handlers = {each: signal.signal(each, lambda *_: None) for each in STOPPING}
+    descriptor = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
+    try:
+        yield inbox, outbox
     finally:
-        for each, handler in before.items():
+        signal.set_wakeup_fd(descriptor)
+        for each, handler in handlers.items():
             signal.signal(each, handler)
+        inbox.close()
+        outbox.close()
+
+
+def _next(inbox: socket.socket) -> int:
+    """Wait for a signal that stops, or for the end of the drain; return its number."""
+    while True:
+        number = inbox.recv(1)[0]
+        if number in STOPPING or number == DRAINED:
+            return number
