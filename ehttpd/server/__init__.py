@@ -1,6 +1,7 @@
 """The operating system's side: sockets, threads and time.
 
-    listener -> lane (accepts, reads, waits) -> exchange (request, handler, response) -> lane (rests, or finishes the output)
+    listener -> lane (accepts, reads, waits) -> exchange (request, handler, response) -> lane (rests, or finishes the
+    output)
 
 `Server` wires these; `pool` decides which thread drives the lane and which runs a handler.
 """

@@ -1,6 +1,7 @@
 """One record per exchange, and the line it makes in the access log.
 
-The operator's format: the combined log format that every log reader knows, with the duration behind it. Fields are a table.
+The operator's format: the combined log format that every log reader knows, with the duration behind it. Fields are a
+table.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def line(record: Record) -> str:
 def quoted(text: str) -> str:
     """Return text from the network in quotes, so that it can end neither the quotes nor the line."""
     safe = "".join(
-        character if " " <= character <= "~" and character not in '"\\' else f"\\x{ord(character):02x}" for character in text
+        character if " " <= character <= "~" and character not in '"\\' else f"\\x{ord(character):02x}"
+        for character in text
     )
     return f'"{safe}"'
 

@@ -54,7 +54,9 @@ class BodyBuffer:
 
 
 class SizedBody:
-    """A body whose length is known and fits in memory: received straight to where the handler reads it, with no copy between."""
+    """A body whose length is known and fits in memory: received straight to where the handler reads it, with no copy
+    between.
+    """
 
     __slots__ = ("_file", "_view", "size")
 
@@ -66,7 +68,9 @@ class SizedBody:
         self.size = len(begun)  # received so far
 
     def receive(self, connected: socket.socket) -> int:
-        """Receive some; return how much, 0 if the client will send no more. Raises OSError, BlockingIOError among them."""
+        """Receive some; return how much, 0 if the client will send no more. Raises OSError, BlockingIOError among
+        them.
+        """
         assert self._view is not None
         count = connected.recv_into(self._view[self.size : self.size + RECEIVE_AT_ONCE])
         self.size += count

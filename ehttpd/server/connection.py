@@ -1,7 +1,7 @@
 """One client: its socket, its reader, its state, its deadline, and the output it has not taken yet.
 
-The owner's only: the lane's while the connection rests, one thread's while it is served. A method never acts for the owner;
-it returns what the connection needs next.
+The owner's only: the lane's while the connection rests, one thread's while it is served. A method never acts for the
+owner; it returns what the connection needs next.
 """
 
 from __future__ import annotations
@@ -53,11 +53,38 @@ _WAIT, _SERVE = Next.WAIT, Next.SERVE
 class Connection(Client):
     """One connection. A request knows it as its ``client``."""
 
-    __slots__ = ("answered", "sent_octets","_linger_left", "_persistent", "_progress", "_received", "_since", "body", "deadline", "held", "descriptor", "interest",
-                 "lane", "output", "reader", "refusal", "request", "settings", "socket", "state", "stream")  # fmt: skip
+    __slots__ = (
+        "_linger_left",
+        "_persistent",
+        "_progress",
+        "_received",
+        "_since",
+        "answered",
+        "body",
+        "deadline",
+        "descriptor",
+        "held",
+        "interest",
+        "lane",
+        "output",
+        "reader",
+        "refusal",
+        "request",
+        "sent_octets",
+        "settings",
+        "socket",
+        "state",
+        "stream",
+    )  # fmt: skip
 
     def __init__(
-        self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane, limits: Limits, now: float
+        self,
+        connected: socket.socket,
+        remote: tuple[str, int],
+        local: tuple[str, int],
+        lane: Lane,
+        limits: Limits,
+        now: float,
     ) -> None:
         super().__init__(remote, local)
         self.socket = connected
@@ -163,7 +190,9 @@ class Connection(Client):
     # ... and the thread that serves it
 
     def send(self, data: bytes) -> None:
-        """Send what the peer takes now, up to a turn's share, and keep the rest as unsent output. Raises ConnectionLost."""
+        """Send what the peer takes now, up to a turn's share, and keep the rest as unsent output. Raises
+        ConnectionLost.
+        """
         try:
             sent = self.socket.send(data if len(data) <= SEND_AT_ONCE else memoryview(data)[:SEND_AT_ONCE])
         except BlockingIOError:
@@ -180,7 +209,9 @@ class Connection(Client):
         self.output.append(data)
 
     def write(self, data: bytes) -> None:
-        """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises ConnectionLost."""
+        """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises
+        ConnectionLost.
+        """
         if self.output is None:
             self.send(data)
         else:

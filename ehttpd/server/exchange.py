@@ -1,7 +1,7 @@
 """Serves one request: request, handler, response, and what to do next.
 
-Runs on the thread that owns the connection. Turns every failure into what the client may know: a refusal into its status, an
-exception of the application into 500 or, once something was sent, into a broken connection (RFC 9112 §8).
+Runs on the thread that owns the connection. Turns every failure into what the client may know: a refusal into its
+status, an exception of the application into 500 or, once something was sent, into a broken connection (RFC 9112 §8).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ehttpd.errors import ConnectionLost, EhttpdError, HandlerError, RequestRefused, ServiceUnavailable
 from ehttpd.fields import FieldLine, Fields
-from ehttpd.logs import log
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import Head, encode_head, interim
+from ehttpd.logs import log
 from ehttpd.messages import NO_BODY, FileBody, Handler, Request, Response
 from ehttpd.server.accesslog import Record
 from ehttpd.server.connection import Connection, Next
@@ -115,7 +115,9 @@ class HTTPService:
             body = bytes(body)
             return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)
         if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
-            raise HandlerError(f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}.")
+            raise HandlerError(
+                f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}."
+            )
         if isinstance(body, io.IOBase):
             body = FileBody(body)
         if isinstance(body, FileBody) and connection.stream is None:
@@ -147,7 +149,9 @@ class HTTPService:
         return self._finish(connection, request, persistent)
 
     def _stream(self, connection: Connection, request: Request, response: Response, body: Iterable[bytes]) -> Next:
-        """Send a body as it is produced. Nothing is sent before its first data, so that a failure until then gives 500."""
+        """Send a body as it is produced. Nothing is sent before its first data, so that a failure until then gives
+        500.
+        """
         stream = connection.stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
         connection.stream = stream
         try:
@@ -171,7 +175,9 @@ class HTTPService:
         connection.sent_octets = stream.sent
         if stream.surplus or stream.missing:
             promised = stream.promised
-            persistent = self._report_length(request, promised, promised + stream.surplus - stream.missing) and persistent
+            persistent = (
+                self._report_length(request, promised, promised + stream.surplus - stream.missing) and persistent
+            )
         return self._finish(connection, request, persistent)
 
     def start_response(

@@ -1,8 +1,8 @@
 """One poller, its listeners, its resting connections and their deadlines.
 
-Whoever leads the lane runs `Lane.drive`: polls, accepts, reads, parses, times out, and serves inline what is quick. The lock
-guards the table of resting connections against the relief, which takes one out of it, and against threads that put theirs
-back; the leader alone iterates over it.
+Whoever leads the lane runs `Lane.drive`: polls, accepts, reads, parses, times out, and serves inline what is quick.
+The lock guards the table of resting connections against the relief, which takes one out of it, and against threads
+that put theirs back; the leader alone iterates over it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import ServiceUnavailable
-from ehttpd.logs import log
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
+from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.poller import READ, WRITE, new_poller
 
@@ -47,7 +47,9 @@ RESTS_AFTER = 1.0
 class Lane:
     """Drives its connections. See the module's docstring for who may call what."""
 
-    def __init__(self, service: Service[Any], settings: Settings, limits: Limits, standing: StandingFields, most_connections: int) -> None:
+    def __init__(
+        self, service: Service[Any], settings: Settings, limits: Limits, standing: StandingFields, most_connections: int
+    ) -> None:
         self.service = service
         self.settings = settings
         self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
@@ -205,7 +207,9 @@ class Lane:
         return None if at == math.inf else max(0.0, at - time.monotonic())
 
     def _serve_on(self, connection: Connection, step: Next, lease: list[Connection]) -> tuple[Connection, Next] | None:
-        """Serve a connection that has a request, for several turns if requests are pipelined. Tell if the lead is lost."""
+        """Serve a connection that has a request, for several turns if requests are pipelined. Tell if the lead is
+        lost.
+        """
         pool = self.pool
         for _ in range(SERVE_AT_ONCE):
             if step is not Next.SERVE:

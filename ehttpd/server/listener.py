@@ -36,7 +36,9 @@ class Listener:
         return self._socket.fileno()
 
     def accept(self) -> tuple[socket.socket, Address]:
-        """Return a connection, not blocking, and its remote address. Raises OSError; BlockingIOError if there is none."""
+        """Return a connection, not blocking, and its remote address. Raises OSError; BlockingIOError if there is
+        none.
+        """
         connected, remote = self._socket.accept()
         connected.setblocking(False)
         return connected, (remote[0], remote[1]) if self._tcp else ("", 0)
@@ -47,7 +49,7 @@ class Listener:
         if not self._tcp:
             return f"unix:{self.local[0]}"
         host, port = self.local
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def close(self) -> None:
@@ -89,9 +91,11 @@ def listen(address: str | socket.socket, backlog: int) -> list[Listener]:
 
 def _tcp(address: str, host: str, port: int, backlog: int) -> list[Listener]:
     try:
-        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)  # noqa: S104
+        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as error:
-        raise ListenError(f"cannot listen on {address}: {error.strerror}.", "Check the host.", address=address) from None
+        raise ListenError(
+            f"cannot listen on {address}: {error.strerror}.", "Check the host.", address=address
+        ) from None
     listeners: list[Listener] = []
     try:
         for family, kind, protocol, _, place in dict.fromkeys(found):
@@ -178,7 +182,7 @@ def _inherited(listening: socket.socket, name: str) -> Listener:
 
 _CURES = {
     errno.EADDRINUSE: "Stop the other program, or choose another address with --bind.",
-    errno.EACCES: "Choose a port from 1024 upwards with --bind, or let a privileged parent pass the socket (--bind fd:N).",
+    errno.EACCES: "Choose a port from 1024 upwards with --bind, or have a privileged parent pass the socket (fd:N).",
     errno.EADDRNOTAVAIL: "This machine does not have that address. Choose another with --bind.",
 }
 

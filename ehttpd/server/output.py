@@ -13,8 +13,9 @@ from typing import BinaryIO
 
 from ehttpd.logs import log
 
-# How much of one connection's output is sent before others have their turn. Little is better twice: nobody waits for long, and
-# what is copied to the kernel is still in the processor's cache when the client reads it (on loopback, 1.3 x for large files).
+# How much of one connection's output is sent before others have their turn. Little is better twice: nobody waits for
+# long, and what is copied to the kernel is still in the processor's cache when the client reads it (on loopback, 1.3
+# x for large files).
 SEND_AT_ONCE = 1 << 17
 
 

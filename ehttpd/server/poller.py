@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 READ, WRITE = 1, 2
 MOST_EVENTS = 256
@@ -39,7 +39,7 @@ if sys.platform == "linux":
     class EpollPoller:
         """Linux. An error or hang-up makes a descriptor ready whatever the interest."""
 
-        _MASKS = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT}
+        _MASKS: ClassVar = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT}
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
@@ -93,7 +93,7 @@ if sys.platform not in ("linux", "win32"):
 class SelectorPoller:
     """Whatever else there is: Windows, mostly. Here a change while another thread waits must wake that thread."""
 
-    MASKS = {READ: selectors.EVENT_READ, WRITE: selectors.EVENT_WRITE}
+    MASKS: ClassVar = {READ: selectors.EVENT_READ, WRITE: selectors.EVENT_WRITE}
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()

@@ -1,23 +1,23 @@
 """The threads of a lane: who leads it, who follows, and who relieves a leader that is stuck.
 
-The hand-off pool. Handlers run at the speed of a single-threaded event loop while they are quick, and with the isolation of a
-thread pool as soon as one blocks.
+The hand-off pool. Handlers run at the speed of a single-threaded event loop while they are quick, and with the
+isolation of a thread pool as soon as one blocks.
 
-One thread *leads*: it drives the lane and runs the handler itself. The others *follow*: they wait for the lead. While the leader
-sits in one handler for longer than a tick, the *relief* takes the lead from it and gives it to a follower; the former leader
-finishes undisturbed, puts its connection back and follows. Where blocking is the habit, a leader gives the lead away before it
-calls the handler. If every thread is inside a handler, the lead never runs one; requests wait in a bounded queue, and a thread
-that comes free takes the queue first.
+One thread *leads*: it drives the lane and runs the handler itself. The others *follow*: they wait for the lead. While
+the leader sits in one handler for longer than a tick, the *relief* takes the lead from it and gives it to a follower;
+the former leader finishes undisturbed, puts its connection back and follows. Where blocking is the habit, a leader
+gives the lead away before it calls the handler. If every thread is inside a handler, the lead never runs one;
+requests wait in a bounded queue, and a thread that comes free takes the queue first.
 
-Habits are kept by route, the method and the first segment of the path, so that one slow page makes no other page slower. A route
-is remembered from the first time that it blocks until it has been quick for long.
+Habits are kept by route, the method and the first segment of the path, so that one slow page makes no other page
+slower. A route is remembered from the first time that it blocks until it has been quick for long.
 
-A lease is a leader's own list: it holds the connection being served inline. Taking it out is one atomic step, so whoever takes
-it, leader or relief, knows that the other did not. Everything else here is guarded by the lane's lock.
+A lease is a leader's own list: it holds the connection being served inline. Taking it out is one atomic step, so
+whoever takes it, leader or relief, knows that the other did not. Everything else here is guarded by the lane's lock.
 
-Invariants: (1) exactly one leader; (2) a connection leaves the poller before the lead is given up, and returns to it only by its
-owner, after the handler; (3) a leader that has lost the lead drops the rest of its batch; (4) whoever may block gives the lead
-away first; (5) a lease is revoked at most once.
+Invariants: (1) exactly one leader; (2) a connection leaves the poller before the lead is given up, and returns to it
+only by its owner, after the handler; (3) a leader that has lost the lead drops the rest of its batch; (4) whoever may
+block gives the lead away first; (5) a lease is revoked at most once.
 """
 
 from __future__ import annotations
@@ -36,20 +36,22 @@ if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
     from ehttpd.settings import Settings
 
-# How often the relief looks, in seconds: a handler keeps the lead for one to two ticks. Where nothing has blocked of late the tick
-# is long, for each look costs the leader an exchange of the GIL: 15 % of the time with the short tick, 2 % with the long one.
+# How often the relief looks, in seconds: a handler keeps the lead for one to two ticks. Where nothing has blocked of
+# late the tick is long, for each look costs the leader an exchange of the GIL: 15 % of the time with the short tick,
+# 2 % with the long one.
 LONG_TICK = 0.004
 SHORT_TICK = 0.0005
 # How many short ticks follow a handler that blocked, or one that is expected to.
 SHORT_TICKS = 40
 # The relief goes to sleep when the leader has polled for so many ticks.
 RESTS_AFTER_TICKS = 3
-# A handler that blocked adds so much to its route's balance, a quick one takes 1 away: break-even at 1 in 30, as measured.
+# A handler that blocked adds so much to its route's balance, a quick one takes 1 away: break-even at 1 in 30, as
+# measured.
 BLOCKED = 30
 HAND_OFF_ABOVE = 60
 MOST_BALANCE = 90
-# With the balance above that, one in so many handlers runs inline all the same, to see whether they still block. Each that
-# does doubles the number, up to the second figure.
+# With the balance above that, one in so many handlers runs inline all the same, to see whether they still block. Each
+# that does doubles the number, up to the second figure.
 PROBE_EVERY = 16
 PROBE_SELDOM = 1024
 # How many routes are remembered. Beyond it, the one that blocked for the first time longest ago is forgotten.
@@ -87,7 +89,9 @@ class Habit:
 
 
 class Follower:
-    """A thread that waits for the lead. ``lead`` is held until it is given; ``serves`` is what it serves off the lead."""
+    """A thread that waits for the lead. ``lead`` is held until it is given; ``serves`` is what it serves off the
+    lead.
+    """
 
     __slots__ = ("lead", "serves")
 
@@ -251,7 +255,9 @@ class Pool:
         self._lease.append(connection)
 
     def step_aside(self, connection: Connection) -> None:
-        """Give the lead away, if it is with the caller who serves ``connection``, because the caller is about to block."""
+        """Give the lead away, if it is with the caller who serves ``connection``, because the caller is about to
+        block.
+        """
         with self._lock:
             lease = self._lease
             if not lease or lease[-1] is not connection:
@@ -308,7 +314,9 @@ class Pool:
         return not self._stopping
 
     def _part_with(self, follower: Follower) -> None:
-        """Take the lead from a thread that ends: something may have killed it as it was given the lead. With the lock held."""
+        """Take the lead from a thread that ends: something may have killed it as it was given the lead. With the
+        lock held.
+        """
         if follower in self._followers:
             self._followers.remove(follower)
         elif self._leader is follower and not self._stopping:
@@ -401,7 +409,9 @@ class Pool:
         self.queue_expires = min(self.queue_expires, expires)
 
     def _pass_lead(self, connection: Connection | None = None) -> bool:
-        """Give the lead to a follower, a new one if need be; who led serves ``connection``, if any. With the lock held."""
+        """Give the lead to a follower, a new one if need be; who led serves ``connection``, if any. With the lock
+        held.
+        """
         if not self._followers and not self._enlist():
             return False
         if connection is not None and self._leader is not None:

@@ -1,7 +1,7 @@
 """Connections without HTTP: a handler reads and writes their octets itself.
 
-What the ancestor calls a source and a sink. The handler is called when there is something to read, runs on one of the pool's
-threads, and may block: then the lead has gone to another thread.
+What the ancestor calls a source and a sink. The handler is called when there is something to read, runs on one of the
+pool's threads, and may block: then the lead has gone to another thread.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ehttpd.errors import ConnectionLost
-from ehttpd.logs import log
 from ehttpd.http11.state import State
+from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class RawConnection(Connection):
 
 
 class Source(io.RawIOBase):
-    """What the client sends, as a raw file. Waits off the lead; raises ConnectionLost after ``body_timeout`` of silence."""
+    """What the client sends, as a raw file. Waits off the lead; raises ConnectionLost after ``body_timeout`` of
+    silence.
+    """
 
     def __init__(self, connection: RawConnection) -> None:
         self._connection = connection

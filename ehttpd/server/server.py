@@ -1,6 +1,7 @@
 """Wires listeners, lanes, threads and a handler; starts, drains, stops.
 
-The one place where these meet. `Server` may be used from any thread; it installs no signal handlers and configures no logging.
+The one place where these meet. `Server` may be used from any thread; it installs no signal handlers and configures no
+logging.
 """
 
 from __future__ import annotations
@@ -35,10 +36,12 @@ class Server:
 
     Args:
         handler: takes a `Request`, returns a `Response`.
-        connection: instead of ``handler``: takes ``(source, sink)`` of a connection that has something to read, and tells whether
+        connection: instead of ``handler``: takes ``(source, sink)`` of a connection that has something to read, and
+        tells whether
             it is to be called again for the next.
         record: is called with a `Record` of every exchange, on the thread that served it.
-        settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``, ``keep_alive_timeout``, …).
+        settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``,
+        ``keep_alive_timeout``, …).
 
     Raises:
         SettingsError: a setting is unknown or out of bounds.
@@ -112,7 +115,8 @@ class Server:
             raise
 
     def stop(self, grace: float | None = None) -> bool:
-        """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the rest.
+        """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the
+        rest.
 
         ``grace`` is ``graceful_timeout`` by default. Returns whether everything was answered. May be called again.
         """
