@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse
 from wsgiref.validate import validator
 
 import pytest
@@ -23,7 +24,6 @@ from ehttpd.wsgi import adapt, make_server
 from tests.server.live import PATIENCE, Gate, LiveServer, Peer, in_parallel, serving
 
 Environ = dict[str, Any]
-StartResponse = Callable[..., Callable[[bytes], None]]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 PLAIN = [("Content-Type", "text/plain")]
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -516,6 +516,8 @@ def test_a_body_is_closed_exactly_once(
     body = Body(*pieces)
 
     class Late(Body):
+        start_response: StartResponse
+
         def __iter__(self) -> Iterator[bytes]:
             self.start_response(status, headers)
             return super().__iter__()
@@ -524,9 +526,10 @@ def test_a_body_is_closed_exactly_once(
         body = Late(*pieces)
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if early and status != "nonsense":
-            start_response(status, headers)
-        body.start_response = start_response  # type: ignore[attr-defined]
+        if early:
+            start_response("200 OK" if status == "nonsense" else status, headers)
+        if isinstance(body, Late):
+            body.start_response = start_response
         return body
 
     peer = served(application).connect()

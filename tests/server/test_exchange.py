@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import socket
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ehttpd.messages import Request, Response
+from ehttpd.messages import Handler, Request, Response
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, Peer, Reply, hello
 
@@ -296,13 +297,13 @@ def test_a_body_that_fails_before_its_first_data_is_answered_for_with_500(
     assert body.closed == 1
 
 
-@pytest.mark.parametrize("headers", [{}, {"Content_Length": "10"}])
+@pytest.mark.parametrize("answer", [answering, functools.partial(answering, Content_Length="10")])
 @pytest.mark.parametrize("error", [LookupError("on purpose"), SystemExit("on purpose")])
 def test_a_body_that_fails_in_the_middle_is_never_ended_as_if_complete(
-    live_server: LiveServers, caplog: pytest.LogCaptureFixture, headers: dict[str, str], error: BaseException
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture, answer: Callable[[Body], Handler], error: BaseException
 ) -> None:
     body = Pieces(b"begin", error)
-    peer = live_server(answering(body, **headers)).connect()
+    peer = live_server(answer(body)).connect()
     reply = peer.ask()
     assert (reply.status, reply.body, reply.whole) == (200, b"begin", False)
     assert peer.ended()

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ehttpd.messages import Request, Response
+from ehttpd.server.connection import Connection
 from tests.server.conftest import LiveServers
-from tests.server.live import LiveServer, Peer, hello, in_parallel
+from tests.server.live import PATIENCE, LiveServer, Peer, hello, in_parallel
 
 LARGE = 100_000_000
 
@@ -86,21 +86,21 @@ def test_a_longer_stream_waits_off_the_lead(live_server: LiveServers) -> None:
     assert count(slow) > 20_000_000
 
 
-def test_a_stream_holds_no_more_unsent_than_the_operator_allows(live_server: LiveServers) -> None:
-    sizes: list[int] = []
+def test_a_stream_holds_no_more_unsent_than_the_operator_allows(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_room, sizes, full = Connection._wait_for_room, [], threading.Event()
 
-    def handler(request: Request) -> Response:
-        connection: Any = request.client
+    def measure(connection: Connection) -> None:
+        sizes.append(connection.output.size if connection.output is not None else 0)
+        full.set()
+        wait_for_room(connection)
 
-        def pieces() -> Iterator[bytes]:
-            for piece in pour(1000):
-                sizes.append(connection.output.size if connection.output is not None else 0)
-                yield piece
-
-        return Response.stream(pieces())
-
-    assert count(begin_to_read(live_server(handler, output_buffer=20_000))) > 10_000_000
-    assert 10_000 < max(sizes) <= 20_000
+    monkeypatch.setattr(Connection, "_wait_for_room", measure)
+    slow = begin_to_read(live_server(lambda request: Response.stream(pour(1000)), output_buffer=20_000))
+    assert full.wait(PATIENCE)
+    assert count(slow) > 10_000_000
+    assert 20_000 < max(sizes) < 20_000 + 10_100, "no more than one piece above it"
 
 
 def test_a_client_that_takes_nothing_is_given_up(live_server: LiveServers) -> None:

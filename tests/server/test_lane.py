@@ -1,0 +1,142 @@
+"""The lane: turns, deadlines, and what comes back to it from other threads."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from ehttpd.http11.limits import DEFAULT_LIMITS
+from ehttpd.messages import Request, Response
+from ehttpd.server.clock import StandingFields
+from ehttpd.server.connection import Connection
+from ehttpd.server.exchange import HTTPService
+from ehttpd.server.lane import Lane
+from ehttpd.server.poller import Poller, SelectorPoller, new_poller
+from ehttpd.server.pool import Pool
+from ehttpd.settings import Settings
+from tests.server.conftest import LiveServers
+from tests.server.live import PATIENCE, Gate, hello, in_parallel
+
+GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@pytest.fixture(autouse=True, params=[new_poller, SelectorPoller], ids=["best poller", "selectors"])
+def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    make: Callable[[], Poller] = request.param
+    monkeypatch.setattr("ehttpd.server.lane.new_poller", make)
+
+
+def test_a_connection_that_comes_back_from_a_thread_still_has_its_deadline(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        request.client.lane.pool.step_aside(request.client)  # type: ignore[attr-defined]
+        return hello(request)
+
+    peer = live_server(handler, keep_alive_timeout=0.05).connect()
+    assert peer.ask().body == b"hello"
+    assert peer.ended()
+
+
+def test_an_earlier_deadline_is_kept_although_the_lane_waits_for_a_later_one(live_server: LiveServers) -> None:
+    server = live_server(hello, header_timeout=30, keep_alive_timeout=0.05)
+    late = server.connect()
+    early = server.connect()
+    early.ask()
+    began = time.monotonic()
+    assert early.ended()
+    assert time.monotonic() - began < 5
+    assert late.ask().status == 200
+
+
+def test_each_of_many_deadlines_is_kept(live_server: LiveServers) -> None:
+    server = live_server(hello, keep_alive_timeout=0.05)
+    peers = [server.connect() for _ in range(100)]
+    for peer in peers:
+        peer.ask()
+    assert all(peer.ended() for peer in peers)
+    assert server.stop()
+
+
+def test_connections_keep_their_order_of_exchanges_when_they_change_threads(live_server: LiveServers) -> None:
+    served: dict[Connection, set[int]] = {}
+
+    def handler(request: Request) -> Response:
+        client = request.client
+        assert isinstance(client, Connection)
+        served.setdefault(client, set()).add(threading.get_ident())
+        if request.target.endswith("0"):
+            client.lane.pool.step_aside(client)
+        return Response.text(request.target)
+
+    server = live_server(handler, threads=4)
+
+    def run() -> None:
+        peer = server.connect()
+        for each in range(100):
+            peer.send(b"GET /%d HTTP/1.1\r\nHost: here\r\n\r\n" % each)
+            if each % 10 == 9:
+                bodies = [peer.reply().body for _ in range(10)]
+                assert bodies == [b"/%d" % number for number in range(each - 9, each + 1)]
+
+    with in_parallel(*[run] * 8):
+        pass
+    assert any(len(threads) > 1 for threads in served.values())
+
+
+def test_a_thread_that_puts_a_connection_back_after_the_end_closes_it(live_server: LiveServers, gate: Gate) -> None:
+    def handler(request: Request) -> Response:
+        gate.wait()
+        return hello(request)
+
+    server = live_server(handler)
+    peer = server.connect()
+    peer.send(GET)
+    gate.await_arrivals()
+    assert not server.stop(grace=0)
+    gate.open()
+    peer.rest()
+    assert server.lane.pool.join(time.monotonic() + PATIENCE)
+    assert server.lane.open_connections == 0
+
+
+def test_descriptor_numbers_that_are_used_again_are_never_mistaken(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        if request.target == "/block":
+            threading.Event().wait(0.003)
+        return Response.text(request.target, headers={"Connection": "close"} if request.target == "/close" else {})
+
+    server = live_server(handler, threads=4)
+
+    def run() -> None:
+        for _ in range(30):
+            peer = server.connect()
+            assert peer.ask("/block").body == b"/block"
+            assert peer.ask("/close").body == b"/close"
+            assert peer.ended()
+            peer.close()
+
+    with in_parallel(*[run] * 4):
+        pass
+
+
+def test_a_lane_is_woken_by_what_it_adopts(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    ours, theirs = socket.socketpair()
+    ours.sendall(GET)
+    server.dispatch(theirs)
+    ours.settimeout(PATIENCE)
+    assert ours.recv(12) == b"HTTP/1.1 200"
+    ours.close()
+
+
+def test_nobody_who_wakes_a_lane_is_held_up() -> None:
+    standing = StandingFields()
+    lane = Lane(HTTPService(hello, standing), Settings(), DEFAULT_LIMITS, standing, 0)
+    lane.pool = Pool(lane, Settings())
+    for _ in range(5000):  # nobody leads, so nobody takes what wakes
+        lane.wake()
+    lane.close()
+    lane.wake()
