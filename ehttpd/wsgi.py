@@ -162,7 +162,7 @@ class Answer(Response):
                 result = result[0]  # type: ignore[index,assignment]
         elif result is None:
             raise HandlerError("The application returned None instead of an iterable.")
-        elif type(result) is bytes and self._write is not None:
+        elif self._write is not None and isinstance(result, bytes):
             result = (result,)
         self.body = result
         return self
