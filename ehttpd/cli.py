@@ -6,6 +6,7 @@ The operator's room. The only place that prints, configures logging, handles sig
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -69,6 +70,7 @@ def run(named: str, settings: Settings, began: float) -> int:
     except ApplicationImportError as error:
         log.debug("Cannot serve %s.", named, exc_info=error.__cause__)
         raise
+    gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     server = make_server(application, settings)
     signals = catch_signals()

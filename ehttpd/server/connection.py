@@ -243,15 +243,16 @@ class Connection(Client):
         pool.return_lease(self)
         self.write(data)
 
-    def write_held(self) -> None:
-        """Send what `write_soon` held back. Raises ConnectionLost."""
-        leads = self.lane.pool.hold_lease(self)
-        if not leads:
-            with self.lane.lock:
+    def write_held(self, data: bytes = b"") -> None:
+        """Send what `write_soon` held back, and ``data`` with it. Raises ConnectionLost."""
+        pool = self.lane.pool
+        if pool.hold_lease(self):
+            if self.held:
+                data, self.held = self.held + data, b""
+            pool.return_lease(self)
+        else:
+            with self.lane.lock:  # the relief may be about to send what was held
                 pass
-        data, self.held = self.held, b""
-        if leads:
-            self.lane.pool.return_lease(self)
         if data:
             self.write(data)
 
