@@ -43,6 +43,8 @@ LONG_TICK = 0.004
 SHORT_TICK = 0.0005
 # How many short ticks follow a handler that blocked, or one that is expected to.
 SHORT_TICKS = 40
+# A handler whose stream makes progress keeps the lead for so many ticks.
+MOST_TICKS = 4
 # The relief goes to sleep when the leader has polled for so many ticks.
 RESTS_AFTER_TICKS = 3
 # A handler that blocked adds so much to its route's balance, a quick one takes 1 away: break-even at 1 in 30, as
@@ -125,6 +127,7 @@ class Pool:
         self._relief_wanted = threading.Lock()
         self._short_ticks = 0
         self._lease: list[Connection] = []
+        self._progress = 0  # how many pieces of streams were produced on the lead
         # For the leader's loop, which cannot afford calls.
         self.direct = True  # every handler runs inline
         self.serial = 0  # how many handlers have been begun inline
@@ -238,7 +241,7 @@ class Pool:
     def hold_lease(self, connection: Connection) -> bool:
         """Take the caller's lease out, so that nobody relieves it until `return_lease`; False if it does not lead.
 
-        To be held for a moment, and never while waiting. Whoever asks makes progress, so its tick begins anew.
+        To be held for a moment, and never while waiting. Whoever asks makes progress, and may lead for `MOST_TICKS`.
         """
         lease = self._lease
         try:
@@ -247,7 +250,7 @@ class Pool:
             lease.pop()
         except IndexError:
             return False
-        self.serial += 1
+        self._progress += 1
         return True
 
     def return_lease(self, connection: Connection) -> None:
@@ -338,6 +341,8 @@ class Pool:
                 return
             if served is None:
                 break
+            if self._leads_on(follower, [served[0]]):
+                continue  # something struck while `hold_lease` had the lease out, so nobody took the lead
             self._serve(follower, served[1])
             return
         self._stop()
@@ -438,15 +443,17 @@ class Pool:
 
     def _relieve(self) -> None:
         """Take the lead from a leader that sits in one handler for longer than a tick."""
-        quiet, seen = 0, -1
+        quiet = ticks = 0
+        seen = progress = -1
         try:
             while not self._stopping:
                 self._relief_wanted.acquire(timeout=self._tick())
                 if self._lease:
                     quiet = 0
-                    if self.serial == seen:
+                    ticks = ticks + 1 if self.serial == seen else 0
+                    if ticks and (self._progress == progress or ticks >= MOST_TICKS):
                         self._relieve_of(seen)
-                    seen = self.serial
+                    seen, progress = self.serial, self._progress
                 elif self.polling:
                     quiet += 1
                     if quiet >= RESTS_AFTER_TICKS:

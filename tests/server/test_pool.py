@@ -386,6 +386,46 @@ def test_a_thread_that_cannot_be_started_stops_nobody(
     assert blocked.reply().status == waiting.reply().status == 200
 
 
+def test_a_stream_without_end_keeps_no_other_request_waiting(live_server: LiveServers) -> None:
+    enough = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        while not enough.is_set():
+            yield b"quick"
+
+    def handler(request: Request) -> Response:
+        return Response.stream(pieces()) if request.target == "/stream" else hello(request)
+
+    server = live_server(handler)
+    greedy, other = server.connect(), server.connect()
+    greedy.send(b"GET /stream HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    assert greedy.line() == "HTTP/1.1 200 OK"
+    with in_parallel(lambda: greedy.socket.recv(1 << 20) and greedy.rest()):
+        try:
+            assert other.ask().body == b"hello"
+        finally:
+            enough.set()
+
+
+def test_an_exception_that_strikes_while_the_lease_is_taken_out_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    return_lease, failures = Pool.return_lease, [MemoryError]
+
+    def fail_once(pool: Pool, connection: Connection) -> None:
+        if failures:
+            raise failures.pop()
+        return_lease(pool, connection)
+
+    monkeypatch.setattr(Pool, "return_lease", fail_once)
+    with serving(lambda request: Response.stream([b"a", b"b", b"c"])) as server:
+        peer = server.connect()
+        peer.send(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        peer.rest()
+        assert not failures
+        assert server.connect().ask().body == b"abc"
+
+
 @pytest.mark.parametrize("threads", [1, 2, 64])
 def test_threads_that_are_killed_while_they_do_nothing_take_no_lead_with_them(
     monkeypatch: pytest.MonkeyPatch, threads: int
