@@ -25,6 +25,7 @@ __all__ = ["adapt", "make_server", "serve"]
 # Field names in lower case -> environ keys. Names with an underscore are left out, since X_Real_IP and X-Real-IP
 # would be one; so is Proxy, which CGI programs take for their own HTTP_PROXY.
 LEFT_OUT = ""
+MADE_ONCE = "made once"
 _KEYS = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH", "proxy": LEFT_OUT}
 _STATUSES: dict[str, Status] = {}
 _MOST_KEPT = 2000
@@ -48,14 +49,16 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
     by_server: dict[tuple[str, int], Environ] = {}
 
     def handler(request: Request) -> Response:
-        headers = request.headers
-        template = headers.derived
-        if template is None:
+        template = request.headers.derived
+        if type(template) is dict:
+            environ = template.copy()
+        else:
             local = request.client.local
             if local not in by_server:
                 by_server[local] = _of_server(standing, request.client)
-            template = headers.derived = _template(by_server[local], request)
-        environ = template.copy()
+            environ = _environ(by_server[local], request)
+            # Kept from the second request on: most connections that rest have made one.
+            request.headers.derived = MADE_ONCE if template is None else environ.copy()
         target = request.target
         environ["REQUEST_METHOD"] = request.method
         environ["REQUEST_URI"] = environ["RAW_URI"] = target
@@ -84,7 +87,7 @@ def _of_server(standing: Environ, client: Client) -> Environ:
     }
 
 
-def _template(of_server: Environ, request: Request) -> Environ:
+def _environ(of_server: Environ, request: Request) -> Environ:
     """Return what requests with the same header section on the same connection have in common."""
     environ = of_server.copy()
     address, port = request.client.remote

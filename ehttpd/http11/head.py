@@ -5,10 +5,10 @@ RFC 9112 §3 and §5, RFC 9110 §5. Single field lines are fieldlines.py's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ehttpd.errors import BadRequest, FieldsTooLarge, NotImplementedHere, VersionNotSupported
-from ehttpd.fields import Fields
+from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11 import grammar
 from ehttpd.http11.fieldlines import KnownLines, parse_field_line
 from ehttpd.http11.framing import body_length, expects_continue, persists
@@ -147,11 +147,11 @@ def _is_ipv6(address: str) -> bool:
 
 
 def parse_section(octets: bytes, limits: Limits) -> Fields:
-    """Return the fields of a header section: all its lines, each with its CRLF.
+    """Return the fields of a header section: all its lines, and the empty line after them, each with its CRLF.
 
     Raises BadRequest (RFC 9112 §5), FieldsTooLarge (RFC 6585 §5).
     """
-    lines = octets[:-2].decode("latin-1").split("\r\n") if octets else []
+    lines = _lines(octets)
     count = len(lines)
     if count > limits.fields:
         raise FieldsTooLarge(f"A request may have {limits.fields} fields. Found {count}.")
@@ -159,7 +159,25 @@ def parse_section(octets: bytes, limits: Limits) -> Fields:
         _check_sizes(lines, limits)
     values = dict(map(_known_lines.__getitem__, lines))
     # With a field that is repeated, the lines have to be looked at one by one, and their values combined.
-    return Fields(map(parse_field_line, lines), values if len(values) == count else None)
+    return Fields(SectionLines(octets), values if len(values) == count else None)
+
+
+def _lines(octets: bytes) -> list[str]:
+    return octets[:-4].decode("latin-1").split("\r\n") if len(octets) > 2 else []
+
+
+class SectionLines:
+    """The field lines of a section, parsed when somebody wants them as they were sent. Few do; the octets are kept
+    anyway.
+    """
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def __iter__(self) -> Iterator[FieldLine]:
+        return map(parse_field_line, _lines(self._octets))
 
 
 def _check_sizes(lines: Sequence[str], limits: Limits) -> None:

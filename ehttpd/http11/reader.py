@@ -186,7 +186,7 @@ class RequestReader:
     def _read_section(self, octets: bytes) -> None:
         """Read a header section: its lines and the empty line after them."""
         version = self.line.version
-        section = HeaderSection(parse_section(octets[:-2], self.limits), version)
+        section = HeaderSection(parse_section(octets, self.limits), version)
         if 0 < self.limits.body < section.body_length:
             raise ContentTooLarge(
                 f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}."

@@ -88,7 +88,7 @@ def test_a_broken_field_line_is_refused_by_its_rule_and_its_value_is_not_shown(l
 
 
 def section_of(lines: list[str], limits: Limits = DEFAULT_LIMITS) -> list[FieldLine]:
-    return list(parse_section("".join(f"{line}\r\n" for line in lines).encode("latin-1"), limits))
+    return list(parse_section("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1"), limits))
 
 
 anything = st.text(st.characters(max_codepoint=0xFF, exclude_characters="\r\n"), max_size=16)
@@ -113,9 +113,9 @@ def test_any_section_is_what_the_rule_makes_of_each_line(lines: list[str]) -> No
     for _ in range(2):  # What was seen may be remembered.
         if expected is None:
             with pytest.raises(BadRequest):
-                parse_section(octets, DEFAULT_LIMITS)
+                parse_section(octets + b"\r\n", DEFAULT_LIMITS)
         else:
-            fields = parse_section(octets, DEFAULT_LIMITS)
+            fields = parse_section(octets + b"\r\n", DEFAULT_LIMITS)
             assert dict(fields.values) == combined(expected)
             assert list(fields) == expected
 
@@ -124,7 +124,7 @@ def test_whitespace_around_a_value_is_no_part_of_it() -> None:
     lines = ["Accept:  a\tb\t ", "Host:\t", "Pragma: a b ", "Origin:  c", "DNT: "]
     expected = [("Accept", "a\tb"), ("Host", ""), ("Pragma", "a b"), ("Origin", "c"), ("DNT", "")]
     assert section_of(lines) == expected
-    values = parse_section("".join(f"{line}\r\n" for line in lines).encode(), DEFAULT_LIMITS).values
+    values = parse_section("".join(f"{line}\r\n" for line in [*lines, ""]).encode(), DEFAULT_LIMITS).values
     assert values == combined(expected)
 
 
@@ -133,7 +133,7 @@ def test_other_spaces_are_part_of_a_value() -> None:
 
 
 def test_repeated_fields_are_kept_in_order_and_combined() -> None:
-    fields = parse_section(b"Accept: a\r\nHost: h\r\naccept: b\r\n", DEFAULT_LIMITS)
+    fields = parse_section(b"Accept: a\r\nHost: h\r\naccept: b\r\n\r\n", DEFAULT_LIMITS)
     assert list(fields) == [("Accept", "a"), ("Host", "h"), ("accept", "b")]
     assert fields["accept"] == "a, b"
 
