@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from queue import SimpleQueue
 from types import FrameType
 
 from ehttpd import __version__
@@ -25,6 +24,7 @@ from ehttpd.launch.sources import from_environment, from_files
 from ehttpd.logs import log
 from ehttpd.server.accesslog import access_log
 from ehttpd.server.server import Server
+from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
 from ehttpd.settings import Settings
 
 STOPPED = 0
@@ -73,18 +73,23 @@ def run(named: str, settings: Settings, began: float) -> int:
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     server = make_server(application, settings)
-    signals = catch_signals()
-    try:
-        server.start()
-    except ListenError as error:
-        raise with_port_holder(error) from error
     terminal = sys.stderr.isatty()
-    announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
-    signals.get()
+    with signals_as_octets(leave_next_time) as (inbox, _):
+        try:
+            server.start()
+        except ListenError as error:
+            raise with_port_holder(error) from error
+        announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
+        next_signal(inbox)
+        finish(server, settings, terminal=terminal)
+    return STOPPED
+
+
+def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
+    """Answer what was accepted, then stop."""
     if terminal:
         announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
     server.stop(grace=settings.graceful_timeout)
-    return STOPPED
 
 
 def make_server(application: Application, settings: Settings) -> Server:
@@ -99,25 +104,18 @@ def make_server(application: Application, settings: Settings) -> Server:
     return Server(adapt(application.target), settings=settings, record=record)
 
 
-def catch_signals() -> SimpleQueue[int]:
-    """Return a queue that receives the first SIGINT or SIGTERM; the second one ends the process there and then.
+def leave_next_time(number: int, frame: FrameType | None) -> None:
+    """Take the first signal; the second one ends the process there and then.
 
     The exit code is then 128 and the number of the signal, as a shell would report it.
     """
-    # SimpleQueue.put() is reentrant, as a signal handler needs: threading.Event.set() could meet its own lock.
-    arrived: SimpleQueue[int] = SimpleQueue()
+    for again in STOPPING:
+        signal.signal(again, leave)
 
-    def arrive(number: int, frame: FrameType | None) -> None:
-        for again in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(again, leave)
-        arrived.put(number)
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        os._exit(SIGNALLED + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, arrive)
-    return arrived
+def leave(number: int, frame: FrameType | None) -> None:
+    """End the process."""
+    os._exit(SIGNALLED + number)
 
 
 def raise_descriptor_limit() -> None:

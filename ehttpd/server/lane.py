@@ -216,7 +216,8 @@ class Lane:
                 self._arrange(connection, step)
                 return None
             direct = pool.direct or connection.refusal is not None
-            if not direct and not pool.runs_inline(connection):
+            route = connection.route  # the next request's, once this one is served
+            if not direct and not pool.runs_inline(route):
                 return self._hand_over(connection)
             pool.serial += 1
             lease.append(connection)
@@ -226,7 +227,7 @@ class Lane:
             except IndexError:
                 return connection, step
             if not direct:
-                pool.was_quick(connection)
+                pool.was_quick(route)
         if step is Next.SERVE:
             with self.lock:
                 self.detach(connection)

@@ -176,11 +176,11 @@ class Pool:
         """Tell whether a request can be served on the lead without a second thought."""
         return self._busy < self.maximum and connection.route not in self._habits
 
-    def runs_inline(self, connection: Connection) -> bool:
-        """Tell whether the request of ``connection`` is to be served on the lead."""
+    def runs_inline(self, route: str) -> bool:
+        """Tell whether a request for ``route`` is to be served on the lead."""
         if self._busy >= self.maximum:
             return False
-        habit = self._habits.get(connection.route)
+        habit = self._habits.get(route)
         if habit is None:
             return True
         if habit.hands_off():
@@ -189,14 +189,14 @@ class Pool:
         self.wake_relief()
         return True
 
-    def was_quick(self, connection: Connection) -> None:
+    def was_quick(self, route: str) -> None:
         """Note that a handler run inline did not block."""
-        habit = self._habits.get(connection.route)
+        habit = self._habits.get(route)
         if habit is not None:
             habit.quick()
             if habit.balance <= 0:
                 with self._lock:
-                    self._habits.pop(connection.route, None)
+                    self._habits.pop(route, None)
                     self._update()
 
     def give_lead(self, connection: Connection) -> bool:

@@ -89,7 +89,7 @@ class Server:
         Raises:
             ListenError: an address cannot be listened on. Then none is.
         """
-        if self._lane is not None:
+        if self._lane is not None or self._stopped.is_set():
             raise RuntimeError("The server has been started already.")
         settings = self.settings
         self.listen()

@@ -11,8 +11,9 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,30 +35,35 @@ def run(server: Server) -> None:
                 pass
 
         server.start()
-        _next(inbox)
+        next_signal(inbox)
         threading.Thread(target=drain, name="ehttpd-stop", daemon=True).start()
-        if _next(inbox) != DRAINED:
+        if next_signal(inbox) != DRAINED:
             server.stop(grace=0)
 
 
 @contextmanager
-def signals_as_octets() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Have each signal send its number from the second of two sockets to the first. Main thread only."""
+def signals_as_octets(
+    handler: Callable[[int, FrameType | None], None] = lambda number, frame: None,
+) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Have each signal send its number from the second of two sockets to the first, and call ``handler``.
+
+    To wait for a lock or a queue instead could miss a signal that comes just before. Main thread only.
+    """
     inbox, outbox = socket.socketpair()
     outbox.setblocking(False)
-    handlers = {each: signal.signal(each, lambda *_: None) for each in STOPPING}
+    before = {each: signal.signal(each, handler) for each in STOPPING}
     descriptor = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
     try:
         yield inbox, outbox
     finally:
         signal.set_wakeup_fd(descriptor)
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
+        for each, former in before.items():
+            signal.signal(each, former)
         inbox.close()
         outbox.close()
 
 
-def _next(inbox: socket.socket) -> int:
+def next_signal(inbox: socket.socket) -> int:
     """Wait for a signal that stops, or for the end of the drain; return its number."""
     while True:
         number = inbox.recv(1)[0]
