@@ -129,11 +129,12 @@ class Answer(Response):
 
     __slots__ = ("_request", "_write")
 
+    trailers = None
+
     def __init__(self, request: Request) -> None:
         self._request = request
         self._write: Callable[[bytes], None] | None = None
         self.status = 0  # until start_response is called
-        self.trailers = None
 
     def start_response(
         self, status: str, headers: list[FieldLine], exc_info: ExcInfo | None = None

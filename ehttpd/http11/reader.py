@@ -26,14 +26,14 @@ class RequestReader:
     rest for long.
     """
 
-    __slots__ = ("_buffer", "_decoder", "_line_octets", "_octets", "_scanned", "_section_octets", "_skipped",
-                 "_version", "in_body", "limits", "line", "section", "trailers")  # fmt: skip
+    __slots__ = ("_buffer", "_decoder", "_line_octets", "_scanned", "_section_octets", "_skipped",
+                 "_version", "in_body", "limits", "line", "section", "trailers", "unread")  # fmt: skip
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
         self.trailers = NO_FIELDS  # of the last request whose body has ended
         self.in_body = False  # the body of the last request has not ended yet
-        self._octets = b""  # received and not read, outside of bodies
+        self.unread = b""  # received and not read yet; inside a body, the buffer has it
         self._buffer: ReceiveBuffer | None = None  # the same, inside of one
         self._decoder: Decoder | None = None
         self._scanned = 0
@@ -54,16 +54,16 @@ class RequestReader:
     @property
     def pending(self) -> int:
         """How many octets were received and not read yet."""
-        return len(self._octets) if self._buffer is None else len(self._buffer)
+        return len(self.unread) if self._buffer is None else len(self._buffer)
 
     def receive(self, data: bytes) -> None:
         """Add what was received."""
         if self._buffer is not None:
             self._buffer.append(data)
-        elif self._octets:
-            self._octets += data
+        elif self.unread:
+            self.unread += data
         else:
-            self._octets = data
+            self.unread = data
 
     def next_request(self, client: Client = NO_CLIENT, data: bytes = b"") -> Request | None:
         """Return the next request, None if its head is not whole yet. ``data`` is received first, to save a call.
@@ -73,7 +73,7 @@ class RequestReader:
         Raises:
             RequestRefused: the request breaks a rule, or is larger than the limits. Nothing more can be read.
         """
-        octets = self._octets + data if self._octets else data
+        octets = self.unread + data if self.unread else data
         section_octets = self._section_octets
         line_end = octets.find(b"\r\n")
         if line_end <= 0 or not octets.startswith(section_octets, line_end + 2):
@@ -100,7 +100,7 @@ class RequestReader:
             return next(self._decoder)
         except StopIteration as end:
             assert self._buffer is not None
-            self._octets, self._buffer = self._buffer.take(len(self._buffer)), None
+            self.unread, self._buffer = self._buffer.take(len(self._buffer)), None
             self._decoder = None
             self.in_body = False
             self.trailers = end.value
@@ -113,14 +113,14 @@ class RequestReader:
         """
         assert self._buffer is not None
         data = self._buffer.take(self.section.body_length)
-        self._octets, self._buffer = self._buffer.take(len(self._buffer)), None
+        self.unread, self._buffer = self._buffer.take(len(self._buffer)), None
         self._decoder = None
         self.in_body = False
         return data
 
     def _read_head(self, client: Client, octets: bytes, line_end: int) -> Request | None:
         """Read a head whose header section is not that of the request before."""
-        self._octets = octets
+        self.unread = octets
         if line_end == 0:
             return self._skip_empty_line(client)
         # The line's own end may begin the empty line: then there are no fields.
@@ -137,7 +137,7 @@ class RequestReader:
         return self._begin_message(client, octets, end + 4)
 
     def _begin_message(self, client: Client, octets: bytes, end: int) -> Request:
-        self._octets = octets[end:]
+        self.unread = octets[end:]
         if self._scanned or self._skipped:
             self._scanned, self._skipped = 0, False
         line, section = self.line, self.section
@@ -153,7 +153,7 @@ class RequestReader:
             raise BadRequest("A request line must not follow more than one empty line.")
         self._skipped = True
         self._scanned = 0
-        self._octets = self._octets[2:]
+        self.unread = self.unread[2:]
         return self.next_request(client)
 
     def _wait_for_head(self, octets: bytes, line_end: int) -> None:
@@ -197,8 +197,8 @@ class RequestReader:
         self.trailers = NO_FIELDS
         self.in_body = True
         buffer = self._buffer = ReceiveBuffer()
-        buffer.append(self._octets)
-        self._octets = b""
+        buffer.append(self.unread)
+        self.unread = b""
         if section.body_length == CHUNKED:
             self._decoder = decode_chunked(buffer, self.limits)
         else:

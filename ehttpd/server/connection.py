@@ -285,7 +285,7 @@ class Connection(Client):
             sent = 0
         except OSError as error:
             raise ConnectionLost(str(error)) from None
-        if persistent and sent == len(octets) and not self.reader.pending:
+        if persistent and sent == len(octets) and not self.reader.unread:
             self.state = _IDLE
             self.deadline = now + self.lane.rests_after
             return _WAIT
