@@ -2,6 +2,7 @@
 #
 #   make demo    serve examples/flask_app on http://127.0.0.1:8000    (another address: make demo BIND=:8001)
 #   make test    run the tests                                        (some of them: make test ARGS="-k chunked")
+#   make bench   compare with the peers; needs wrk                    (an option: make bench ARGS="--pin")
 #   make lint types coverage clean
 #
 # Another interpreter has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
@@ -16,7 +17,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test coverage lint types clean
+.PHONY: demo test bench coverage lint types clean
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -30,6 +31,9 @@ coverage: $(call WITH,test)
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+bench:
+	$(PYTHON) benchmarks/run.py $(ARGS)
 
 lint: $(call WITH,lint)
 	$(BIN)/ruff check .
