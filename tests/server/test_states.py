@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from ehttpd.http11.state import TRANSITIONS, State
@@ -12,7 +14,7 @@ from tests.server.conftest import LiveServers
 
 
 def reachable(state: State) -> set[State]:
-    """Return the states that the steps lead to, one step or several: nobody sees those that are passed without a stop."""
+    """Return the states that one step or several lead to: nobody sees those that are passed without a stop."""
     found: set[State] = set()
     ahead = [state]
     while ahead:
@@ -30,7 +32,7 @@ class Watched(Connection):
     """A connection that notes each change of its state."""
 
     __slots__ = ("_now",)
-    changes: set[tuple[State, State]] = set()
+    changes: ClassVar[set[tuple[State, State]]] = set()
 
     @property
     def state(self) -> State:  # type: ignore[override]
@@ -69,7 +71,8 @@ def test_only_declared_steps_are_taken(live_server: LiveServers, changes: set[tu
         peer.reply()
         peer.close()
     server.stop()
-    assert {new for _, new in changes} >= {State.IDLE, State.BODY, State.HANDLER, State.RESPONSE, State.LINGER, State.CLOSED}
+    seen = {new for _, new in changes}
+    assert seen >= {State.IDLE, State.BODY, State.HANDLER, State.RESPONSE, State.LINGER, State.CLOSED}
     assert {(old, new) for old, new in changes if new not in REACHABLE[old]} == set()
 
 
