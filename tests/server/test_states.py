@@ -35,7 +35,7 @@ class Watched(Connection):
     changes: ClassVar[set[tuple[State, State]]] = set()
 
     @property
-    def state(self) -> State:  # type: ignore[override]
+    def state(self) -> State:
         return self._now
 
     @state.setter
