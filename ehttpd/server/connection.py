@@ -394,9 +394,16 @@ class Connection(Client):
                 return self.receive(b"", now)
             self.deadline = now + self.lane.rests_after
             return Next.WAIT
-        if self.refusal is None and not self.reader.pending:
+        if self.refusal is None and not self.reader.pending and not self._more_arrived():
             return Next.CLOSE
         return self._linger(now)
+
+    def _more_arrived(self) -> bool:
+        """Tell whether there is something to read: closing before it is read would reset the connection."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _linger(self, now: float) -> Next:
         self.refusal = None

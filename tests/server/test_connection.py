@@ -46,6 +46,22 @@ def test_a_handler_that_asks_for_it_has_the_connection_closed(live_server: LiveS
     assert peer.ended()
 
 
+def test_what_follows_the_last_request_does_not_cost_the_client_its_answer(
+    live_server: LiveServers, gate: Gate
+) -> None:
+    def handler(request: Request) -> Response:
+        gate.wait()
+        return Response(bytes(1_000_000))
+
+    peer = live_server(handler).connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    gate.await_arrivals()
+    peer.send(b"GET /unheard HTTP/1.1\r\n" + bytes(10_000))  # read by nobody: a close would reset the connection
+    gate.open()
+    assert len(peer.reply().body) == 1_000_000
+    assert peer.rest() == b""
+
+
 def test_http_1_0_closes_unless_it_asks_to_persist(live_server: LiveServers) -> None:
     server = live_server(hello)
     peer = server.connect()
