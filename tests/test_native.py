@@ -154,3 +154,16 @@ def test_a_second_signal_makes_serve_return_at_once() -> None:
         finally:
             process.kill()
             peer.close()
+
+
+def test_what_a_handler_returns_follows_what_it_has_begun() -> None:
+    def handler(request: Request) -> Response:
+        write = request.client.start_response(request, 200, [("X-Begun", "yes")])
+        write(b"begun, ")
+        return Response(b"ended")
+
+    with serving(handler) as server:
+        peer = server.connect()
+        for _ in range(2):
+            reply = peer.ask()
+            assert (reply.fields["x-begun"], reply.body) == ("yes", b"begun, ended")

@@ -166,7 +166,7 @@ class RequestReader:
                 self._parse_line(octets[:line_end])
             if received > self.limits.head:
                 raise self._head_too_large()
-        elif received > limit + 1:
+        elif received > limit + 1 or b"\n" in octets:
             self._parse_line(octets[: limit + 1])
         if octets and octets[0] < 0x21 and octets != b"\r":
             raise BadRequest(f"A request must begin with its method. Found {octets[:20]!r}.")
@@ -176,8 +176,11 @@ class RequestReader:
         return FieldsTooLarge(f"The head of a request may have {self.limits.head} octets.")
 
     def _parse_line(self, octets: bytes) -> RequestLine:
-        if len(octets) > self.limits.request_line:
-            raise URITooLong(f"A request line may have {self.limits.request_line} octets.")
+        limit = self.limits.request_line
+        if b"\n" in octets[: limit + 1]:
+            raise BadRequest("A request line must end with CR and LF, and have no LF besides.")
+        if len(octets) > limit:
+            raise URITooLong(f"A request line may have {limit} octets.")
         return parse_request_line(octets)
 
     def _read_line(self, octets: bytes) -> None:

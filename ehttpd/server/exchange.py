@@ -58,7 +58,7 @@ class HTTPService:
         try:
             response = self._handler(request)
             body = response.body
-            if type(body) is not bytes:
+            if type(body) is not bytes or connection.stream is not None:
                 return self._send(connection, request, response)
             octets, framing, length, persistent = encode_head(
                 response.status,
@@ -112,6 +112,8 @@ class HTTPService:
 
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
         body = response.body
+        if connection.stream is not None and isinstance(body, bytes):
+            body = [body]  # the response has begun already
         if isinstance(body, (bytearray, memoryview)):
             body = bytes(body)
             return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)

@@ -191,3 +191,11 @@ def test_a_request_expects_continue_only_if_it_says_so() -> None:
 def test_a_thousand_pipelined_requests_are_read_in_order() -> None:
     stream = b"".join(request(line=f"GET /{number} HTTP/1.1") for number in range(1000))
     assert [message.target for message in read([stream]).messages] == [f"/{number}" for number in range(1000)]
+
+
+@pytest.mark.parametrize("octets", [b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\nHost: a\n\n", b"\n", b"\r\n\n", b"GET /\n"])
+def test_a_request_line_that_ends_with_lf_alone_is_refused_at_once(octets: bytes) -> None:
+    reader = RequestReader()
+    reader.receive(octets)
+    with pytest.raises(BadRequest):
+        reader.next_request()
