@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.habits import Habits
 
 if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
@@ -47,47 +48,7 @@ SHORT_TICKS = 40
 MOST_TICKS = 4
 # The relief goes to sleep when the leader has polled for so many ticks.
 RESTS_AFTER_TICKS = 3
-# A handler that blocked adds so much to its route's balance, a quick one takes 1 away: break-even at 1 in 30, as
-# measured.
-BLOCKED = 30
-HAND_OFF_ABOVE = 60
-MOST_BALANCE = 90
-# With the balance above that, one in so many handlers runs inline all the same, to see whether they still block. Each
-# that does doubles the number, up to the second figure.
-PROBE_EVERY = 16
-PROBE_SELDOM = 1024
-# How many routes are remembered. Beyond it, the one that blocked for the first time longest ago is forgotten.
-MOST_HABITS = 1000
 DEFECT = "The lane failed; this is a defect in ehttpd."
-
-
-class Habit:
-    """What is known of a route whose handlers have blocked."""
-
-    __slots__ = ("balance", "probe_every", "until_probe")
-
-    def __init__(self) -> None:
-        self.balance = 0
-        self.probe_every = self.until_probe = PROBE_EVERY
-
-    def blocked(self) -> None:
-        if self.balance > HAND_OFF_ABOVE:  # this was a probe
-            self.probe_every = min(PROBE_SELDOM, self.probe_every * 2)
-        self.balance = min(MOST_BALANCE, self.balance + BLOCKED)
-
-    def quick(self) -> None:
-        self.balance -= 1
-        self.probe_every = PROBE_EVERY
-
-    def hands_off(self) -> bool:
-        """Tell whether the next handler shall run off the lead."""
-        if self.balance <= HAND_OFF_ABOVE:
-            return False
-        self.until_probe -= 1
-        if self.until_probe > 0:
-            return True
-        self.until_probe = self.probe_every
-        return False
 
 
 class Follower:
@@ -123,7 +84,7 @@ class Pool:
         self._busy = 0  # handlers that run off the lead
         self._stopping = False
         self._ended = threading.Condition(self._lock)
-        self._habits: dict[str, Habit] = {}
+        self._habits = Habits()
         self._relief_wanted = threading.Lock()
         self._short_ticks = 0
         self._lease: list[Connection] = []
@@ -180,10 +141,9 @@ class Pool:
         """Tell whether a request for ``route`` is to be served on the lead."""
         if self._busy >= self.maximum:
             return False
-        habit = self._habits.get(route)
-        if habit is None:
+        if route not in self._habits:
             return True
-        if habit.hands_off():
+        if self._habits.hands_off(route):
             return False
         self._short_ticks = SHORT_TICKS
         self.wake_relief()
@@ -191,13 +151,9 @@ class Pool:
 
     def was_quick(self, route: str) -> None:
         """Note that a handler run inline did not block."""
-        habit = self._habits.get(route)
-        if habit is not None:
-            habit.quick()
-            if habit.balance <= 0:
-                with self._lock:
-                    self._habits.pop(route, None)
-                    self._update()
+        with self._lock:
+            if self._habits.quick(route):
+                self._update()
 
     def give_lead(self, connection: Connection) -> bool:
         """Give the lead away, unless every thread is inside a handler. The caller serves ``connection`` off the lead.
@@ -488,9 +444,7 @@ class Pool:
             self._short_ticks = SHORT_TICKS
             if connection.refusal is not None:  # the machine was busy, not the route slow
                 return
-            if connection.route not in self._habits and len(self._habits) >= MOST_HABITS:
-                del self._habits[next(iter(self._habits))]
-            self._habits.setdefault(connection.route, Habit()).blocked()
+            self._habits.blocked(connection.route)
             self._update()
 
     def _revoke(self, lease: list[Connection]) -> Connection | None:
