@@ -26,8 +26,9 @@ from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import READ, WRITE, wait_for
 
 if TYPE_CHECKING:
-    from ehttpd.server.exchange import BodyStream, HTTPService
+    from ehttpd.server.exchange import HTTPService
     from ehttpd.server.lane import Lane
+    from ehttpd.server.stream import BodyStream
     from ehttpd.settings import Settings
 
 # How much output waits for more of it.
