@@ -74,18 +74,20 @@ def decode_chunked(buffer: ReceiveBuffer, limits: Limits) -> Decoder:
 
 
 def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
-    while True:
-        head = grammar.CHUNK_HEAD.match(buffer.octets, buffer.start, buffer.start + LONGEST_CHUNK_HEAD)
-        if head:
-            buffer.start = head.end()
-            return int(head[1], 16)
-        line = buffer.take_line(LONGEST_CHUNK_HEAD)
-        if line is not None:
-            raise BadRequest(
-                "A chunk must begin with its size in hexadecimal digits, extensions after semicolons, and CRLF. "
-                f"Found {line[:40]!r}."
-            )
+    head = grammar.CHUNK_HEAD.match(buffer.octets, buffer.start, buffer.start + LONGEST_CHUNK_HEAD)
+    if head:
+        buffer.start = head.end()
+        return int(head[1], 16)
+    # Not whole yet, or broken. Who sends it octet by octet must not have it matched from its start each time.
+    while (line := buffer.take_line(LONGEST_CHUNK_HEAD)) is None:
         yield None
+    head = grammar.CHUNK_HEAD.fullmatch(line)
+    if not head:
+        raise BadRequest(
+            "A chunk must begin with its size in hexadecimal digits, extensions after semicolons, and CRLF. "
+            f"Found {line[:40]!r}."
+        )
+    return int(head[1], 16)
 
 
 def _line_end(buffer: ReceiveBuffer) -> Generator[None, None, None]:

@@ -81,12 +81,16 @@ def expects_continue(values: Mapping[str, str], version: str) -> bool:
     Raises:
         ExpectationFailed: the client expects something else.
     """
-    expectation = values.get("expect")
-    if expectation is None or version == "HTTP/1.0":
+    expectations = values.get("expect")
+    if expectations is None or version == "HTTP/1.0":
         return False
-    if expectation.lower() != "100-continue":
-        raise ExpectationFailed(f"The only expectation is 100-continue. Found {_shown(expectation)}.")
-    return True
+    if expectations == "100-continue":
+        return True
+    # RFC 9110 §10.1.1:  Expect = #expectation. §5.6.1.2: empty members of a list are ignored.
+    names = {name.strip(" \t").lower() for name in expectations.split(",")} - {""}
+    if names - {"100-continue"}:
+        raise ExpectationFailed(f"The only expectation is 100-continue. Found {_shown(expectations)}.")
+    return bool(names)
 
 
 def _shown(value: str) -> str:

@@ -31,10 +31,14 @@ class Message:
 
 @dataclass
 class Reading:
-    """What was read: requests, and the status of the refusal that ended it, if one did."""
+    """What was read: requests, and the status of the refusal that ended it, if one did.
+
+    The sentence of the answer is not compared: it shows as much of the octets as had arrived.
+    """
 
     messages: list[Message] = field(default_factory=list)
     refused: int | None = None
+    answer: str = field(default="", compare=False)
     left: int = 0  # octets that were received and not read
 
     @property
@@ -52,7 +56,7 @@ def read(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> Reading:
             _read_on(reader, reading.messages)
         reading.left = reader.pending
     except RequestRefused as refusal:
-        reading.refused = refusal.status
+        reading.refused, reading.answer = refusal.status, str(refusal)
     return reading
 
 

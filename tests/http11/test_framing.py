@@ -84,9 +84,14 @@ def test_the_connection_persists_unless_someone_says_otherwise(options: str | No
     assert persists(values, "HTTP/1.0") is in_1_0
 
 
-@pytest.mark.parametrize("value", ["100-continue", "100-Continue"])
+@pytest.mark.parametrize("value", ["100-continue", "100-Continue", "100-continue, 100-CONTINUE", ",\t100-continue ,"])
 def test_a_client_may_wait_for_continue(value: str) -> None:
     assert expects_continue({"expect": value}, "HTTP/1.1")
+
+
+@pytest.mark.parametrize("value", ["", ",", " ,\t"])
+def test_a_client_that_expects_nothing_waits_for_nothing(value: str) -> None:
+    assert not expects_continue({"expect": value}, "HTTP/1.1")
 
 
 def test_a_client_of_http_1_0_waits_for_nothing() -> None:
