@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import http.client
 import io
-from typing import cast
+from typing import NamedTuple, cast
 
 import h11
 
+from ehttpd.fields import FieldLine
 from tests.http11.reading import Message, read
 
 # Requests
@@ -53,7 +54,7 @@ def _message(event: h11.Request, connection: h11.Connection) -> Message:
                    True, connection.they_are_waiting_for_100_continue)  # fmt: skip
 
 
-def _fields(headers: object) -> list[tuple[str, str]]:
+def _fields(headers: object) -> list[FieldLine]:
     return [(name.decode(), value.decode("latin-1")) for name, value in cast("list[tuple[bytes, bytes]]", headers)]
 
 
@@ -86,17 +87,28 @@ def accepted_by_h11(stream: bytes) -> bool:
 
 # Responses
 
-Written = tuple[int, str, dict[str, str], bytes, bool]
+
+class Received(NamedTuple):
+    """A response as it was read. `http.client` gives no trailers, and of interim responses none but 100."""
+
+    status: int
+    reason: str
+    fields: list[FieldLine]
+    body: bytes
+    persistent: bool
+    trailers: list[FieldLine]
+    interim: list[tuple[int, list[FieldLine]]]
 
 
-def read_response_with_h11(octets: bytes, method: str) -> Written:
-    """Return status, reason phrase, fields, body, and whether the connection persists."""
+def read_response_with_h11(octets: bytes, method: str) -> Received:
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
     connection.send(h11.EndOfMessage())
     connection.receive_data(octets)
-    response = connection.next_event()
-    assert isinstance(response, h11.Response)
+    interim = []
+    while isinstance(head := connection.next_event(), h11.InformationalResponse):
+        interim.append((head.status_code, _fields(head.headers)))
+    assert isinstance(head, h11.Response), head
     persistent = connection.their_state is h11.SEND_BODY and connection.our_state is not h11.MUST_CLOSE
     body = b""
     while not isinstance(event := connection.next_event(), h11.EndOfMessage):
@@ -105,24 +117,27 @@ def read_response_with_h11(octets: bytes, method: str) -> Written:
         else:
             assert isinstance(event, h11.Data)
             body += bytes(event.data)
-    return response.status_code, response.reason.decode("latin-1"), dict(_fields(response.headers)), body, persistent
+    assert connection.trailing_data[0] == b""
+    reason = head.reason.decode("latin-1")
+    return Received(head.status_code, reason, _fields(head.headers), body, persistent, _fields(event.headers), interim)
 
 
-class Received:
+class Socket:
     """As much of a socket as `http.client` needs to read a response."""
 
     def __init__(self, octets: bytes) -> None:
-        self._octets = octets
+        self.file = io.BytesIO(octets)
 
     def makefile(self, mode: str) -> io.BytesIO:
-        return io.BytesIO(self._octets)
+        return self.file
 
 
-def read_response_with_http_client(octets: bytes, method: str) -> Written:
-    response = http.client.HTTPResponse(Received(octets), method=method)  # type: ignore[arg-type]
+def read_response_with_http_client(octets: bytes, method: str) -> Received:
+    socket = Socket(octets)
+    response = http.client.HTTPResponse(socket, method=method)  # type: ignore[arg-type]
     response.begin()
     persistent = not response.will_close
     body = response.read()
-    fields = {name.lower(): value.strip() for name, value in response.getheaders()}
+    fields = [(name.lower(), value.strip(" \t")) for name, value in response.getheaders()]
     response.close()
-    return response.status, response.reason, fields, body, persistent
+    return Received(response.status, response.reason, fields, body, persistent, [], [])
