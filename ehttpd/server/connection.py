@@ -20,8 +20,7 @@ from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.messages import Client, Request, Response
-from ehttpd.server.body import RECEIVE_AT_ONCE as BODY_AT_ONCE
-from ehttpd.server.body import BodyBuffer, SizedBody
+from ehttpd.server.body import DECODE_AT_ONCE, BodyBuffer, SizedBody
 from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import READ, WRITE, wait_for
 
@@ -144,7 +143,7 @@ class Connection(Client):
             if isinstance(body, SizedBody):
                 count = body.receive(self.socket)
             else:
-                data = self.socket.recv(BODY_AT_ONCE)
+                data = self.socket.recv(DECODE_AT_ONCE)
                 count = len(data)
                 self.reader.receive(data)
         except BlockingIOError:
@@ -325,6 +324,9 @@ class Connection(Client):
     def close(self) -> None:
         """Close it and let go of everything."""
         self.state = State.CLOSED
+        self.request = (
+            None  # which knows its client: what an attacker has begun must not wait for the garbage collector
+        )
         if self.output is not None:
             self._drop_output()
         if self.body is not None:

@@ -1,0 +1,330 @@
+"""A siege: an attack on a server in a process of its own, while a witness goes on asking it.
+
+Others must be answered in time while it lasts, and nothing must be left of it afterwards. Knows what Linux tells about
+a process; not what the attack is. Sieges are short unless SIEGE=long is in the environment (`make siege`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple, TypeVar
+
+from tests.running import ROOT
+from tests.server.live import PATIENCE, Peer, Reply
+
+T = TypeVar("T")
+
+
+def scaled(short: T, long: T) -> T:
+    """Return the size of an attack."""
+    return long if os.environ.get("SIEGE") == "long" else short
+
+
+PROMPT = 0.05  # Seconds. What others wait for an answer at most, whoever attacks.
+# Of the time, and once: how much of it others may wait for longer, because the machine has other things to do.
+LATE_SHARE, LATE_ONCE = 0.1, 0.1
+PACE = 0.004  # Seconds between two questions of a witness.
+RECOVERY = 2.0  # Seconds, until nothing is left of an attack.
+MEMORY_KEPT = 1.1  # Of what the server had before.
+# Has the allocator of glibc give back what is free: then what is left is what the server holds.
+FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
+# Ordinary clients at a time, before an attack; those of them that send much.
+CROWD, UPLOADS = scaled(300, 5000), scaled(20, 200)
+# What every siege uses. Short, so that those who are given up are given up within the test.
+SETTINGS = {
+    "threads": 1,
+    "keep_alive_timeout": 60,
+    "thread_idle_timeout": 0.1,
+    "header_timeout": 0.4,
+    "body_timeout": 0.4,
+    "send_timeout": 0.4,
+    "linger_timeout": 0.1,
+}
+
+
+class Census(NamedTuple):
+    """What a process has: octets of memory, descriptors, threads, files in its folder for temporary ones."""
+
+    memory: int
+    descriptors: int
+    threads: int
+    files: int
+
+    def recovered(self, before: Census) -> bool:
+        """Tell whether nothing is left of what came since ``before``."""
+        return self.memory <= before.memory * MEMORY_KEPT and all(
+            now <= then for now, then in zip(self[1:], before[1:], strict=True)
+        )
+
+
+class Victim:
+    """A server that is attacked. ``settled`` is what it has while nobody does."""
+
+    def __init__(self, process: subprocess.Popen[bytes], address: tuple[str, int], folder: Path, log: Path) -> None:
+        self.process = process
+        self.address = address
+        self._folder = folder
+        self._log = log
+        self._peers: list[Peer] = []
+        self._lasting = self.connect()
+        self.settled = self._settle()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+    @property
+    def log(self) -> str:
+        """What the server has logged."""
+        return self._log.read_text()
+
+    def connect(self, receive_buffer: int = 0) -> Peer:
+        """Connect. A small ``receive_buffer`` makes a peer that takes little unasked."""
+        connecting = socket.socket()
+        if receive_buffer:
+            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        peer = Peer(connecting)
+        self._peers.append(peer)
+        connecting.connect(self.address)
+        return peer
+
+    def crowd(self, count: int, *pieces: bytes, receive_buffer: int = 0) -> list[Peer]:
+        """Connect so many times, and send the same from everywhere."""
+        peers = [self.connect(receive_buffer) for _ in range(count)]
+        for peer in peers:
+            peer.send(*pieces)
+        return peers
+
+    def restrict(self, limit: int, value: int) -> None:
+        """Set a limit of the operating system, one of ``resource.RLIMIT_…``."""
+        resource.prlimit(self.process.pid, limit, (value, resource.prlimit(self.process.pid, limit)[1]))
+
+    def census(self) -> Census:
+        """Count what the process has now."""
+        proc = Path(f"/proc/{self.process.pid}")
+        memory = next(line for line in (proc / "smaps_rollup").read_text().splitlines() if line.startswith("Rss:"))
+        return Census(
+            memory=int(memory.split()[1]) * 1024,
+            descriptors=len(os.listdir(proc / "fd")),
+            threads=len(os.listdir(proc / "task")),
+            files=len(os.listdir(self._folder)),
+        )
+
+    def await_given_up(self) -> None:
+        """Wait until the server has closed every connection but those of the witness."""
+        deadline = time.monotonic() + PATIENCE
+        while self._look_again().descriptors > self.settled.descriptors + 2:
+            assert time.monotonic() < deadline, f"Nobody was given up: {self.census()}."
+
+    @contextmanager
+    def besieged(self, *, newcomers: bool = True) -> Iterator[None]:
+        """Let a witness ask while the block attacks; then hang up, and wait until nothing is left of the attack.
+
+        Without ``newcomers`` the witness asks on one connection only, for no more are accepted.
+        """
+        witness = Witness(self.address, newcomers)
+        try:
+            yield
+        finally:
+            witness.stop()
+            self.hang_up()
+        witness.judge()
+        self._recover()
+
+    def hang_up(self) -> None:
+        """Close the connections of all peers but the lasting one."""
+        while len(self._peers) > 1:
+            self._peers.pop().close()
+
+    def stop(self) -> None:
+        """Stop the server; it must end well."""
+        self.hang_up()
+        self._lasting.close()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.returncode == 0, self.log
+        assert "defect" not in self.log, self.log
+
+    def _settle(self) -> Census:
+        """Serve an ordinary crowd, then count: what the memory allocator keeps of that is no attack's."""
+        asked = self.crowd(CROWD, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert statuses(asked) == {200}
+        half = b"x" * 1_000_000
+        head = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (2 * len(half))
+        sent = self.crowd(UPLOADS, head, half)
+        for peer in sent:
+            peer.send(half)
+        assert statuses(sent) == {200}
+        assert statuses(self.crowd(UPLOADS, b"no request at all\r\n\r\n")) == {400}
+        self.hang_up()
+        before = self.census()
+        while (now := self._look_again()).threads < before.threads or now.descriptors < before.descriptors:
+            before = now
+        return now
+
+    def _recover(self) -> None:
+        deadline = time.monotonic() + RECOVERY
+        while not (now := self._look_again()).recovered(self.settled):
+            assert time.monotonic() < deadline, f"{now} is left of {self.settled}."
+
+    def _look_again(self) -> Census:
+        """Count after a while of questions: that gives it the time to end what it has begun."""
+        for _ in range(20):
+            self.ask()
+        return self.census()
+
+    def ask(self) -> None:
+        """Ask on a connection that lasts; fail unless that is answered."""
+        assert self._lasting.ask().status == 200
+
+
+class Witness:
+    """Somebody else: asks all the time, on a connection that lasts and on new ones, and notes how long it takes."""
+
+    def __init__(self, address: tuple[str, int], newcomers: bool) -> None:
+        self._address = address
+        self._newcomers = newcomers
+        self._lasting = Peer(socket.create_connection(address, PATIENCE))
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
+        self._failure: BaseException | None = None
+        self._seconds: list[float] = []
+        self._began = self._ended = time.monotonic()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped.set()
+        self._thread.join(2 * PATIENCE)
+        self._ended = time.monotonic()
+        self._lasting.close()
+
+    def judge(self) -> None:
+        """Fail unless everything was answered, and promptly."""
+        if self._failure is not None:
+            raise self._failure
+        lasted, late = self._ended - self._began, sum(each for each in self._seconds if each > PROMPT)
+        report = (
+            f"{len(self._seconds)} answers in {lasted:.2f} s: median {1000 * median(self._seconds):.1f} ms, "
+            f"longest {1000 * max(self._seconds):.0f} ms; {late:.2f} s were spent waiting for late ones."
+        )
+        print(report)  # noqa: T201 - `make siege` shows it.
+        assert median(self._seconds) <= PROMPT, report
+        assert late <= max(LATE_ONCE, LATE_SHARE * lasted), report
+
+    def _watch(self) -> None:
+        try:
+            while True:
+                self._note(self._ask)
+                if self._newcomers:
+                    self._note(self._ask_as_newcomer)
+                if self._stopped.wait(PACE):
+                    return
+        except BaseException as failure:
+            self._failure = failure
+
+    def _note(self, ask: Callable[[], Reply]) -> None:
+        began = time.monotonic()
+        assert ask().status == 200
+        self._seconds.append(time.monotonic() - began)
+
+    def _ask(self) -> Reply:
+        return self._lasting.ask()
+
+    def _ask_as_newcomer(self) -> Reply:
+        peer = Peer(socket.create_connection(self._address, PATIENCE))
+        try:
+            return peer.ask("/", "Connection: close")
+        finally:
+            peer.close()
+
+
+@contextmanager
+def attacked(folder: Path, **settings: Any) -> Iterator[Victim]:
+    """Run a server to be attacked until the block ends."""
+    temporary, log = folder / "temporary", folder / "log"
+    temporary.mkdir()
+    with log.open("wb") as output, socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
+        number = listener.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.hostile.victim", str(number), json.dumps({**SETTINGS, **settings})],
+            cwd=ROOT,
+            env={**os.environ, **FRUGAL, "TMPDIR": str(temporary)},
+            pass_fds=[number],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+        address = listener.getsockname()
+    try:
+        victim = Victim(process, address, temporary, log)
+        try:
+            yield victim
+        finally:
+            victim.stop()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def trickle(peers: Iterable[Peer], piece: bytes, pause: float) -> None:
+    """Send a piece from each, and again after ``pause`` seconds, until the server has given all of them up."""
+    left, never = list(peers), threading.Event()
+    while left:
+        left = [peer for peer in left if sends(peer, piece)]
+        never.wait(pause)
+
+
+def sends(peer: Peer, data: bytes) -> bool:
+    """Send, and tell whether the server still takes it, and has not answered."""
+    try:
+        peer.socket.sendall(data)
+        return not answered(peer)
+    except OSError:
+        return False
+
+
+def answered(peer: Peer) -> bool:
+    """Tell whether there is something to read, or the end."""
+    try:
+        peer.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def reset(peer: Peer) -> None:
+    """Close so that the server learns of it by a reset."""
+    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def statuses(peers: Iterable[Peer]) -> set[int]:
+    """Read one response from each; return the statuses they had. 0: a connection that was closed without."""
+    found = set()
+    for peer in peers:
+        found.add(status(peer))
+    return found
+
+
+def status(peer: Peer) -> int:
+    with suppress(ConnectionResetError, AssertionError):
+        return peer.reply().status
+    return 0
