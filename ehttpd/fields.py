@@ -34,10 +34,14 @@ def _listed(lines: FieldLines) -> list[FieldLine]:
 class Fields:
     """A received field section. It never changes: the requests of a connection may share one.
 
-    ``derived`` is a place for what an adapter computed from these fields and wants to find again with them.
+    ``derived`` is a place for what an adapter computed from these fields and wants to find again with them. Fields that
+    differ from ``earlier`` ones of the same connection in the values of ``changes`` only may find it there.
     """
 
     __slots__ = ("_combined", "_lines", "derived")
+
+    earlier: Fields | None = None
+    changes: Mapping[str, str] = {}
 
     def __init__(self, lines: FieldLines = (), values: dict[str, str] | None = None) -> None:
         """``values``, if given, are the `combined` values of ``lines``; then the lines are not looked at until asked

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -49,16 +49,22 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
     by_server: dict[tuple[str, int], Environ] = {}
 
     def handler(request: Request) -> Response:
-        template = request.headers.derived
+        fields = request.headers
+        earlier = fields if fields.earlier is None else fields.earlier
+        template = earlier.derived
         if type(template) is dict:
             environ = template.copy()
         else:
             local = request.client.local
             if local not in by_server:
                 by_server[local] = _of_server(standing, request.client)
-            environ = _environ(by_server[local], request)
+            environ = _environ(by_server[local], request, earlier.values)
             # Kept from the second request on: most connections that rest have made one.
-            request.headers.derived = MADE_ONCE if template is None else environ.copy()
+            earlier.derived = MADE_ONCE if template is None else environ.copy()
+        if fields.changes:
+            for name, value in fields.changes.items():
+                environ[_KEYS.get(name) or _key(name)] = value
+            environ.pop(LEFT_OUT, None)
         target = request.target
         environ["REQUEST_METHOD"] = request.method
         environ["REQUEST_URI"] = environ["RAW_URI"] = target
@@ -87,14 +93,13 @@ def _of_server(standing: Environ, client: Client) -> Environ:
     }
 
 
-def _environ(of_server: Environ, request: Request) -> Environ:
-    """Return what requests with the same header section on the same connection have in common."""
+def _environ(of_server: Environ, request: Request, values: Mapping[str, str]) -> Environ:
+    """Return what requests with these values of their fields, on the same connection, have in common."""
     environ = of_server.copy()
     address, port = request.client.remote
     environ["SERVER_PROTOCOL"] = request.version
     environ["REMOTE_ADDR"] = address
     environ["REMOTE_PORT"] = str(port)
-    values = request.headers.values
     try:
         environ.update(zip(map(_KEYS.__getitem__, values), values.values(), strict=True))
     except KeyError:

@@ -24,7 +24,7 @@ VERSIONS = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
 _known_lines = KnownLines()
 
 
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "expect"))
+FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "expect"))
 
 
 class RequestLine:
@@ -51,7 +51,7 @@ class HeaderSection:
     def __init__(self, fields: Fields, version: str) -> None:
         values = fields.values
         self.fields = fields
-        if _FRAMING.isdisjoint(values):
+        if FRAMING.isdisjoint(values):
             self.body_length, self.persistent, self.expects_continue = 0, version != "HTTP/1.0", False
         else:
             self.body_length = body_length(values, version)
@@ -166,6 +166,11 @@ def _lines(octets: bytes) -> list[str]:
     return octets[:-4].decode("latin-1").split("\r\n") if len(octets) > 2 else []
 
 
+def parse_lines(octets: bytes) -> Iterator[FieldLine]:
+    """Return the lines of a section as they were sent. Raises BadRequest."""
+    return map(parse_field_line, _lines(octets))
+
+
 class SectionLines:
     """The field lines of a section, parsed when somebody wants them as they were sent. Few do; the octets are kept
     anyway.
@@ -177,7 +182,7 @@ class SectionLines:
         self._octets = octets
 
     def __iter__(self) -> Iterator[FieldLine]:
-        return map(parse_field_line, _lines(self._octets))
+        return parse_lines(self._octets)
 
 
 def _check_sizes(lines: Sequence[str], limits: Limits) -> None:

@@ -12,10 +12,14 @@ from ehttpd.http11.decoding import Decoder, decode_chunked, decode_length
 from ehttpd.http11.framing import CHUNKED
 from ehttpd.http11.head import HeaderSection, RequestLine, parse_request_line, parse_section
 from ehttpd.http11.limits import DEFAULT_LIMITS, Limits
+from ehttpd.http11.variation import SectionTemplate, learn
 from ehttpd.messages import NO_BODY, NO_CLIENT, NO_FIELDS, Client, Request
 
 _NO_LINE = RequestLine("", "", "", None)
 _NO_SECTION = HeaderSection(NO_FIELDS, "HTTP/1.0")
+# How often a connection's sections are compared with each other. Those of a proxy, for many clients, have little in
+# common.
+MOST_LESSONS = 8
 
 
 class RequestReader:
@@ -26,8 +30,8 @@ class RequestReader:
     rest for long.
     """
 
-    __slots__ = ("_buffer", "_decoder", "_line_octets", "_scanned", "_section_octets", "_skipped",
-                 "_version", "in_body", "limits", "line", "section", "trailers", "unread")  # fmt: skip
+    __slots__ = ("_buffer", "_decoder", "_lessons", "_line_octets", "_scanned", "_section_octets", "_skipped",
+                 "_template", "_version", "in_body", "limits", "line", "section", "trailers", "unread")  # fmt: skip
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
         self.limits = limits
@@ -44,6 +48,8 @@ class RequestReader:
         """Let go of the last head. The next request is read afresh."""
         self._line_octets = self._section_octets = b"\n"  # which no head is
         self.line, self._version = _NO_LINE, ""  # the last request line
+        self._template: SectionTemplate | None = None  # for sections that vary from the last
+        self._lessons = 0
         self.section = _NO_SECTION  # what the last header section says about its message
 
     @property
@@ -74,19 +80,24 @@ class RequestReader:
             RequestRefused: the request breaks a rule, or is larger than the limits. Nothing more can be read.
         """
         octets = self.unread + data if self.unread else data
-        section_octets = self._section_octets
         line_end = octets.find(b"\r\n")
-        if line_end <= 0 or not octets.startswith(section_octets, line_end + 2):
+        if line_end <= 0:
             return self._read_head(client, octets, line_end)
+        if octets.startswith(self._section_octets, line_end + 2):
+            fields, end = self.section.fields, line_end + 2 + len(self._section_octets)
+        else:
+            found = self._template and self._template.match(octets, line_end + 2, self.limits.field_size)
+            if not found:
+                return self._read_head(client, octets, line_end)
+            fields, end = found
         line_octets = octets[:line_end]
         if line_octets != self._line_octets:
             self._read_line(line_octets)
             if self.line.version != self._version:
                 return self._read_head(client, octets, line_end)
-        end = line_end + 2 + len(section_octets)
         if end > self.limits.head:
             raise self._head_too_large()
-        return self._begin_message(client, octets, end)
+        return self._begin_message(client, octets, end, fields)
 
     def next_data(self) -> bytes | None:
         """Return the next piece of the body, ``b""`` at its end, None if nothing has arrived yet.
@@ -134,18 +145,18 @@ class RequestReader:
         if end + 4 > self.limits.head:
             raise self._head_too_large()
         self._read_section(octets[line_end + 2 : end + 4])
-        return self._begin_message(client, octets, end + 4)
+        return self._begin_message(client, octets, end + 4, self.section.fields)
 
-    def _begin_message(self, client: Client, octets: bytes, end: int) -> Request:
+    def _begin_message(self, client: Client, octets: bytes, end: int, fields: Fields) -> Request:
         self.unread = octets[end:]
         if self._scanned or self._skipped:
             self._scanned, self._skipped = 0, False
         line, section = self.line, self.section
         if section.body_length:
             self._begin_body(section)
-        if line.authority is None:
-            return Request(line.method, line.target, line.version, section.fields, NO_BODY, client)
-        return Request(line.method, line.target, line.version, self._with_host(line.authority), NO_BODY, client)
+        if line.authority is not None:
+            fields = _with_host(line.authority, fields)
+        return Request(line.method, line.target, line.version, fields, NO_BODY, client)
 
     def _skip_empty_line(self, client: Client) -> Request | None:
         # RFC 9112 §2.2: ignore at least one empty line before the request line. We ignore one.
@@ -194,7 +205,17 @@ class RequestReader:
             raise ContentTooLarge(
                 f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}."
             )
+        self._learn(octets, section.fields)
         self.section, self._section_octets, self._version = section, octets, version
+
+    def _learn(self, octets: bytes, fields: Fields) -> None:
+        """Compare a new header section with the last one, so that the next is easier to read."""
+        if self.fresh or self._lessons >= MOST_LESSONS:
+            self._template = None
+            return
+        self._lessons += 1
+        varied = self._template.varying if self._template is not None else frozenset()
+        self._template = learn(self._section_octets, octets, fields, varied)
 
     def _begin_body(self, section: HeaderSection) -> None:
         self.trailers = NO_FIELDS
@@ -207,7 +228,7 @@ class RequestReader:
         else:
             self._decoder = decode_length(buffer, section.body_length)
 
-    def _with_host(self, authority: str) -> Fields:
-        # RFC 9112 §3.2.2: the authority of an absolute-form target replaces what the Host field says.
-        lines = [("Host", authority), *(line for line in self.section.fields if line[0].lower() != "host")]
-        return Fields(lines)
+
+def _with_host(authority: str, fields: Fields) -> Fields:
+    # RFC 9112 §3.2.2: the authority of an absolute-form target replaces what the Host field says.
+    return Fields([("Host", authority), *(line for line in fields if line[0].lower() != "host")])
