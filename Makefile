@@ -3,6 +3,8 @@
 #   make demo    serve examples/flask_app on http://127.0.0.1:8000    (another address: make demo BIND=:8001)
 #   make test    run the tests                                        (some of them: make test ARGS="-k chunked")
 #   make bench   compare with the peers; needs wrk                    (an option: make bench ARGS="--pin")
+#   make fuzz    look for inputs that break a promise                 (make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="reader chunks")
+#   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
 #   make lint types coverage clean
 #
 # Another interpreter has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
@@ -11,13 +13,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIND ?= 127.0.0.1:8000
 ARGS ?=
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= reader chunks response
 
 # What was installed leaves a stamp: make installs again only when pyproject.toml has changed.
 BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test bench coverage lint types clean
+.PHONY: demo test bench fuzz coverage lint types clean
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -34,6 +38,13 @@ coverage: $(call WITH,test)
 
 bench:
 	$(PYTHON) benchmarks/run.py $(ARGS)
+
+# Servers are installed and started by the machinery of the benchmarks.
+conformance:
+	PYTHONPATH=benchmarks $(PYTHON) -m conformance $(ARGS)
+
+fuzz: $(call WITH,fuzz)
+	nice -n 19 $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 lint: $(call WITH,lint)
 	$(BIN)/ruff check .
