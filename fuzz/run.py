@@ -19,10 +19,13 @@ from tempfile import TemporaryDirectory
 
 from fuzz.targets import TARGETS
 from tests.http11.corpus import load_all
+from tests.http11.reading import request
 
 HERE = Path(__file__).parent
 CORPUS, FINDINGS, RUNS = HERE / "corpus", HERE / "findings", HERE / "RUNS.md"
 LONGEST = 2048  # Octets of an input. What is longer takes more time than it tells.
+# What a persistent connection sends: the same fields again and again, with values that vary.
+SIMILAR = b"".join(request(f"Cookie: {number}", "Accept: */*", f"X: {number}") for number in range(4))
 EXECUTED = re.compile(r"^stat::number_of_executed_units: (\d+)$", re.MULTILINE)
 RUN = re.compile(r"^\| [\d-]+ \| \S+ \| \w+ \| [\d,]+ \| ([\d,]+) \| \d+ \|$", re.MULTILINE)
 TOTAL = re.compile(r"^In all: .*$", re.MULTILINE)
@@ -32,7 +35,7 @@ def seeds(target: str) -> dict[str, bytes]:
     """Return the inputs that the corpus of the tests gives, by name."""
     cases = [case for folder in ("accepted", "refused") for case in load_all(folder) if len(case.stream) < LONGEST]
     if target == "reader":
-        return {case.name: b"\0" + case.stream for case in cases}
+        return {case.name: b"\0" + case.stream for case in cases} | {"similar-requests": b"\0" + SIMILAR}
     if target == "chunks":
         heads = {case.name: case.stream.partition(b"\r\n\r\n") for case in cases}
         return {name: b"\0" + body for name, (head, _, body) in heads.items() if head.endswith(b": chunked")}

@@ -37,12 +37,16 @@ def pieces_of(stream: bytes, size: int) -> list[bytes]:
 
 
 def fuzz_reader(data: bytes) -> None:
-    """Any octets give requests or a refusal; the same in any pieces; and what h11 accepts too, it reads the same."""
+    """Any octets give requests or a refusal; the same in any pieces, and with nothing remembered of the last request.
+
+    What h11 accepts as well, it reads the same.
+    """
     cut, stream = data[:1], data[1:]
     size, limits = (cut[0] % 128, TIGHT if cut[0] >= 128 else DEFAULT_LIMITS) if cut else (0, DEFAULT_LIMITS)
     whole = read([stream], limits)
     assert whole.refused in REFUSALS
     assert read(pieces_of(stream, size), limits) == whole
+    assert read([stream], limits, forgetting=True) == whole
     if limits is DEFAULT_LIMITS:
         agree(stream)
 

@@ -64,6 +64,7 @@ def comparable(message: Message) -> Message:
     fields = [(name.lower(), value) for name, value in message.fields if not absolute or name.lower() != "host"]
     # h11 gives the coding in lower case, too.
     message.fields = [(name, value.lower() if name == "transfer-encoding" else value) for name, value in fields]
+    message.values = {}
     message.trailers = [(name.lower(), value) for name, value in message.trailers]
     # HTTP/1.0 with keep-alive is closed by h11 after one exchange; the RFC lets us go on (§9.3).
     message.persistent = message.persistent and message.version != "HTTP/1.0"

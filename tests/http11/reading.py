@@ -24,6 +24,7 @@ class Message:
     fields: list[FieldLine]
     persistent: bool
     expects_continue: bool
+    values: dict[str, str] = field(default_factory=dict)
     data: bytes = b""
     trailers: list[FieldLine] = field(default_factory=list)
     ended: bool = False
@@ -47,27 +48,30 @@ class Reading:
         return self.refused is None and self.left == 0 and all(message.ended for message in self.messages)
 
 
-def read(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> Reading:
-    """Read requests until the pieces run out or one is refused."""
+def read(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS, *, forgetting: bool = False) -> Reading:
+    """Read requests until the pieces run out or one is refused; with nothing remembered of the last, if wanted."""
     reader, reading = RequestReader(limits), Reading()
     try:
         for piece in pieces:
             reader.receive(piece)
-            _read_on(reader, reading.messages)
+            _read_on(reader, reading.messages, forgetting)
         reading.left = reader.pending
     except RequestRefused as refusal:
         reading.refused, reading.answer = refusal.status, str(refusal)
     return reading
 
 
-def _read_on(reader: RequestReader, messages: list[Message]) -> None:
+def _read_on(reader: RequestReader, messages: list[Message], forgetting: bool) -> None:
     while _read_body(reader, messages):
+        if forgetting:
+            reader.forget()
         request = reader.next_request()
         if request is None:
             return
         section = reader.section
         message = Message(request.method, request.target, request.version, list(request.headers),
-                          section.persistent, section.expects_continue, ended=not reader.in_body)  # fmt: skip
+                          section.persistent, section.expects_continue, dict(request.headers.values),
+                          ended=not reader.in_body)  # fmt: skip
         messages.append(message)
 
 

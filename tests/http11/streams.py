@@ -66,3 +66,11 @@ def damage(stream: bytes, wounds: list[tuple[int, bytes, int]]) -> bytes:
 
 
 damaged_streams = st.builds(damage, streams, damages)
+
+# The same few fields again and again, with values that vary: what a persistent connection sends.
+similar_values = st.sampled_from(["a", "b", "c" * 20, "", " d ", "\xe9", "\x7f"])
+similar_sections = st.tuples(similar_values, st.just("e"), similar_values).map(
+    lambda chosen: [f"{name}: {value}" for name, value in zip(("Cookie", "Accept", "X-Name"), chosen, strict=True)]
+)
+similar_requests = st.builds(lambda line, section: request(*section, line=line), request_lines, similar_sections)
+similar_streams = st.builds(damage, st.lists(similar_requests, min_size=2, max_size=5).map(b"".join), damages)

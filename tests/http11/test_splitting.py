@@ -9,7 +9,7 @@ from ehttpd.errors import RequestRefused
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
 from tests.http11.reading import chunked, octet_by_octet, read, request, split_at
-from tests.http11.streams import damaged_streams, modest, request_lines, sections, streams
+from tests.http11.streams import damaged_streams, modest, request_lines, sections, similar_streams, streams
 
 # So small that a few octets more or less are on the other side.
 TIGHT = Limits(request_line=24, head=90, fields=3, field_size=30, body=20)
@@ -41,6 +41,14 @@ def test_limits_are_the_same_for_any_cut(stream: bytes, marks: list[int]) -> Non
 def test_any_octets_give_requests_or_a_refusal_and_nothing_else(stream: bytes) -> None:
     reading = read([stream])
     assert reading.refused in (None, 400, 413, 414, 417, 431, 501, 505)
+
+
+@modest
+@given(similar_streams, st.lists(st.integers(0, 400), max_size=5))
+def test_what_is_remembered_of_a_request_never_changes_how_the_next_is_read(stream: bytes, marks: list[int]) -> None:
+    afresh = read([stream], forgetting=True)
+    assert read([stream]) == afresh
+    assert read(split_at(stream, marks)) == afresh
 
 
 @modest
