@@ -6,6 +6,8 @@ nothing. What is logged goes to the logger ``ehttpd`` like any library's records
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
@@ -23,16 +25,24 @@ class Log:
         self._before[:] = [call]
 
     def debug(self, message: str, *values: object, exc_info: object = None) -> None:
-        self._logger().debug(message, *values, exc_info=exc_info)  # type: ignore[arg-type]
+        self._write("debug", message, values, exc_info)
 
     def warning(self, message: str, *values: object, exc_info: object = None) -> None:
-        self._logger().warning(message, *values, exc_info=exc_info)  # type: ignore[arg-type]
+        self._write("warning", message, values, exc_info)
 
     def error(self, message: str, *values: object, exc_info: object = None) -> None:
-        self._logger().error(message, *values, exc_info=exc_info)  # type: ignore[arg-type]
+        self._write("error", message, values, exc_info)
 
     def critical(self, message: str, *values: object, exc_info: object = None) -> None:
-        self._logger().critical(message, *values, exc_info=exc_info)  # type: ignore[arg-type]
+        self._write("critical", message, values, exc_info)
+
+    def _write(self, level: str, message: str, values: tuple[object, ...], exc_info: object) -> None:
+        try:
+            logger = self._logger()
+        except OSError:  # no descriptor is left to import it with, and nobody may fail for want of a record
+            sys.stderr.write(f"{message % values}\n")
+        else:
+            getattr(logger, level)(message, *values, exc_info=exc_info)
 
     def _logger(self) -> logging.Logger:
         import logging

@@ -35,7 +35,7 @@ def scaled(short: T, long: T) -> T:
 
 PROMPT = 0.05  # Seconds. What others wait for an answer at most, whoever attacks.
 # Of the time, and once: how much of it others may wait for longer, because the machine has other things to do.
-LATE_SHARE, LATE_ONCE = 0.1, 0.1
+LATE_SHARE, LATE_ONCE = 0.1, 0.25
 PACE = 0.004  # Seconds between two questions of a witness.
 RECOVERY = 2.0  # Seconds, until nothing is left of an attack.
 MEMORY_KEPT = 1.1  # Of what the server had before.
