@@ -21,7 +21,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test bench fuzz coverage lint types clean
+.PHONY: demo test bench conformance fuzz coverage lint types clean
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)

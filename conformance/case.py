@@ -41,9 +41,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases about one thing."""
+    """Cases about one thing. ``stake``: what goes wrong where one fails."""
 
     title: str
+    stake: str
     cases: tuple[Case, ...]
 
 

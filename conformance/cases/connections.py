@@ -74,6 +74,7 @@ def closes(*fields: str, section: str, name: str) -> Case:
 
 CONNECTIONS = Group(
     "Connections",
+    "A connection is kept, closed or reset when the client expects otherwise.",
     (
         Case(
             "persistent",
@@ -188,6 +189,7 @@ HEADS = [("GET", "/a"), ("HEAD", "/hello"), ("HEAD", "/pieces"), ("GET", "/d")]
 
 PIPELINING = Group(
     "Pipelining",
+    "Answers are lost, or go to the wrong request.",
     (
         Case(
             "ten requests",
@@ -262,8 +264,9 @@ def without_coding(conversation: Conversation) -> bool:
 
 HTTP_1_0 = Group(
     "HTTP/1.0",
+    "An old client, or an old proxy, waits for an end that does not come.",
     (
-        serves("RFC 9112 §9.3", "closes", old(), closes=True, path="/x", protocol="HTTP/1.0"),
+        serves("RFC 9112 §9.3", "closes", old(), closes=True, path="/x"),
         serves(
             "RFC 9112 §9.3",
             "a body",
@@ -363,6 +366,7 @@ SERVED_WITHOUT = Outcome("serve it without 100 (Continue)", not_continued)
 
 EXPECT = Group(
     "Expect",
+    "A client waits for leave that does not come, or takes a stray answer for the next one.",
     (
         Case("100 before the body", "RFC 9110 §10.1.1", wait_then_send(expecting(), b"hello"), (LEAVE, FINAL)),
         Case(

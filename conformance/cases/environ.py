@@ -26,6 +26,7 @@ def chunks_read_by(path: str, name: str, body: str, read: str) -> Case:
 
 ENVIRON = Group(
     "The environ",
+    "The application is told something that the client did not say.",
     (
         checked("wsgiref.validate finds nothing wrong", request("GET /checked?a=b HTTP/1.1", "X-A: b")),
         checked(
@@ -75,6 +76,7 @@ ENVIRON = Group(
 
 INPUT = Group(
     "The input stream",
+    "The application hangs, or reads into the next request.",
     (
         body_read_by("/without-size", "read() stops at the end", "hello", "hello"),
         serves("PEP 3333", "read() without a body", request("GET /without-size HTTP/1.1"), body=None),

@@ -39,7 +39,8 @@ def bad_length(value: str, title: str, *fields: str) -> Case:
 
 
 def overlong(value: object, title: str) -> Case:
-    outcomes = (refused(closes=True),)
+    """Who takes the number as it is finds the body cut short, and may tell the application so: that is another case."""
+    outcomes = (refused(closes=True), served(closes=True, body=(HIDDEN, None)))
     return Case(title, "RFC 9110 §8.6", ask_and_half_close(length(str(value))), outcomes)
 
 
@@ -50,6 +51,7 @@ def no_length(name: str, title: str) -> Case:
 
 CONTENT_LENGTH = Group(
     "Content-Length",
+    "The end of a body is found elsewhere than a proxy finds it: what remains is a smuggled request.",
     (
         serves("RFC 9112 §6.2", "a body", post("Content-Length: 5", body="hello"), body="hello", CONTENT_LENGTH="5"),
         serves("RFC 9110 §5.1", "the name in any case", post("cOnTeNt-LeNgTh:5", body="hello"), body="hello"),
@@ -138,7 +140,7 @@ CONTENT_LENGTH = Group(
         ),
         overlong(2**32, "2^32 does not become 0"),
         overlong(2**63, "2^63 does not become negative"),
-        overlong(2**64 + len(HIDDEN), "2^64 and more does not wrap"),
+        overlong(2**64, "2^64 does not become 0"),
         overlong("9" * 5000, "5000 digits"),
         no_length("Content-Length\x0b:", "a vertical tab before the colon"),
         no_length("Content-Length\xa0:", "octet A0 before the colon"),
@@ -228,6 +230,7 @@ def no_coding(line: str, title: str) -> Case:
 
 TRANSFER_CODING = Group(
     "Transfer-Encoding",
+    "The same, between chunked and a length.",
     (
         serves("RFC 9112 §7.1", "chunked", chunked(HELLO), body="hello"),
         serves("RFC 9110 §5.1", "the name in any case", post("tRANSFER-eNCODING:chunked", body=HELLO), body="hello"),

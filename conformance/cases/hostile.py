@@ -14,6 +14,7 @@ PAUSE = 0.01  # seconds in which a server could answer too early
 
 LIMITS = Group(
     "Limits",
+    "A client can make the server keep as much as it likes.",
     (
         refuses(
             "RFC 9110 §5.4",
@@ -71,6 +72,7 @@ SPLITS = {
 
 SLOW = Group(
     "Slow peers",
+    "A request that arrives in pieces is read otherwise.",
     (
         Case("a request octet by octet", "RFC 9112 §2.2", octet_by_octet(WHOLE), (served(body="hello", HTTP_X_A="b"),)),
         Case(
@@ -122,6 +124,7 @@ def survives(name: str, octets: bytes, *, answered: bool = False) -> Case:
 
 CROWDS = Group(
     "Many at once",
+    "A few connections keep others from being served. These are robustness rather than rules of the RFC.",
     (
         starved_by(f"{CROWD} that say nothing", b""),
         starved_by(f"{CROWD} that rest between requests", get(), answered=True),
@@ -141,34 +144,39 @@ def refused_soon(conversation: Conversation) -> bool:
     return conversation.ended and not conversation.paths
 
 
-def garbage(octets: bytes, name: str) -> Case:
+def garbage(octets: bytes, name: str, *passes: Outcome) -> Case:
     """An error or a close, soon, in HTTP if in anything."""
     return Case(
         name,
         "RFC 9112 §2.2",
         lambda conversation: conversation.send(octets).receive(),
-        (Outcome("refuse it and close", refused_soon),),
+        (Outcome("refuse it and close", refused_soon), *passes),
         (refused(),),
         SHOULD,
     )
 
+
+# RFC 9113 §3.4: what a client sends first that knows the server to speak HTTP/2; then an empty SETTINGS frame.
+HTTP_2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+HTTP_2_SPOKEN = Outcome("speak HTTP/2", lambda c: bool(c.malformed) and not c.answers, beyond_http=True)
 
 # RFC 8446 §4.1.2: a ClientHello, as a client sends that takes the port for one of TLS.
 CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(range(32)) * 6 + b"\r\n\r\n"
 
 GARBAGE = Group(
     "Other protocols",
+    "A stray client holds a connection, or is served.",
     (
         garbage(CLIENT_HELLO, "a ClientHello of TLS"),
-        garbage(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", "the preface of HTTP/2"),
+        garbage(HTTP_2_PREFACE, "the preface of HTTP/2", HTTP_2_SPOKEN),
         garbage(bytes(range(256)) + b"\r\n\r\n", "every octet once"),
         garbage(b"\0" * 4000 + b"\r\n\r\n", "4 KB of NUL"),
         garbage(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "SSH"),
         garbage(b"EHLO here\r\nMAIL FROM:<a@here>\r\n\r\n", "SMTP"),
         garbage(b"*1\r\n$4\r\nPING\r\n\r\n", "Redis"),
-        garbage(b"GET /" + b"a" * 300_000, "a line of 300 KB that does not end"),
+        garbage(b"GET /" + b"a" * 1_000_000, "a line of 1 MB that does not end"),
         garbage(b"\r\n" * 50_000, "empty lines without end"),
-        garbage(chunked("0" * 300_000), "a chunk size of 300 KB"),
+        garbage(chunked("0" * 1_000_000), "a chunk size of 1 MB"),
         garbage(chunked("0\r\n" + "X-T: b\r\n" * 40_000), "300 KB of trailers"),
     ),
 )

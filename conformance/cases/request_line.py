@@ -7,6 +7,7 @@ from conformance.verdict import AS_HTTP_0_9, answered, refused, served
 
 LINE = Group(
     "Request line",
+    "Two readers of one line may see two requests, or none.",
     (
         serves("RFC 9112 §3", "a plain request", request(), path="/x", method="GET", protocol="HTTP/1.1"),
         serves("RFC 9112 §2.2", "an empty line before it", b"\r\n" + request(), level=SHOULD, path="/x"),
@@ -77,6 +78,7 @@ def version(text: str, section: str = "RFC 9112 §2.3") -> Case:
 
 VERSION = Group(
     "Version",
+    "A version decides how the connection and the body are read.",
     (
         serves("RFC 9110 §6.2", "'HTTP/1.2' is read as HTTP/1.1", request("GET /x HTTP/1.2"), level=SHOULD, path="/x"),
         refuses("RFC 9110 §15.6.6", "'HTTP/2.0': 505", request("GET /x HTTP/2.0"), 505, 400, level=SHOULD),
@@ -111,6 +113,7 @@ def method(text: str, title: str) -> Case:
 
 METHOD = Group(
     "Method",
+    "What is no token may be read as another method, or logged as another line.",
     (
         *(
             serves("RFC 9110 §9.3", name, request(f"{name} /x HTTP/1.1"), method=name)
@@ -156,6 +159,7 @@ def target(text: str, title: str) -> Case:
 
 TARGET = Group(
     "Request target",
+    "The application is asked for another resource than a proxy allowed, or opens a tunnel.",
     (
         serves(
             "RFC 9112 §3.2.1",
