@@ -20,7 +20,7 @@ from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.messages import Client, Request, Response
-from ehttpd.server.body import DECODE_AT_ONCE, BodyBuffer, SizedBody
+from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
 from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import READ, WRITE, wait_for
 
@@ -324,9 +324,7 @@ class Connection(Client):
     def close(self) -> None:
         """Close it and let go of everything."""
         self.state = State.CLOSED
-        self.request = (
-            None  # which knows its client: what an attacker has begun must not wait for the garbage collector
-        )
+        self.request = None  # it knows its client, and a circle would wait for the garbage collector
         if self.output is not None:
             self._drop_output()
         if self.body is not None:
@@ -339,8 +337,8 @@ class Connection(Client):
         self.state = State.BODY
         self._since, self._received = now, reader.pending
         waits = reader.section.expects_continue and not reader.pending
-        if reader.pending < reader.section.body_length <= in_memory:
-            self.body = SizedBody(reader.section.body_length, reader.release_body())
+        if max(reader.pending, BLOCK_FROM) < reader.section.body_length <= in_memory:
+            self.body = SizedBody(reader.section.body_length, reader.release_body(), self.lane.blocks)
         else:
             self.body = BodyBuffer(in_memory)
         if waits:

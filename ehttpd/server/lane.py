@@ -19,6 +19,7 @@ from ehttpd.errors import ServiceUnavailable
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.logs import log
+from ehttpd.server.body import Blocks
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.poller import READ, WRITE, new_poller
 
@@ -57,6 +58,7 @@ class Lane:
         self.lock = threading.Lock()
         self.connection_type: type[Connection] = Connection
         self.pool: Pool
+        self.blocks = Blocks(settings.body_memory)
         self._limits = limits
         self._standing = standing
         self._most_connections = most_connections

@@ -7,9 +7,11 @@ import tempfile
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ehttpd.messages import Request, Response
-from ehttpd.server.body import BodyBuffer
+from ehttpd.server.body import BLOCK_FROM, BlockFile, Blocks, BodyBuffer
 from tests.server.conftest import LiveServers
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -56,6 +58,71 @@ def test_a_body_that_was_handed_over_is_not_discarded_any_more() -> None:
     with buffer.finish() as body:
         buffer.discard()
         assert body.read() == b"abcde"
+
+
+CONTENTS = b"first\n\nthird line\nno end"
+SIZES = st.one_of(st.none(), st.integers(-2, 40))
+steps = st.one_of(
+    st.tuples(st.sampled_from(["read", "read1", "readline"]), st.tuples(SIZES)),
+    st.tuples(st.just("readlines"), st.just(())),
+    st.tuples(st.sampled_from(["readall", "tell", "readable", "seekable", "__next__"]), st.just(())),
+    st.tuples(st.just("seek"), st.tuples(st.integers(-3, 40), st.integers(0, 2))),
+)
+
+
+def block_file(contents: bytes, blocks: Blocks | None = None) -> BlockFile:
+    blocks = blocks or Blocks(1000)
+    block = blocks.take()
+    block[:] = b"\n" * 1000
+    block[: len(contents)] = contents
+    return BlockFile(blocks, block, len(contents))
+
+
+@given(st.lists(steps, max_size=12))
+def test_a_block_reads_as_a_file_in_memory_does(asked: list[tuple[str, tuple[int, ...]]]) -> None:
+    def outcome(file: Any, name: str, arguments: tuple[int, ...]) -> object:
+        try:
+            found = file.read if name == "readall" else getattr(file, name)
+            return found(*arguments)
+        except (ValueError, StopIteration) as error:
+            return type(error)
+
+    with block_file(CONTENTS) as ours, io.BytesIO(CONTENTS) as theirs:
+        for name, arguments in asked:
+            assert outcome(ours, name, arguments) == outcome(theirs, name, arguments)
+
+
+def test_a_block_fills_what_it_is_given() -> None:
+    with block_file(b"abcdef") as file:
+        room = bytearray(4)
+        assert (file.readinto(room), bytes(room)) == (4, b"abcd")
+        assert (file.readinto(room), bytes(room[:2])) == (2, b"ef")
+        assert file.readinto(room) == 0
+        with pytest.raises(OSError):
+            file.write(b"x")
+
+
+def test_a_block_is_used_again_and_never_read_by_who_had_it_before() -> None:
+    blocks = Blocks(1000)
+    first = block_file(b"secret", blocks)
+    first.close()
+    with block_file(b"other", blocks) as second:
+        assert second._block is not None
+        assert not blocks._free
+        for read in (first.read, first.readline, lambda: list(first), first.readlines):
+            with pytest.raises(ValueError, match=r"closed|after its response"):
+                read()
+        first.close()
+        assert not blocks._free
+    assert len(blocks._free) == 1
+
+
+@pytest.mark.parametrize("size", [BLOCK_FROM, BLOCK_FROM + 1, 1 << 20])
+def test_large_bodies_arrive_whole_one_after_the_other(live_server: LiveServers, size: int) -> None:
+    peer = live_server(echo).connect()
+    for number in range(3):
+        body = bytes([number]) * size
+        assert peer.ask(method="POST", body=body).body == body
 
 
 @pytest.mark.parametrize(("size", "kept_in"), [(1000, "BytesIO"), (1001, "BufferedRandom")])
