@@ -45,6 +45,7 @@ def fuzz_reader(data: bytes) -> None:
     size, limits = (cut[0] % 128, TIGHT if cut[0] >= 128 else DEFAULT_LIMITS) if cut else (0, DEFAULT_LIMITS)
     whole = read([stream], limits)
     assert whole.refused in REFUSALS
+    whole.check()
     assert read(pieces_of(stream, size), limits) == whole
     assert read([stream], limits, forgetting=True) == whole
     if limits is DEFAULT_LIMITS:
@@ -142,7 +143,7 @@ class Recorder:
     def write_soon(self, octets: bytes) -> None:
         self.octets += octets
 
-    write_held = write_soon
+    write = write_held = write_soon
 
 
 def fuzz_response(data: bytes) -> None:

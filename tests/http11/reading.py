@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ehttpd.errors import RequestRefused
 from ehttpd.fields import FieldLine
+from ehttpd.http11 import grammar
 from ehttpd.http11.limits import DEFAULT_LIMITS, Limits
 from ehttpd.http11.reader import RequestReader
 
@@ -41,6 +42,16 @@ class Reading:
     refused: int | None = None
     answer: str = field(default="", compare=False)
     left: int = 0  # octets that were received and not read
+
+    def check(self) -> None:
+        """Fail if a request was read that nobody may send, whatever the octets were."""
+        for message in self.messages:
+            assert grammar.METHOD.fullmatch(message.method), message
+            assert message.target and not message.target.encode().translate(None, grammar.TARGET_OCTETS), message
+            assert message.version.startswith("HTTP/1."), message
+            assert message.version == "HTTP/1.0" or "host" in message.values, message
+            assert all(grammar.TOKEN.fullmatch(name) for name, _ in message.fields + message.trailers), message
+            assert all(grammar.FIELD_VALUE.fullmatch(value) for _, value in message.fields + message.trailers), message
 
     @property
     def complete(self) -> bool:
