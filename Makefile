@@ -5,6 +5,7 @@
 #   make bench   compare with the peers; needs wrk                    (an option: make bench ARGS="--pin")
 #   make fuzz    look for inputs that break a promise                 (make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="reader chunks")
 #   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
+#   make siege   attack a server with slow and hostile clients, for minutes; slowhttptest takes part if it is there
 #   make lint types coverage clean
 #
 # Another interpreter has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
@@ -21,7 +22,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test bench conformance fuzz coverage lint types clean
+.PHONY: demo test siege bench conformance fuzz coverage lint types clean
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -35,6 +36,9 @@ coverage: $(call WITH,test)
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+siege: $(call WITH,test)
+	SIEGE=long $(BIN)/python -m pytest -rA --timeout 600 tests/hostile $(ARGS)
 
 bench:
 	$(PYTHON) benchmarks/run.py $(ARGS)

@@ -164,6 +164,7 @@ class Victim:
 
     def _settle(self) -> Census:
         """Serve an ordinary crowd, then count: what the memory allocator keeps of that is no attack's."""
+        self.ask()
         asked = self.crowd(CROWD, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
         assert statuses(asked) == {200}
         half = b"x" * 1_000_000

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ehttpd.errors import ListenError
-from ehttpd.server.listener import Listener, listen
+from ehttpd.server.listener import UNSENT_AT_MOST, Listener, listen
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, LiveServer, Peer, hello
 
@@ -51,6 +51,18 @@ def test_a_port_of_zero_is_one_that_is_free(live_server: LiveServers) -> None:
     assert server.addresses == [f"127.0.0.1:{server.port}"]
     assert server.url == f"http://127.0.0.1:{server.port}"
     assert server.connect().ask().body == b"hello"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such bound")
+def test_the_kernel_keeps_little_for_a_client_that_takes_nothing(listening: socket.socket) -> None:
+    listener = Listener(listening, "here")
+    with socket.create_connection(listening.getsockname()), accepted(listener) as connected:
+        assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT_AT_MOST
+
+
+def accepted(listener: Listener) -> socket.socket:
+    connected, _ = listener.accept()
+    return connected
 
 
 @needs_ipv6
@@ -122,9 +134,7 @@ def test_a_unix_socket_is_served_and_its_file_removed(live_server: LiveServers, 
     assert not path.exists()
 
 
-def test_the_file_of_a_unix_socket_that_nobody_listens_on_is_replaced(
-    live_server: LiveServers, tmp_path: Path
-) -> None:
+def test_the_file_of_a_unix_socket_that_nobody_listens_on_is_replaced(live_server: LiveServers, tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(path)
