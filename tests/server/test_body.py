@@ -175,25 +175,6 @@ def test_trailers_reach_the_handler(live_server: LiveServers) -> None:
     assert peer.reply().body == b"ab[('Digest', 'd')]"
 
 
-def test_a_body_that_is_only_announced_has_little_room() -> None:
-    body = SizedBody(1 << 20, b"x")
-    assert body._view is not None
-    assert len(body._view) == FIRST_ROOM
-    body.discard()
-
-
-@pytest.mark.parametrize("begun", [b"", b"x" * 70_000])
-def test_the_room_of_a_body_grows_up_to_its_length(begun: bytes) -> None:
-    octets = begun + bytes(range(256)) * 1000
-    body = SizedBody(len(octets), begun)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        while not body.complete:
-            ours.send(octets[body.size : body.size + 50_000])
-            body.receive(theirs)
-    assert body.finish().read() == octets
-
-
 def test_what_finds_no_room_on_the_disk_is_discarded_without_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
     class FullDisk(io.BytesIO):
         def close(self) -> None:
