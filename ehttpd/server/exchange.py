@@ -167,7 +167,7 @@ class HTTPService:
                 close = getattr(body, "close", None)
                 if close is not None:
                     close()
-            persistent = stream.end(Fields(response.trailers()) if response.trailers else ())
+            persistent = stream.end(() if response.trailers is None else Fields(response.trailers()))
         except ConnectionLost:
             raise
         except BaseException as error:

@@ -82,9 +82,11 @@ class BodyStream:
         self.sent += count
         if self.missing:
             self._send(begun + data)
-        elif count or begun:  # that was all: nothing is worth waiting for
+        elif begun:  # that is all there is, and nothing is held back
             self.started = True
-            self._connection.write_held(begun + data)
+            self._connection.write(begun + data)
+        elif count:  # that was the last of it: nothing is worth waiting for
+            self._connection.write_held(data)
 
     def _send(self, octets: bytes) -> None:
         self.started = True
@@ -92,8 +94,10 @@ class BodyStream:
 
     def end(self, trailers: Iterable[FieldLine]) -> bool:
         """Send what ends the body; tell whether the connection may persist."""
-        begun = self._begin() if self.framing is None else b""
-        last = begun + encode_last_chunk(trailers) if self.framing is _CHUNKED else begun
+        last = self._begin() if self.framing is None else b""
+        if self.framing is _CHUNKED:
+            last += encode_last_chunk(trailers)
         self.started = True
-        self._connection.write_held(last)
+        if last or self.missing or self.framing is not _LENGTH:
+            self._connection.write_held(last)
         return self.persistent
