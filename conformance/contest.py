@@ -6,17 +6,18 @@ Knows the benchmarks' servers and how they are started; not what a case is about
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from processes import ServerFailed
 from progress import Progress
 from servers import SERVERS, Server, home_of, serving
 
-from conformance.case import FOLLOWING, Case
+from conformance.case import FOLLOWING, Case, Group
 from conformance.cases import GROUPS
 from conformance.conversation import Conversation
 from conformance.results import Judged
@@ -24,6 +25,7 @@ from conformance.verdict import NEXT, Grade, Verdict
 
 APPLICATION = "conformance.application:application"
 THREADS = 16
+AT_A_TIME = 24  # servers
 PATIENCE = 1.0  # seconds
 LONGER_PATIENCE = 2.0  # for a second look at whoever seemed silent: the machine may have been busy
 
@@ -34,39 +36,33 @@ CONTESTANTS |= {"gunicorn sync": replace(SERVERS["gunicorn"], name="gunicorn syn
 
 
 def hold(names: list[str], peers: Path) -> tuple[list[str], list[Judged]]:
-    """Return the servers that took part, and every case with its verdicts. Servers are asked side by side."""
-    judged = [Judged(group.title, case.name, case.section) for group in GROUPS for case in group.cases]
-    cases = [case for group in GROUPS for case in group.cases]
+    """Return the servers that took part, and every case with its verdicts.
+
+    Each group is held with a server of its own, several at a time: nearly all the time is spent waiting.
+    """
+    judged = {group.title: [Judged(group.title, case.name, case.section) for case in group.cases] for group in GROUPS}
+    homes = {name: home_of(CONTESTANTS[name], peers) for name in names}
     progress = Progress(len(names) * len(GROUPS))
 
-    def attend(name: str) -> str:
-        groups = {case: group for group in GROUPS for case in group.cases[:1]}
-        verdicts = []
-        for case, verdict in ask_all(CONTESTANTS[name], home, cases):
-            if case in groups:
-                progress.step(f"{name}: {groups[case].title}")
-            verdicts.append(verdict)
-        for entry, verdict in zip(judged, verdicts, strict=True):
+    def attend(name: str, group: Group) -> str | None:
+        progress.step(f"{name}: {group.title}")
+        try:
+            verdicts = list(ask_all(CONTESTANTS[name], homes[name], group.cases))
+        except ServerFailed as failure:
+            progress.note(f"{name} sits out: {failure}")
+            return name
+        for entry, verdict in zip(judged[group.title], verdicts, strict=True):
             entry.enter(name, verdict)
-        return name
+        return None
 
-    took_part = []
-    with ThreadPoolExecutor(len(names)) as threads:
-        attending = []
-        for name in names:
-            home = home_of(CONTESTANTS[name], peers)
-            attending.append(threads.submit(attend, name))
-        for name, done in zip(names, attending, strict=True):
-            try:
-                took_part.append(done.result())
-            except ServerFailed as failure:
-                progress.note(f"{name} sits out: {failure}")
+    with ThreadPoolExecutor(AT_A_TIME) as threads:
+        missing = set(threads.map(attend, *zip(*product(names, GROUPS), strict=True)))
     progress.clear()
-    return took_part, judged
+    return [name for name in names if name not in missing], [case for cases in judged.values() for case in cases]
 
 
-def ask_all(server: Server, home: Path, cases: list[Case]) -> Iterator[tuple[Case, Verdict]]:
-    """Yield each case with its verdict, in order; after one that failed, make sure that the server still serves.
+def ask_all(server: Server, home: Path, cases: Iterable[Case]) -> Iterator[Verdict]:
+    """Yield the verdict of each case, in order; after one that failed, make sure that the server still serves.
 
     Raises:
         ServerFailed: it does not start.
@@ -78,7 +74,7 @@ def ask_all(server: Server, home: Path, cases: list[Case]) -> Iterator[tuple[Cas
             while waiting and serves:
                 case = waiting.popleft()
                 verdict = attempt(case, port)
-                yield case, verdict
+                yield verdict
                 serves = verdict.grade is Grade.PASS or still_serves(port)
 
 

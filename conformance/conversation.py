@@ -85,21 +85,23 @@ class Conversation:
         except OSError:
             return False
 
-    def beside(self, octets: bytes, *, answered: bool = False, reset: bool = False) -> Self:
+    def beside(self, octets: bytes, *, answered: bool = False, reset: bool = False) -> bool:
         """Open another connection and send ``octets`` there; it stays open until the end, or is reset at once.
 
-        ``answered``: wait until something has come back.
+        Returns False if the server did not take the connection or, where it is to be ``answered``, sent nothing back.
         """
-        other = self._connect()
-        self._beside.append(other)
-        with suppress(OSError):
+        try:
+            other = self._connect()
+            self._beside.append(other)
             other.sendall(octets)
             if answered:
                 other.recv(1)
+        except OSError:
+            return False
         if reset:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             other.close()
-        return self
+        return True
 
     def ask_elsewhere(self, octets: bytes) -> Self:
         """Send a request on a connection of its own; its answer, if one comes, goes into ``elsewhere``."""

@@ -108,7 +108,8 @@ def crowd(octets: bytes, *, answered: bool = False, reset: bool = False) -> Talk
 
     def talk(conversation: Conversation) -> None:
         for _ in range(CROWD):
-            conversation.beside(octets, answered=answered, reset=reset)
+            if not conversation.beside(octets, answered=answered, reset=reset):
+                break  # enough: others wait already
         conversation.ask_elsewhere(FOLLOWING)
 
     return talk
