@@ -24,6 +24,7 @@ from tests.http11.reading import request
 HERE = Path(__file__).parent
 CORPUS, FINDINGS, RUNS = HERE / "corpus", HERE / "findings", HERE / "RUNS.md"
 LONGEST = 2048  # Octets of an input. What is longer takes more time than it tells.
+PATIENCE = 60  # Seconds for one input, on a machine that may have other work to do.
 # What a persistent connection sends: the same fields again and again, with values that vary.
 SIMILAR = b"".join(request(f"Cookie: {number}", "Accept: */*", f"X: {number}") for number in range(4))
 EXECUTED = re.compile(r"^stat::number_of_executed_units: (\d+)$", re.MULTILINE)
@@ -56,7 +57,7 @@ def fuzz(target: str, seconds: int) -> bool:
             target,
             *(new, saved, known),
             *(f"-max_total_time={seconds}", f"-max_len={LONGEST}", "-print_final_stats=1"),
-            f"-artifact_prefix={findings}/",
+            *(f"-timeout={PATIENCE}", f"-report_slow_units={PATIENCE}", f"-artifact_prefix={findings}/"),
         )
         # Merging adds to the first folder what reaches more than all in it do.
         engine(target, "-merge=1", known, saved, new)
