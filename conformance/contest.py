@@ -30,7 +30,7 @@ PATIENCE = 1.0  # seconds
 LONGER_PATIENCE = 2.0  # for a second look at whoever seemed silent: the machine may have been busy
 
 GUNICORN_SYNC = "{bin}/gunicorn -k sync -w 1 -b 127.0.0.1:{port} --log-level critical {application}"
-NAMES = ("ehttpd", "gunicorn", "waitress", "cheroot", "granian", "bjoern", "uwsgi", "werkzeug")
+NAMES = ("ehttpd", "gunicorn", "waitress", "cheroot", "granian", "bjoern", "uwsgi")
 CONTESTANTS = {name: SERVERS[name] for name in NAMES}
 CONTESTANTS |= {"gunicorn sync": replace(SERVERS["gunicorn"], name="gunicorn sync", command=GUNICORN_SYNC)}
 
