@@ -34,6 +34,9 @@ def scaled(short: T, long: T) -> T:
 
 
 PROMPT = 0.05  # Seconds. What others wait for an answer at most, whoever attacks.
+# A busy machine keeps others waiting too: each answer takes a few processes' turns, and the witness knows how long it
+# waits itself for its turn.
+TURNS = 3
 # Of the time, and once: how much of it others may wait for longer, because the machine has other things to do.
 LATE_SHARE, LATE_ONCE = 0.1, 0.25
 PACE = 0.004  # Seconds between two questions of a witness.
@@ -42,7 +45,7 @@ MEMORY_KEPT = 1.1  # Of what the server had before.
 # Has the allocator of glibc give back what is free: then what is left is what the server holds.
 FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
 # Ordinary clients at a time, before an attack; those of them that send much.
-CROWD, UPLOADS = scaled(300, 5000), scaled(20, 200)
+CROWD, UPLOADS = scaled(500, 18_000), 20
 # What every siege uses. Short, so that those who are given up are given up within the test.
 SETTINGS = {
     "threads": 1,
@@ -103,9 +106,10 @@ class Victim:
 
     def crowd(self, count: int, *pieces: bytes, receive_buffer: int = 0) -> list[Peer]:
         """Connect so many times, and send the same from everywhere."""
-        peers = [self.connect(receive_buffer) for _ in range(count)]
-        for peer in peers:
-            peer.send(*pieces)
+        peers = []
+        for _ in range(count):
+            peers.append(self.connect(receive_buffer))
+            peers[-1].send(*pieces)
         return peers
 
     def restrict(self, limit: int, value: int) -> None:
@@ -167,12 +171,12 @@ class Victim:
         self.ask()
         asked = self.crowd(CROWD, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
         assert statuses(asked) == {200}
-        half = b"x" * 1_000_000
-        head = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (2 * len(half))
-        sent = self.crowd(UPLOADS, head, half)
-        for peer in sent:
-            peer.send(half)
-        assert statuses(sent) == {200}
+        for half in (b"x" * 500_000, b"x" * 1_000_000):  # in memory, on the disk; all at once
+            head = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (2 * len(half))
+            sent = self.crowd(UPLOADS, head, half)
+            for peer in sent:
+                peer.send(half)
+            assert statuses(sent) == {200}
         assert statuses(self.crowd(UPLOADS, b"no request at all\r\n\r\n")) == {400}
         self.hang_up()
         before = self.census()
@@ -207,6 +211,7 @@ class Witness:
         self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
         self._failure: BaseException | None = None
         self._seconds: list[float] = []
+        self._overslept = [0.0]
         self._began = self._ended = time.monotonic()
         self._thread.start()
 
@@ -221,13 +226,14 @@ class Witness:
         """Fail unless everything was answered, and promptly."""
         if self._failure is not None:
             raise self._failure
-        lasted, late = self._ended - self._began, sum(each for each in self._seconds if each > PROMPT)
+        lasted, prompt = self._ended - self._began, PROMPT + TURNS * max(self._overslept)
+        late = sum(each for each in self._seconds if each > prompt)
         report = (
             f"{len(self._seconds)} answers in {lasted:.2f} s: median {1000 * median(self._seconds):.1f} ms, "
-            f"longest {1000 * max(self._seconds):.0f} ms; {late:.2f} s were spent waiting for late ones."
+            f"longest {1000 * max(self._seconds):.0f} ms; {late:.2f} s for those over {1000 * prompt:.0f} ms."
         )
         print(report)  # noqa: T201 - `make siege` shows it.
-        assert median(self._seconds) <= PROMPT, report
+        assert median(self._seconds) <= prompt, report
         assert late <= max(LATE_ONCE, LATE_SHARE * lasted), report
 
     def _watch(self) -> None:
@@ -236,8 +242,10 @@ class Witness:
                 self._note(self._ask)
                 if self._newcomers:
                     self._note(self._ask_as_newcomer)
+                asleep = time.monotonic()
                 if self._stopped.wait(PACE):
                     return
+                self._overslept.append(time.monotonic() - asleep - PACE)
         except BaseException as failure:
             self._failure = failure
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import resource
+from functools import partial
 
 import pytest
 
-from tests.hostile.siege import Victim, scaled, statuses
+from tests.hostile.siege import CROWD, Victim, scaled, statuses
 from tests.server.live import Peer, in_parallel
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -21,18 +22,20 @@ def test_a_hello_of_tls_on_a_plain_port_is_refused(victim: Victim) -> None:
         assert statuses(victim.crowd(scaled(100, 2000), TLS_HELLO)) == {400}
 
 
-def read_all(peer: Peer, count: int) -> None:
-    for _ in range(count):
-        assert peer.reply().status == 200
-
-
 def test_a_flood_of_pipelined_requests_is_served_beside_others(victim: Victim) -> None:
     pipelined = scaled(2_000, 50_000)
+
+    def send(peer: Peer) -> None:
+        peer.send(ASK * pipelined)
+
+    def read(peer: Peer) -> None:
+        for _ in range(pipelined):
+            assert peer.reply().status == 200
+
     with victim.besieged():
         peers = [victim.connect() for _ in range(4)]
-        with in_parallel(*[lambda peer=peer: peer.send(ASK * pipelined) for peer in peers]):
-            for peer in peers:
-                read_all(peer, pipelined)
+        with in_parallel(*[partial(act, peer) for peer in peers for act in (send, read)]):
+            pass
 
 
 def test_who_pipelines_and_never_reads_is_given_up(victim: Victim) -> None:
@@ -53,7 +56,7 @@ def sends_all(peer: Peer, data: bytes) -> bool:
 def test_one_client_may_connect_as_often_as_the_machine_allows(victim: Victim) -> None:
     ours = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200
     with victim.besieged():
-        peers = victim.crowd(min(ours, scaled(1000, 18_000)), ASK)
+        peers = victim.crowd(min(ours, CROWD), ASK)
         assert statuses(peers) == {200}
 
 
