@@ -80,7 +80,11 @@ def _read_on(reader: RequestReader, messages: list[Message], forgetting: bool) -
         if request is None:
             return
         section = reader.section
-        message = Message(request.method, request.target, request.version, list(request.headers),
+        try:
+            fields = list(request.headers)
+        except RequestRefused as late:
+            raise AssertionError("Nothing may be refused once there is a request.") from late
+        message = Message(request.method, request.target, request.version, fields,
                           section.persistent, section.expects_continue, dict(request.headers.values),
                           ended=not reader.in_body)  # fmt: skip
         messages.append(message)

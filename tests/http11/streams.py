@@ -69,8 +69,14 @@ damaged_streams = st.builds(damage, streams, damages)
 
 # The same few fields again and again, with values that vary: what a persistent connection sends.
 similar_values = st.sampled_from(["a", "b", "c" * 20, "", " d ", "\xe9", "\x7f"])
-similar_sections = st.tuples(similar_values, st.just("e"), similar_values).map(
-    lambda chosen: [f"{name}: {value}" for name, value in zip(("Cookie", "Accept", "X-Name"), chosen, strict=True)]
+similar_sections = st.builds(
+    lambda value, other: [f"Cookie: {value}", "Accept: e", f"X-Name: {other}"],
+    similar_values, st.sampled_from(["f", "f", "f", "g", "\0"]),
+)  # fmt: skip
+similar_lines = st.sampled_from(
+    [*["GET / HTTP/1.1"] * 5, "GET /a HTTP/1.1", "GET / HTTP/1.0", "GET http://b/ HTTP/1.1"]
 )
-similar_requests = st.builds(lambda line, section: request(*section, line=line), request_lines, similar_sections)
-similar_streams = st.builds(damage, st.lists(similar_requests, min_size=2, max_size=5).map(b"".join), damages)
+similar_requests = st.builds(lambda line, section: request(*section, line=line), similar_lines, similar_sections)
+similar_streams = st.builds(
+    damage, st.lists(similar_requests, min_size=3, max_size=6).map(b"".join), st.one_of(st.just([]), damages)
+)

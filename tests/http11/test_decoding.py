@@ -71,6 +71,11 @@ def test_the_largest_chunk_size_is_no_size_of_ours() -> None:
     assert decode(b"F" * 16 + b"\r\nab") == (b"ab", None)
 
 
+@pytest.mark.parametrize("size", [2**32 + 2, 2**63 + 2])
+def test_a_chunk_size_does_not_overflow(size: int) -> None:
+    assert decode(b"%x\r\nhi\r\n0\r\n\r\n" % size) == (b"hi\r\n0\r\n\r\n", None)
+
+
 def test_a_chunk_head_has_the_same_limit_whole_and_in_pieces() -> None:
     longest = b"1;" + b"a" * (LONGEST_CHUNK_HEAD - 4) + b"\r\n"
     too_long = b"1;" + b"a" * (LONGEST_CHUNK_HEAD - 3) + b"\r\n"

@@ -16,6 +16,7 @@ from ehttpd.http11.framing import CHUNKED, body_length, expects_continue, persis
         ({"content-length": "5"}, 5),
         ({"content-length": "0005"}, 5),
         ({"content-length": "0" * 30}, 0),
+        ({"content-length": "4294967298"}, 2**32 + 2),
         ({"content-length": "9" * 18}, 10**18 - 1),
         ({"content-length": "0" * 9 + "9" * 18}, 10**18 - 1),
         ({"transfer-encoding": "chunked"}, CHUNKED),

@@ -46,6 +46,7 @@ def test_any_octets_give_requests_or_a_refusal_and_nothing_else(stream: bytes) -
 
 @modest
 @given(similar_streams, st.lists(st.integers(0, 400), max_size=5))
+@example(b"".join(request(f"Cookie: {value}", "Accept: a") for value in ("a", "b", "\x7f")), [])
 def test_what_is_remembered_of_a_request_never_changes_how_the_next_is_read(stream: bytes, marks: list[int]) -> None:
     afresh = read([stream], forgetting=True)
     assert read([stream]) == afresh
