@@ -29,8 +29,9 @@ def test_without_descriptors_accepting_pauses_and_nobody_else_notices(own_victim
     [
         BODY + b"Content-Length: %d\r\n\r\n" % SPOOLED + b"x" * SPOOLED,
         BODY + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % SPOOLED + b"x" * SPOOLED + b"\r\n0\r\n\r\n",
+        BODY + b"Transfer-Encoding: chunked\r\n\r\n" + (b"100\r\n" + b"x" * 256 + b"\r\n") * 12_000 + b"0\r\n\r\n",
     ],
-    ids=["sized", "chunked"],
+    ids=["sized", "one chunk", "small chunks"],
 )
 def test_without_room_on_the_disk_a_long_body_is_refused_and_removed(own_victim: Victim, request_octets: bytes) -> None:
     own_victim.restrict(resource.RLIMIT_FSIZE, SPOOLED // 2)
