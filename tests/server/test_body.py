@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import socket
+import struct
 import tempfile
 from typing import Any
 
@@ -184,12 +186,13 @@ def test_what_finds_no_room_on_the_disk_is_discarded_without_complaint(monkeypat
     filled(4, b"abcde").discard()
 
 
-def test_a_connection_that_ends_in_a_body_lets_go_of_its_request(live_server: LiveServers) -> None:
+def test_a_connection_that_is_reset_in_a_body_lets_go_of_its_request(live_server: LiveServers) -> None:
     server = live_server(echo)
     peer = server.connect()
     peer.send(CHUNKED + b"5\r\nab")
     assert server.connect().ask().status == 200
     [connection] = [each for each in server.lane._resting.values() if each.request is not None]
-    peer.close()
+    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()  # with a reset: nobody is left to be refused
     assert server.stop()
     assert connection.request is None, "the two would keep each other, and the body, until the collector comes"
