@@ -46,7 +46,8 @@ class RequestReader:
 
     def forget(self) -> None:
         """Let go of the last head. The next request is read afresh."""
-        self._line_octets = self._section_octets = b"\n"  # which no head is
+        self._line_octets = b"\r\n"  # which no line is
+        self._section_octets = b"\0\r\n\r\n"  # which is no section, but would end one: so it is parsed, and refused
         self.line, self._version = _NO_LINE, ""  # the last request line
         self._template: SectionTemplate | None = None  # for sections that vary from the last
         self._lessons = 0
@@ -177,16 +178,17 @@ class RequestReader:
                 self._parse_line(octets[:line_end])
             if received > self.limits.head:
                 raise self._head_too_large()
-        elif received > limit + 1 or b"\n" in octets:
+        elif received > limit + 1 or b"\n" in octets or (received and octets[0] < 0x21 and octets != b"\r"):
             self._parse_line(octets[: limit + 1])
-        if octets and octets[0] < 0x21 and octets != b"\r":
-            raise BadRequest(f"A request must begin with its method. Found {octets[:20]!r}.")
         self._scanned = max(0, received - 3)
 
     def _head_too_large(self) -> FieldsTooLarge:
         return FieldsTooLarge(f"The head of a request may have {self.limits.head} octets.")
 
     def _parse_line(self, octets: bytes) -> RequestLine:
+        # Judged first: it may be all that has arrived, and the status must be the same whatever follows.
+        if octets[0] < 0x21:
+            raise BadRequest(f"A request must begin with its method. Found {octets[:20]!r}.")
         limit = self.limits.request_line
         if b"\n" in octets[: limit + 1]:
             raise BadRequest("A request line must end with CR and LF, and have no LF besides.")

@@ -72,6 +72,7 @@ def environ_of(made: Request) -> dict[str, object]:
         return []
 
     adapt(application)(made)
+    kept.pop("ehttpd.disconnected", None)  # of this client
     return kept
 
 
