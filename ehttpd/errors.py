@@ -2,10 +2,13 @@
 
 The operator's (`OperatorError`): wrong settings, an address that cannot be listened on, an application that cannot
 be imported. The client's (`RequestRefused`): one class per status, RFC 9110 §15.5. The network's (`ConnectionLost`):
-nobody is left to answer. The application's (`HandlerError`): answered with 500. Catch the base, raise the leaf.
+nobody is left to answer. The application's (`HandlerError`): answered with 500. And one that is nobody's mistake: an
+answer that is raised (`RaisedAnswer`). Catch the base, raise the leaf.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class EhttpdError(Exception):
@@ -107,3 +110,11 @@ class ConnectionLost(EhttpdError):
 
 class HandlerError(EhttpdError):
     """The application broke its contract: answered with 500 where that is still possible."""
+
+
+class RaisedAnswer(EhttpdError):
+    """What a handler answers, raised instead of returned."""
+
+    def response(self, request: Any) -> Any:
+        """Return the `Response` to a `Request`. Neither is known down here."""
+        raise NotImplementedError

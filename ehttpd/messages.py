@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
 from ehttpd.fields import FieldLine, FieldLines, Fields, Headers
 
 # RFC 9110 §15. Our own table: the one in `http` says other things in other versions of Python.
@@ -64,6 +65,19 @@ class Client:
     def response_begun(self) -> bool:
         """Whether a part of the current response has been sent."""
         return False
+
+    @property
+    def disconnected(self) -> Disconnection:
+        """Whether the client has left, as far as anybody knows."""
+        return Disconnection(self)
+
+    def has_left(self) -> bool:
+        """Tell whether the client has left; see `Disconnection`."""
+        return False
+
+    def call_when_left(self, call: Callable[[], object]) -> bool:
+        """Have ``call`` called when the client leaves during this exchange; False if it has left."""
+        return True
 
     def start_response(self, request: Request, status: int, headers: Iterable[FieldLine]) -> Callable[[bytes], None]:
         """Send the head of the final response now; return what sends a piece of its body. The handler's thread only."""
@@ -148,6 +162,12 @@ class Request:
         self.client = client
 
     trailers: Fields = NO_FIELDS
+    deadline: Deadline = NO_DEADLINE
+
+    @property
+    def disconnected(self) -> Disconnection:
+        """Whether the client has left meanwhile."""
+        return self.client.disconnected
 
     @property
     def raw_path(self) -> str:

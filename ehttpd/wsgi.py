@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from ehttpd.cancellation import NO_DEADLINE
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
@@ -42,9 +43,10 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": FileBody,
+        "ehttpd.deadline": NO_DEADLINE,
         # Each request has its own of these. They stand here so that setting them makes no dictionary grow.
         **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
-        **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT")),
+        **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT", "ehttpd.disconnected")),
     }
     by_server: dict[tuple[str, int], Environ] = {}
 
@@ -75,6 +77,8 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         environ["PATH_INFO"] = percent_decode(path).decode("latin-1") if "%" in path else path
         environ["QUERY_STRING"] = query
         environ["wsgi.input"] = request.body
+        if request.deadline is not NO_DEADLINE:
+            environ["ehttpd.deadline"] = request.deadline
         answer = Answer(request)
         return answer.take(application(environ, answer.start_response))
 
@@ -100,6 +104,7 @@ def _environ(of_server: Environ, request: Request, values: Mapping[str, str]) ->
     environ["SERVER_PROTOCOL"] = request.version
     environ["REMOTE_ADDR"] = address
     environ["REMOTE_PORT"] = str(port)
+    environ["ehttpd.disconnected"] = request.disconnected
     try:
         environ.update(zip(map(_KEYS.__getitem__, values), values.values(), strict=True))
     except KeyError:

@@ -10,32 +10,41 @@ from collections.abc import Iterable
 from ehttpd.errors import HandlerError
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.writer import encode_head
+from ehttpd.http11.writer import NOTHING_STANDING, Standing, encode_head
 from ehttpd.messages import Request, Response
 
 
-def serialize(response: Response, request: Request | None = None, *, persistent: bool = True) -> bytes:
+def serialize(
+    response: Response,
+    request: Request | None = None,
+    *,
+    persistent: bool = True,
+    standing: Standing = NOTHING_STANDING,
+) -> bytes:
     """Return a response as octets, its body included.
 
-    ``request`` tells method and version; without it, a GET of HTTP/1.1 is answered. The body is closed if it can be.
+    ``request`` tells method and version; without it, a GET of HTTP/1.1 is answered. What is ``standing`` is added. The
+    body is closed if it can be.
 
     Raises:
         HandlerError: the head cannot be sent, or the body is not as long as its Content-Length says.
     """
     body = response.body
     try:
-        return _serialize(response, request, persistent)
+        return _serialize(response, request, persistent, standing)
     finally:
         close = getattr(body, "close", None)
         if close is not None:
             close()
 
 
-def _serialize(response: Response, request: Request | None, persistent: bool) -> bytes:
+def _serialize(response: Response, request: Request | None, persistent: bool, standing: Standing) -> bytes:
     body = response.body
     method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
     length = len(body) if isinstance(body, bytes) else None
-    octets, framing, promised, _ = encode_head(response.status, response.headers, length, method, version, persistent)
+    octets, framing, promised, _ = encode_head(
+        response.status, response.headers, length, method, version, persistent, standing
+    )
     if framing is Framing.NONE:
         return octets
     pieces: Iterable[bytes] = [body] if isinstance(body, bytes) else body

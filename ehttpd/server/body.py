@@ -122,11 +122,11 @@ class BlockFile(io.BufferedIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if position < 0:
-            raise ValueError(f"A position must not be negative. Found {position}.")
-        self._position = position
-        return position
+        if whence == io.SEEK_SET and offset < 0:
+            raise ValueError(f"A position must not be negative. Found {offset}.")
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
 
     def read(self, size: int | None = -1) -> bytes:
         return self._take(self._size if size is None or size < 0 else self._position + size)
@@ -141,10 +141,8 @@ class BlockFile(io.BufferedIOBase):
 
     def readline(self, size: int | None = -1) -> bytes:
         with self._lock:
-            end = self._opened().find(b"\n", self._position, self._size) + 1
-        if size is not None and size >= 0:
-            end = min(end or self._size, self._position + size)
-        return self._take(end or self._size)
+            end = self._opened().find(b"\n", self._position, self._size) + 1 or self._size
+        return self._take(end if size is None or size < 0 else min(end, self._position + size))
 
     def _take(self, end: int) -> bytes:
         with self._lock:

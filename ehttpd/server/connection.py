@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
+from ehttpd.logs import log
 from ehttpd.messages import Client, Request, Response
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
 from ehttpd.server.output import SEND_AT_ONCE, Output
@@ -61,11 +63,13 @@ class Connection(Client):
         "_since",
         "answered",
         "body",
+        "claim",
         "deadline",
         "descriptor",
         "held",
         "interest",
         "lane",
+        "left",
         "output",
         "reader",
         "refusal",
@@ -75,6 +79,7 @@ class Connection(Client):
         "socket",
         "state",
         "stream",
+        "when_left",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +107,9 @@ class Connection(Client):
         self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
         self.answered: Response | None  # for the record of an exchange, if one is made
         self.sent_octets: int
+        self.claim: list[Request] | None = None  # of the thread that serves a request with a deadline
+        self.left = False  # the client has left while it was served
+        self.when_left: list[Callable[[], object]] | None = None  # what to call then
         self.deadline = now + self.settings.header_timeout
 
     @property
@@ -235,7 +243,7 @@ class Connection(Client):
             return
         if self.held:
             data = self.held + data
-        if len(data) < HELD_AT_MOST and self.output is None:
+        if len(data) < self.lane.held_at_most and self.output is None:
             self.held = data
             pool.return_lease(self)
             return
@@ -276,6 +284,64 @@ class Connection(Client):
     def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
         service: HTTPService = self.lane.service  # type: ignore[assignment]
         service.send_interim(self, request, status, headers)
+
+    # The claim: who answers a request with a deadline
+
+    def claim_answer(self) -> None:
+        """Have it that this thread answers. Raises ConnectionLost if the lane has answered in its place."""
+        if self.claim is not None:
+            try:
+                self.claim.pop()
+            except IndexError:
+                raise ConnectionLost("the deadline had passed, and 504 was sent") from None
+            self.claim = None
+
+    def give_up(self) -> Request | None:
+        """Have it that the lane answers, and return the request; None if the thread that serves it has begun to."""
+        try:
+            return self.claim.pop() if self.claim is not None else None
+        except IndexError:
+            return None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the lane has answered in the place of the thread that serves the connection."""
+        return self.claim is not None and not self.claim
+
+    def cut_off(self, data: bytes) -> None:
+        """Send data, and nothing after it. Not the owner's, who only closes the connection from now on."""
+        try:
+            self.socket.send(data)
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    # The client that leaves
+
+    def has_left(self) -> bool:
+        if not self.left:
+            try:
+                self.left = not self.socket.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.left = True
+        return self.left
+
+    def call_when_left(self, call: Callable[[], object]) -> bool:
+        with self.lane.lock:
+            if not self.left:
+                if self.when_left is None:
+                    self.when_left = []
+                self.when_left.append(call)
+            return not self.left
+
+    def client_left(self) -> None:
+        """Tell those who wanted to know. The leader's, with the lane's lock held."""
+        self.left = True
+        calls, self.when_left = self.when_left, None
+        if calls:
+            threading.Thread(target=_call_all, args=(calls,), name="ehttpd-departure", daemon=True).start()
 
     def answer(self, octets: bytes, persistent: bool, now: float) -> Next:
         """Send a whole response, and end the exchange. Raises ConnectionLost."""
@@ -437,11 +503,24 @@ class Connection(Client):
             moved += before - (self.output.size if self.output is not None else 0)
 
     def _wait(self, interest: int, seconds: float) -> None:
-        self.lane.pool.step_aside(self)
-        if not wait_for(self.socket, interest, max(0.0, seconds)):
-            raise ConnectionLost("the client was silent for too long")
+        pool = self.lane.pool
+        paused = pool.pause(self)
+        try:
+            if not wait_for(self.socket, interest, max(0.0, seconds)):
+                raise ConnectionLost("the client was silent for too long")
+        finally:
+            if paused:
+                pool.resume()
 
     def _drop_output(self) -> None:
         output, self.output = self.output, None
         if output is not None:
             output.close()
+
+
+def _call_all(calls: list[Callable[[], object]]) -> None:
+    for call in calls:
+        try:
+            call()
+        except Exception:  # an application's
+            log.error("What was to be done when the client left failed.", exc_info=True)

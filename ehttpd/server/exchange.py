@@ -55,6 +55,8 @@ class HTTPService:
         if request is None:
             return self._refuse(connection)
         connection.request = None
+        if connection.when_left is not None:
+            connection.when_left = None  # that was an earlier request's
         try:
             response = self._handler(request)
             body = response.body
@@ -187,6 +189,7 @@ class HTTPService:
         self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]
     ) -> Callable[[bytes], None]:  # fmt: skip
         """Begin a response before its handler returns; see `Client.start_response`."""
+        connection.claim_answer()
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
         stream = BodyStream(connection, lambda: self._head(connection, request, response, None))

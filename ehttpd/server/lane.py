@@ -20,8 +20,10 @@ from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.body import Blocks
-from ehttpd.server.connection import Connection, Next
-from ehttpd.server.poller import READ, WRITE, new_poller
+from ehttpd.server.connection import HELD_AT_MOST, Connection, Next
+from ehttpd.server.exhaustion import Exhaustion
+from ehttpd.server.overdue import answer_overdue
+from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
 
 if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
@@ -58,12 +60,14 @@ class Lane:
         self.lock = threading.Lock()
         self.connection_type: type[Connection] = Connection
         self.pool: Pool
+        self.held_at_most = min(HELD_AT_MOST, settings.output_buffer)
         self.blocks = Blocks(settings.body_memory)
         self._limits = limits
         self._standing = standing
         self._most_connections = most_connections
         self._poller = new_poller()
         self._resting: dict[int, Connection] = {}
+        self._served: dict[int, Connection] = {}  # by a thread that does not lead; watched for their clients' departure
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
         self._open = 0
         self._listeners: dict[int, Listener] = {}
@@ -75,6 +79,7 @@ class Lane:
         self._outbox.setblocking(False)
         self._poller.register(self._inbox.fileno(), READ)
         self._stop_at: float | None = None
+        self._exhaustion = Exhaustion()
         self.given_up = False  # stopped with something unanswered
         self.closed = False
 
@@ -127,17 +132,21 @@ class Lane:
                 self._next_sweep = connection.deadline
             if rests:
                 self._register(connection, WRITE if step is Next.SEND else READ)
+            else:
+                self._unregister(connection)
         if not rests:
             self._close(connection)
         elif sooner or stops:
             self.wake()
 
     def detach(self, connection: Connection) -> None:
-        """Take a connection off the poller, before the lead is given up. With the lock held."""
-        if connection.interest:
-            self._poller.unregister(connection.descriptor)
-            del self._resting[connection.descriptor]
-            connection.interest = 0
+        """Have the poller tell nothing more of a connection than that its client leaves, before the lead is given up.
+
+        With the lock held.
+        """
+        self._resting.pop(connection.descriptor, None)
+        self._served[connection.descriptor] = connection
+        self._watch(connection, DEPARTURE)
 
     # The leader
 
@@ -146,14 +155,14 @@ class Lane:
 
         Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
         """
-        pool, wait = self.pool, self._poller.wait
+        pool, relief, wait = self.pool, self.pool.relief, self._poller.wait
         resting, exchange = self._resting, self.service.exchange
         while True:
             pool.polling = True
             events = wait(self._timeout())
             pool.polling = False
-            if pool.relief_rests:
-                pool.wake_relief()
+            if relief.rests:
+                relief.wake()
             now = self.now = time.monotonic()
             self._standing.refresh()
             for descriptor, _ in events:
@@ -203,7 +212,7 @@ class Lane:
         """Return how long the leader may wait for events."""
         if self._turns:
             return 0.0
-        at = min(self._next_sweep, self._accept_again, self.pool.queue_expires)
+        at = min(self._next_sweep, self._accept_again, self.pool.line.expires, self.pool.overdue_at)
         if self._stop_at is not None:
             at = min(at, self._stop_at)
         return None if at == math.inf else max(0.0, at - time.monotonic())
@@ -217,7 +226,7 @@ class Lane:
             if step is not Next.SERVE:
                 self._arrange(connection, step)
                 return None
-            direct = pool.direct or connection.refusal is not None
+            direct = pool.direct or connection.refusal is not None or self._asks_for_health(connection)
             route = connection.route  # the next request's, once this one is served
             if not direct and not pool.runs_inline(route):
                 return self._hand_over(connection)
@@ -244,10 +253,17 @@ class Lane:
             self.detach(connection)
             if self.pool.give_lead(connection):
                 return connection, Next.SERVE
-            if self.pool.enqueue(connection):
-                return None
-        self._arrange(connection, self._overloaded(connection))
+            waits = self.pool.enqueue(connection)
+        if not waits:
+            self._arrange(connection, self._overloaded(connection))
+        if self.pool.exhausted:
+            self._exhaustion.report(self.pool, self.now)
         return None
+
+    def _asks_for_health(self, connection: Connection) -> bool:
+        """Tell whether a request is answered whatever the threads do."""
+        path, request = self.settings.health_path, connection.request
+        return bool(path) and request is not None and request.target.partition("?")[0] == path
 
     def _overloaded(self, connection: Connection) -> Next:
         connection.refuse(ServiceUnavailable("The server is busy: every thread is occupied and the queue is full."))
@@ -261,9 +277,16 @@ class Lane:
                 return lost
         if now >= self._next_sweep:
             self._sweep(now)
-        if now >= self.pool.queue_expires:
-            for connection in self.pool.expired(now):
+        pool = self.pool
+        if now >= pool.overdue_at:
+            self._answer_overdue(now)
+        if now >= pool.line.expires:
+            with self.lock:
+                expired = pool.line.expired(now)
+            for connection in expired:
                 self._arrange(connection, self._overloaded(connection))
+        if pool.place_free:
+            self._take_waiting()
         if now >= self._accept_again:
             self._resume_accepting()
         if self._stop_at is not None:
@@ -274,7 +297,7 @@ class Lane:
         """Do what a connection asks for that the leader owns and has not lost."""
         if step is Next.CLOSE:
             with self.lock:
-                self.detach(connection)
+                self._unregister(connection)
             self._close(connection)
             return
         if step is Next.SERVE:
@@ -287,18 +310,33 @@ class Lane:
         self._next_sweep = min(self._next_sweep, connection.deadline)
 
     def _register(self, connection: Connection, interest: int) -> None:
-        if connection.interest == 0:
+        """Have a connection rest. With the lock held."""
+        if connection.interest not in (READ, WRITE):
+            self._served.pop(connection.descriptor, None)
             self._resting[connection.descriptor] = connection
-            connection.interest = interest
+        self._watch(connection, interest)
+
+    def _unregister(self, connection: Connection) -> None:
+        """Forget a connection that is to be closed. With the lock held."""
+        self._resting.pop(connection.descriptor, None)
+        self._served.pop(connection.descriptor, None)
+        if connection.interest and not self.closed:
+            self._poller.unregister(connection.descriptor)
+        connection.interest = 0
+
+    def _watch(self, connection: Connection, interest: int) -> None:
+        if connection.interest == 0:
             self._poller.register(connection.descriptor, interest)
         elif connection.interest != interest:
-            connection.interest = interest
             self._poller.modify(connection.descriptor, interest)
+        connection.interest = interest
 
     def _close(self, connection: Connection) -> None:
+        counted = not connection.given_up
         connection.close()
-        with self.lock:
-            self._open -= 1
+        if counted:
+            with self.lock:
+                self._open -= 1
         if self._stop_at is not None:
             self.wake()
         elif not self._accepting and self._accept_again == math.inf:
@@ -315,7 +353,10 @@ class Lane:
                 pass
             return None
         listener = self._listeners.get(descriptor)
-        return self._accept(listener, lease) if listener is not None else None
+        if listener is not None:
+            return self._accept(listener, lease)
+        self._note_departure(descriptor)
+        return None
 
     def _accept(
         self, listener: Listener, lease: list[Connection], most: int = ACCEPT_AT_ONCE
@@ -373,6 +414,32 @@ class Lane:
                 self._poller.register(descriptor, READ)
         self._accepting = True
 
+    # Those who are served
+
+    def _note_departure(self, descriptor: int) -> None:
+        """Tell a handler that its client has left, if that is so. Either way it is told nothing more."""
+        with self.lock:
+            connection = self._served.get(descriptor)
+            if connection is not None and connection.interest == DEPARTURE:
+                self._poller.unregister(descriptor)
+                connection.interest = 0
+                if connection.has_left():
+                    connection.client_left()
+
+    def _answer_overdue(self, now: float) -> None:
+        """Answer in the place of threads whose handlers have exceeded their deadline."""
+        for thread, connection, request in self.pool.overdue(now):
+            with self.lock:
+                self._open -= 1  # it is closed for everybody but that thread
+            answer_overdue(connection, request, thread, self.settings.request_timeout, self._standing.now)
+            if not self.pool.healthy:
+                log.critical("%d threads are stuck in handlers, and no more will be replaced.", self.pool.stuck)
+
+    def _take_waiting(self) -> None:
+        """Give places that came free outside a handler to requests that wait."""
+        for connection in self.pool.take_waiting():
+            self._turns.append(connection)
+
     # Time
 
     def _sweep(self, now: float) -> None:
@@ -420,7 +487,7 @@ class Lane:
         """Close what is left. After the last leader."""
         with self.lock:
             self.closed = True
-            left = [*self._resting.values(), *self._turns, *self.pool.abandon()]
+            left = [*self._resting.values(), *self._turns, *self.pool.line.abandon()]
             self._resting.clear()
             self._turns.clear()
         for connection in left:

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
-READ, WRITE = 1, 2
+# What to wait for: something to read, room to write, or only that the client leaves.
+READ, WRITE, DEPARTURE = 1, 2, 3
 MOST_EVENTS = 256
 
 Events = Sequence[tuple[int, int]]
@@ -39,7 +40,7 @@ if sys.platform == "linux":
     class EpollPoller:
         """Linux. An error or hang-up makes a descriptor ready whatever the interest."""
 
-        _MASKS: ClassVar = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT}
+        _MASKS: ClassVar = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT, DEPARTURE: select.EPOLLRDHUP}
 
         def __init__(self) -> None:
             self._epoll = select.epoll()
@@ -72,7 +73,8 @@ if sys.platform not in ("linux", "win32"):
             return [(event.ident, 0) for event in self._kqueue.control(None, MOST_EVENTS, seconds)]
 
         def register(self, descriptor: int, interest: int) -> None:
-            self._filters[descriptor] = select.KQ_FILTER_READ if interest == READ else select.KQ_FILTER_WRITE
+            # There is no filter for the end alone: what comes before it is an event too.
+            self._filters[descriptor] = select.KQ_FILTER_WRITE if interest == WRITE else select.KQ_FILTER_READ
             self._change(descriptor, select.KQ_EV_ADD)
 
         def modify(self, descriptor: int, interest: int) -> None:
@@ -93,7 +95,11 @@ if sys.platform not in ("linux", "win32"):
 class SelectorPoller:
     """Whatever else there is: Windows, mostly. Here a change while another thread waits must wake that thread."""
 
-    MASKS: ClassVar = {READ: selectors.EVENT_READ, WRITE: selectors.EVENT_WRITE}
+    MASKS: ClassVar = {
+        READ: selectors.EVENT_READ,
+        WRITE: selectors.EVENT_WRITE,
+        DEPARTURE: selectors.EVENT_READ,  # so what comes before it is an event too
+    }
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()

@@ -7,7 +7,11 @@ One thread *leads*: it drives the lane and runs the handler itself. The others *
 the leader sits in one handler for longer than a tick, the *relief* takes the lead from it and gives it to a follower;
 the former leader finishes undisturbed, puts its connection back and follows. Where blocking is the habit, a leader
 gives the lead away before it calls the handler. If every thread is inside a handler, the lead never runs one;
-requests wait in a bounded queue, and a thread that comes free takes the queue first.
+requests wait in a bounded line, and a thread that comes free takes the line first.
+
+Two kinds of threads are not counted among those inside a handler. One that waits for its client to take more of a
+response *pauses*: another may run in its place, and it waits for a place before it goes on. One whose handler has
+exceeded its deadline is *written off*, and replaced; when the handler returns after all, the thread follows again.
 
 Habits are kept by route, the method and the first segment of the path, so that one slow page makes no other page
 slower. A route is remembered from the first time that it blocks until it has been quick for long.
@@ -32,22 +36,16 @@ from typing import TYPE_CHECKING
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.habits import Habits
+from ehttpd.server.relief import Relief
+from ehttpd.server.waiting import WaitingLine
 
 if TYPE_CHECKING:
+    from ehttpd.messages import Request
     from ehttpd.server.lane import Lane
     from ehttpd.settings import Settings
 
-# How often the relief looks, in seconds: a handler keeps the lead for one to two ticks. Where nothing has blocked of
-# late the tick is long, for each look costs the leader an exchange of the GIL: 15 % of the time with the short tick,
-# 2 % with the long one.
-LONG_TICK = 0.004
-SHORT_TICK = 0.0005
-# How many short ticks follow a handler that blocked, or one that is expected to.
-SHORT_TICKS = 40
-# A handler whose stream makes progress keeps the lead for so many ticks.
-MOST_TICKS = 4
-# The relief goes to sleep when the leader has polled for so many ticks.
-RESTS_AFTER_TICKS = 3
+# How many threads may wait for their clients beyond the maximum. One more, and they take the places of handlers.
+MOST_PAUSED = 256
 DEFECT = "The lane failed; this is a defect in ehttpd."
 
 
@@ -56,12 +54,15 @@ class Follower:
     lead.
     """
 
-    __slots__ = ("lead", "serves")
+    __slots__ = ("lead", "overdue", "replaced", "serves", "thread")
 
     def __init__(self) -> None:
         self.lead = threading.Lock()
         self.lead.acquire()
         self.serves: Connection | None = None
+        self.overdue = False  # its handler has exceeded the deadline
+        self.replaced = False  # and another thread may run in its place
+        self.thread = 0  # its identifier
 
 
 class Pool:
@@ -72,48 +73,50 @@ class Pool:
         self.maximum = settings.threads.maximum
         self._minimum = settings.threads.minimum
         self._idle_timeout = float(settings.thread_idle_timeout)
-        self._queue_limit = settings.queue_limit
-        self._queue_timeout = float(settings.queue_timeout)
+        self._request_timeout = float(settings.request_timeout)
+        self._most_stuck = settings.max_stuck_threads
         self._name = name
         self._lock = lane.lock
         self._followers: list[Follower] = []  # the one that waited least is woken first
         self._leader: Follower | None = None
-        self._queue: deque[tuple[Connection, float]] = deque()
+        self.line = WaitingLine(settings.queue_limit, float(settings.queue_timeout))
+        self._serving: dict[Follower, float] = {}  # off the lead, each with the end of its deadline
+        self._stuck = 0  # threads whose handler has exceeded it
+        self._paused = 0  # threads that wait for their client
+        self._resuming: deque[threading.Lock] = deque()  # and those that would go on
         self._threads: set[threading.Thread] = set()
         self._named = 0
         self._busy = 0  # handlers that run off the lead
-        self._stopping = False
+        self.stopping = False
         self._ended = threading.Condition(self._lock)
         self._habits = Habits()
-        self._relief_wanted = threading.Lock()
-        self._short_ticks = 0
-        self._lease: list[Connection] = []
-        self._progress = 0  # how many pieces of streams were produced on the lead
+        self.relief = Relief(self)
+        self.lease: list[Connection] = []
+        self.progress = 0  # how many pieces of streams were produced on the lead
         # For the leader's loop, which cannot afford calls.
         self.direct = True  # every handler runs inline
         self.serial = 0  # how many handlers have been begun inline
         self.polling = False  # the leader waits for events
-        self.relief_rests = False
-        self.queue_expires = math.inf
+        self.place_free = False  # and a request in the line, which no thread will find there
+        self.overdue_at = math.inf  # when the next handler exceeds its deadline
 
     # The server
 
     def start(self) -> None:
         """Start the first leader and the relief. Returns once they exist, not once they run."""
-        self._relief_wanted.acquire()
         with self._lock:
             for _ in range(self._minimum):
                 self._enlist()
-            self._begin(self._relieve, f"{self._name}-relief")
+            self._begin(self._watch, f"{self._name}-relief")
             self._pass_lead()
 
     def join(self, deadline: float) -> bool:
-        """Wait until every thread has ended, or for ``deadline``; tell whether all have."""
+        """Wait until every thread has ended but those that are stuck, or for ``deadline``; tell whether they have."""
         with self._lock:
-            while self._threads:
+            while len(self._threads) > self._stuck:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._ended.wait(left):
-                    return not self._threads
+                    return len(self._threads) <= self._stuck
         return True
 
     @property
@@ -129,7 +132,33 @@ class Pool:
     @property
     def queued(self) -> int:
         """How many requests wait for a thread."""
-        return len(self._queue)
+        return len(self.line)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every thread is inside a handler."""
+        return self._busy >= self.maximum
+
+    @property
+    def paused(self) -> int:
+        """How many threads wait for their clients."""
+        return self._paused
+
+    @property
+    def stuck(self) -> int:
+        """How many threads are in handlers that have exceeded their deadline."""
+        return self._stuck
+
+    @property
+    def healthy(self) -> bool:
+        """Whether stuck threads can still be replaced."""
+        return self._stuck < max(1, self._most_stuck)
+
+    @property
+    def serving(self) -> list[tuple[int, Connection]]:
+        """The identifiers of the threads that serve off the lead, each with its connection."""
+        with self._lock:
+            return [(each.thread, each.serves) for each in self._serving if each.serves is not None]
 
     # The leader
 
@@ -145,8 +174,8 @@ class Pool:
             return True
         if self._habits.hands_off(route):
             return False
-        self._short_ticks = SHORT_TICKS
-        self.wake_relief()
+        self.relief.look_closely()
+        self.relief.wake()
         return True
 
     def was_quick(self, route: str) -> None:
@@ -163,34 +192,42 @@ class Pool:
         return self._busy < self.maximum and self._pass_lead(connection)
 
     def enqueue(self, connection: Connection) -> bool:
-        """Have a request wait for a thread; False if the queue is full. With the lock held."""
-        if not self._busy or len(self._queue) >= self._queue_limit:
+        """Have a request wait for a thread; False if too many do. With the lock held."""
+        if not self._busy or self.line.full:
             return False
-        self._append(connection)
+        self.line.join(connection)
         return True
 
-    def expired(self, now: float) -> list[Connection]:
-        """Remove and return the connections whose requests waited for too long."""
+    def take_waiting(self) -> list[Connection]:
+        """Remove and return as many connections from the line as there are places free."""
+        with self._lock:
+            self.place_free = False
+            return [self.line.first() for _ in range(min(len(self.line), self.maximum - self._busy))]
+
+    def overdue(self, now: float) -> list[tuple[int, Connection, Request]]:
+        """Write off the threads whose handlers have exceeded their deadline, unless they have begun to answer.
+
+        Return the identifier of each thread, with the connection and the request that the caller has to answer.
+        """
         found = []
         with self._lock:
-            while self._queue and self._queue[0][1] <= now:
-                found.append(self._queue.popleft()[0])
-            self.queue_expires = self._queue[0][1] if self._queue else math.inf
+            for follower, expires in list(self._serving.items()):
+                if expires <= now and follower.serves is not None:
+                    self._serving[follower] = math.inf
+                    request = follower.serves.give_up()
+                    if request is not None:
+                        self._write_off(follower)
+                        found.append((follower.thread, follower.serves, request))
+            self.overdue_at = min(self._serving.values(), default=math.inf)
         return found
 
-    def abandon(self) -> list[Connection]:
-        """Remove and return the connections whose requests wait. With the lock held."""
-        left = [connection for connection, _ in self._queue]
-        self._queue.clear()
-        return left
-
-    def wake_relief(self) -> None:
-        """Have the relief watch again."""
-        self.relief_rests = False
-        try:
-            self._relief_wanted.release()
-        except RuntimeError:  # it has been called already
-            pass
+    def _write_off(self, follower: Follower) -> None:
+        """Count a thread as stuck, and let another run in its place. With the lock held."""
+        follower.overdue = True
+        follower.replaced = self._stuck < self._most_stuck
+        self._stuck += 1
+        if follower.replaced:
+            self._free_place()
 
     # The thread that serves a connection
 
@@ -199,29 +236,72 @@ class Pool:
 
         To be held for a moment, and never while waiting. Whoever asks makes progress, and may lead for `MOST_TICKS`.
         """
-        lease = self._lease
+        lease = self.lease
         try:
             if lease[-1] is not connection:
                 return False
             lease.pop()
         except IndexError:
             return False
-        self._progress += 1
+        self.progress += 1
         return True
 
     def return_lease(self, connection: Connection) -> None:
         """Put the lease back that `hold_lease` took out."""
-        self._lease.append(connection)
+        self.lease.append(connection)
 
     def step_aside(self, connection: Connection) -> None:
         """Give the lead away, if it is with the caller who serves ``connection``, because the caller is about to
         block.
         """
         with self._lock:
-            lease = self._lease
+            lease = self.lease
             if not lease or lease[-1] is not connection:
                 return
             self._revoke(lease)
+
+    def pause(self, connection: Connection) -> bool:
+        """Let another thread run in the place of the caller, who serves ``connection`` and is about to wait for its
+        client. False if too many wait already; else the caller has to `resume`.
+        """
+        self.step_aside(connection)
+        with self._lock:
+            if self._paused >= MOST_PAUSED:
+                return False
+            self._paused += 1
+            self._free_place()
+        if self.place_free:
+            self.lane.wake()
+        return True
+
+    def resume(self) -> None:
+        """Wait until there is a place for the caller, who has paused."""
+        with self._lock:
+            self._paused -= 1
+            if self._busy < self.maximum:
+                self._busy += 1
+                self._update()
+                return
+            place = threading.Lock()
+            place.acquire()
+            self._resuming.append(place)
+        try:
+            place.acquire()
+        except BaseException:  # thrown into this thread by another
+            with self._lock:
+                if place in self._resuming:
+                    self._resuming.remove(place)
+                    self._busy += 1
+            raise
+
+    def _free_place(self) -> None:
+        """Give up a place: to a thread that would go on, if there is one. With the lock held."""
+        if self._resuming:
+            self._resuming.popleft().release()
+            return
+        self._busy -= 1
+        self.place_free = len(self.line) > 0
+        self._update()
 
     # Threads
 
@@ -248,11 +328,12 @@ class Pool:
 
     def _work(self, follower: Follower) -> None:
         """Follow, lead, serve, and again, until the lane has stopped or the thread is idle for too long."""
+        follower.thread = threading.get_ident()
         try:
             while self._wait(follower):
                 self._lead(follower)
                 with self._lock:
-                    if self._stopping:
+                    if self.stopping:
                         return
                     self._followers.append(follower)
         finally:
@@ -270,7 +351,7 @@ class Pool:
                     self._followers.remove(follower)
                     return False
             follower.lead.acquire()
-        return not self._stopping
+        return not self.stopping
 
     def _part_with(self, follower: Follower) -> None:
         """Take the lead from a thread that ends: something may have killed it as it was given the lead. With the
@@ -278,7 +359,7 @@ class Pool:
         """
         if follower in self._followers:
             self._followers.remove(follower)
-        elif self._leader is follower and not self._stopping:
+        elif self._leader is follower and not self.stopping:
             self._pass_lead()
 
     def _lead(self, follower: Follower) -> None:
@@ -286,7 +367,7 @@ class Pool:
         while not self.lane.closed:
             lease: list[Connection] = []
             with self._lock:
-                self._lease = lease
+                self.lease = lease
             try:
                 served = self.lane.drive(lease)
             except BaseException:
@@ -333,8 +414,9 @@ class Pool:
             with self._lock:
                 if self._may_take():
                     # Others have waited longer than what is pipelined behind this request.
-                    self._append(connection)
-                    connection = follower.serves = self._queue.popleft()[0]
+                    self.line.join(connection)
+                    connection = self.line.first()
+                self._begin_serving(follower, connection)
             step = self.lane.service.exchange(connection)
             if step is Next.SERVE:
                 return step
@@ -344,15 +426,22 @@ class Pool:
     def _take(self, follower: Follower) -> Next:
         """Have a thread that has finished serve what waits in the queue."""
         with self._lock:
-            follower.serves = self._queue.popleft()[0] if self._may_take() else None
-            if follower.serves is None:
-                self._busy -= 1
-                self._update()
+            self._serving.pop(follower, None)
+            follower.serves = None
+            if follower.overdue:
+                self._stuck -= 1
+            if follower.replaced:
+                pass  # its place was given up long ago
+            elif not self._resuming and self._may_take():
+                self._begin_serving(follower, self.line.first())
+            else:
+                self._free_place()
+            follower.overdue = follower.replaced = False
         return Next.SERVE
 
     def _may_take(self) -> bool:
         """Tell whether a thread off the lead may serve what waits: not if it served a refusal beyond the maximum."""
-        return bool(self._queue) and self._busy <= self.maximum
+        return len(self.line) > 0 and self._busy <= self.maximum
 
     def _drop(self, follower: Follower) -> Next:
         """Close what a defect has hit, and take the next."""
@@ -363,12 +452,6 @@ class Pool:
             step = self._take(follower)
         return step
 
-    def _append(self, connection: Connection) -> None:
-        """Add to the queue. With the lock held."""
-        expires = time.monotonic() + self._queue_timeout
-        self._queue.append((connection, expires))
-        self.queue_expires = min(self.queue_expires, expires)
-
     def _pass_lead(self, connection: Connection | None = None) -> bool:
         """Give the lead to a follower, a new one if need be; who led serves ``connection``, if any. With the lock
         held.
@@ -376,76 +459,55 @@ class Pool:
         if not self._followers and not self._enlist():
             return False
         if connection is not None and self._leader is not None:
-            self._leader.serves = connection
+            self._begin_serving(self._leader, connection)
             self._busy += 1
             self._update()
-        self._lease = []
+        self.lease = []
         self._leader = self._followers.pop()
         self._leader.lead.release()
         return True
+
+    def _begin_serving(self, follower: Follower, connection: Connection) -> None:
+        """Have a thread serve a connection off the lead. With the lock held."""
+        follower.serves = connection
+        expires = time.monotonic() + self._request_timeout if self._request_timeout else math.inf
+        self._serving[follower] = expires
+        self.overdue_at = min(self.overdue_at, expires)
 
     def _update(self) -> None:
         self.direct = self._busy < self.maximum and not self._habits
 
     def _stop(self) -> None:
         with self._lock:
-            self._stopping = True
+            self.stopping = True
             for follower in self._followers:
                 follower.lead.release()
             self._followers.clear()
-        self.wake_relief()
+        self.relief.wake()
 
     # The relief
 
-    def _relieve(self) -> None:
-        """Take the lead from a leader that sits in one handler for longer than a tick."""
-        quiet = ticks = 0
-        seen = progress = -1
+    def _watch(self) -> None:
         try:
-            while not self._stopping:
-                self._relief_wanted.acquire(timeout=self._tick())
-                if self._lease:
-                    quiet = 0
-                    ticks = ticks + 1 if self.serial == seen else 0
-                    if ticks and (self._progress == progress or ticks >= MOST_TICKS):
-                        self._relieve_of(seen)
-                    seen, progress = self.serial, self._progress
-                elif self.polling:
-                    quiet += 1
-                    if quiet >= RESTS_AFTER_TICKS:
-                        self._rest()
-                        quiet = 0
+            self.relief.watch()
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
                 self._ended.notify_all()
 
-    def _tick(self) -> float:
-        if not self._short_ticks:
-            return LONG_TICK
-        self._short_ticks -= 1
-        return SHORT_TICK
-
-    def _rest(self) -> None:
-        """Sleep until the leader has something to do."""
-        self.relief_rests = True
-        if self._stopping or not self.polling:
-            self.wake_relief()
-        self._relief_wanted.acquire()
-
-    def _relieve_of(self, serial: int) -> None:
+    def relieve_of(self, serial: int) -> bool:
+        """Take the lead from who runs the handler with this serial number; tell whether that was so."""
         with self._lock:
-            lease = self._lease
+            lease = self.lease
             if self.serial != serial or not lease:
-                return
+                return False
             connection = self._revoke(lease)
             if connection is None:
-                return
-            self._short_ticks = SHORT_TICKS
-            if connection.refusal is not None:  # the machine was busy, not the route slow
-                return
-            self._habits.blocked(connection.route)
-            self._update()
+                return False
+            if connection.refusal is None:  # else the machine was busy, not the route slow
+                self._habits.blocked(connection.route)
+                self._update()
+            return True
 
     def _revoke(self, lease: list[Connection]) -> Connection | None:
         """Take the lead from whoever holds ``lease``, its connection off the poller first. With the lock held.

@@ -19,8 +19,10 @@ from ehttpd.messages import Handler
 from ehttpd.server.accesslog import Record
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, RecordedService, Service
+from ehttpd.server.health import with_health
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener, listen, written_path
+from ehttpd.server.overdue import bounded
 from ehttpd.server.pool import Pool
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
 from ehttpd.settings import Settings
@@ -66,6 +68,10 @@ class Server:
         self._service: HTTPService | None = None
         self._connection_handler = connection
         if handler is not None:
+            if self.settings.request_timeout:
+                handler = bounded(handler, self.settings.request_timeout)
+            if self.settings.health_path:
+                handler = with_health(handler, self.settings.health_path, self._ailment)
             self._service = (
                 HTTPService(handler, self._standing)
                 if record is None
@@ -103,6 +109,19 @@ class Server:
         lane.pool.start()
         self._lane = lane
         return self
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the server serves: not when it drains, or when too many threads are stuck in handlers. Any thread."""
+        return self._lane is not None and not self._ailment()
+
+    def _ailment(self) -> str:
+        """Say what is wrong with the server, nothing if all is well."""
+        if self._service is not None and self._service.draining:
+            return "draining"
+        if self._lane is not None and not self._lane.pool.healthy:
+            return f"{self._lane.pool.stuck} threads are stuck in handlers"
+        return ""
 
     def _open_listeners(self) -> None:
         try:

@@ -8,7 +8,7 @@ setting is used for.
 from __future__ import annotations
 
 from ehttpd.settings.declaration import Given, Setting, read_given, setting
-from ehttpd.settings.units import Addresses, Bytes, Count, FileName, LogLevel, Seconds, Text, Threads, Unit
+from ehttpd.settings.units import Addresses, Bytes, Count, FileName, LogLevel, Path, Seconds, Text, Threads, Unit
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "FileName",
     "Given",
     "LogLevel",
+    "Path",
     "Seconds",
     "Setting",
     "Settings",
@@ -82,6 +83,23 @@ class Settings:
         "Answer 503 to a request that waited this long for a thread.",
         section="Threads",
         at_least=0,
+    )
+    request_timeout: Seconds = setting(
+        Seconds(0.0),
+        "Answer 504 when a handler has not begun its response after this; its thread is replaced. 0: wait for ever.",
+        section="Threads",
+        at_least=0,
+    )
+    max_stuck_threads: Count = setting(
+        Count(16),
+        "Replace this many threads whose handlers exceeded the request timeout; then the health path answers 503.",
+        section="Threads",
+        at_least=0,
+    )
+    health_path: Path = setting(
+        Path(""),
+        "Answer this path at once, whatever the threads do: 200, or 503 when draining or out of threads to replace.",
+        section="Threads",
     )
 
     keep_alive_timeout: Seconds = setting(

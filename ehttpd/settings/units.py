@@ -83,6 +83,20 @@ class Count(int, Unit):
         return cls(whole(read_number(value, {"": 1.0}, cls.meaning), cls.meaning))
 
 
+class Path(str, Unit):
+    """The path of a request, or nothing."""
+
+    __slots__ = ()
+    metavar = "PATH"
+    meaning = "a path as clients send it, such as /healthz"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if not isinstance(value, str) or (value and not re.fullmatch(r"/[!-\"$->@-~]*", value)):
+            raise ValueError(cls.meaning)
+        return cls(value)
+
+
 class Text(str, Unit):
     """A line of text, fit to be a field value."""
 

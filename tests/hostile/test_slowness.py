@@ -58,7 +58,6 @@ def test_readers_that_stop_are_given_up(victim: Victim, target: str) -> None:
         assert all(peer.socket.recv(1) == b"H" for peer in peers)
 
 
-@pytest.mark.xfail(reason="A stream beyond output_buffer holds its thread while its client takes nothing.")
 def test_readers_that_stop_reading_a_stream_are_given_up(victim: Victim) -> None:
     with victim.besieged():
         victim.crowd(1, b"GET /stream HTTP/1.1\r\nHost: here\r\n\r\n", receive_buffer=4096)

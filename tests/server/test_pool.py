@@ -17,7 +17,8 @@ from ehttpd.server.connection import Connection
 from ehttpd.server.exchange import HTTPService
 from ehttpd.server.lane import Lane
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
-from ehttpd.server.pool import LONG_TICK, Pool
+from ehttpd.server.pool import Pool
+from ehttpd.server.relief import LONG_TICK
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
 from tests.server.watch import Watch
@@ -349,7 +350,7 @@ def test_an_idle_server_costs_nothing(live_server: LiveServers) -> None:
     before = time.process_time()
     threading.Event().wait(0.2)
     assert time.process_time() - before < 0.05
-    assert server.lane.pool.relief_rests
+    assert server.lane.pool.relief.rests
 
 
 def test_a_page_that_blocks_is_remembered_until_it_has_been_quick_for_long(live_server: LiveServers) -> None:

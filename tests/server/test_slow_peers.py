@@ -74,16 +74,19 @@ def test_a_stream_that_fits_the_buffer_holds_no_thread(live_server: LiveServers)
     assert count(slow) > 4_000_000
 
 
-def test_a_longer_stream_waits_off_the_lead(live_server: LiveServers) -> None:
+def test_a_longer_stream_waits_in_nobodys_place(live_server: LiveServers) -> None:
     def handler(request: Request) -> Response:
         return Response.stream(pour(2000)) if request.target == "/large" else hello(request)
 
-    server = live_server(handler, threads=2, output_buffer=10_000)
-    slow = begin_to_read(server)
+    server = live_server(handler, threads=1, output_buffer=10_000)
+    slow = [begin_to_read(server) for _ in range(3)]
     for _ in range(3):
         assert server.connect().ask().body == b"hello"
-    assert server.lane.pool.busy == 1
-    assert count(slow) > 20_000_000
+    pool = server.lane.pool
+    assert (pool.busy, pool.paused) == (0, 3)
+    assert [count(each) > 20_000_000 for each in slow] == [True] * 3
+    assert server.stop()
+    assert (pool.busy, pool.paused) == (0, 0)
 
 
 def test_a_stream_holds_no_more_unsent_than_the_operator_allows(

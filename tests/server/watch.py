@@ -14,8 +14,11 @@ import pytest
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exchange import HTTPService
 from ehttpd.server.lane import Lane
-from ehttpd.server.poller import Events, Poller
+from ehttpd.server.poller import DEPARTURE, Events, Poller
 from ehttpd.server.pool import Pool
+
+# A connection that the poller tells nothing of, but that its client leaves.
+OFF = (0, DEPARTURE)
 
 
 class Watch:
@@ -60,7 +63,9 @@ class Watch:
         me = threading.get_ident()
         with self._judging:
             self.require(connection not in self._served, "2: two threads serve one connection")
-            self.require(not connection.interest or self._last_led == me, "2: served off the lead, still in the poller")
+            self.require(
+                connection.interest in OFF or self._last_led == me, "2: served off the lead, still in the poller"
+            )
             self._served[connection] = me
         try:
             return exchange(service, connection)
@@ -80,9 +85,9 @@ class Watch:
         register(lane, connection, interest)
 
     def _pass_lead(self, pass_lead: Callable[..., bool], pool: Pool, *connection: Connection) -> bool:
-        lease = pool._lease
+        lease = pool.lease
         with self._judging:
-            served = [each for each in self._served if each.interest]
+            served = [each for each in self._served if each.interest not in OFF]
             self.require(not served, "2: the lead is passed on while a served connection is in the poller")
             self.require(not any(lease is each for each in self._leases), "5: a lease was revoked twice")
             self._leases.append(lease)
