@@ -13,7 +13,9 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from mmap import mmap
 
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from ehttpd.server.budget import Budget
 
 RECEIVE_AT_ONCE = 1 << 18
 # From this length on, a body gets a block.
@@ -24,6 +26,28 @@ KEPT_FREE = 1 << 24
 DECODE_AT_ONCE = 1 << 14
 
 
+class HeldFile(io.BytesIO):
+    """A body in memory, which counts until it is closed. Shares what it is given: a body of one piece is not copied."""
+
+    def __init__(self, data: bytes, budget: Budget) -> None:
+        self._counted = 0
+        self._budget = budget
+        budget.take(len(data))
+        self._counted = len(data)
+        super().__init__(data)
+
+    def write(self, data: ReadableBuffer) -> int:
+        count = memoryview(data).nbytes
+        self._budget.take(count)
+        self._counted += count
+        return super().write(data)
+
+    def close(self) -> None:
+        count, self._counted = self._counted, 0
+        self._budget.give_back(count)
+        super().close()
+
+
 class BodyBuffer:
     """Collects a body. ``in_memory`` octets stay in memory; a longer body moves to an unnamed temporary file.
 
@@ -31,31 +55,34 @@ class BodyBuffer:
     twenty times their size.
     """
 
-    __slots__ = ("_file", "_in_memory", "size")
+    __slots__ = ("_budget", "_file", "_in_memory", "size")
 
-    def __init__(self, in_memory: int) -> None:
+    def __init__(self, in_memory: int, budget: Budget) -> None:
         self._in_memory = in_memory
+        self._budget = budget
         self._file: IO[bytes] | None = None
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        """Add data. Raises OSError if there is no room on the disk."""
+        """Add data. Raises OSError if there is no room on the disk, ServiceUnavailable if there is none in memory."""
         self.size += len(data)
         file = self._file
-        if file is None:
-            file = self._file = io.BytesIO(data)  # shares what it is given: a body of one piece is not copied
-            file.seek(self.size)
-        else:
+        if self.size > self._in_memory and (file is None or isinstance(file, HeldFile)):
+            file = self._move_to_disk(file)
+        if file is not None:
             file.write(data)
-        if self.size > self._in_memory and isinstance(file, io.BytesIO):
-            self._move_to_disk(file)
+        else:
+            self._file = HeldFile(data, self._budget)
+            self._file.seek(len(data))
 
-    def _move_to_disk(self, collected: io.BytesIO) -> None:
+    def _move_to_disk(self, collected: HeldFile | None) -> IO[bytes]:
         import tempfile  # dear to import, and seldom needed
 
-        self._file = tempfile.TemporaryFile(prefix="ehttpd-body-")  # noqa: SIM115 - handed to the handler
-        with collected.getbuffer() as octets:
-            self._file.write(octets)
+        file = self._file = tempfile.TemporaryFile(prefix="ehttpd-body-")  # noqa: SIM115 - handed to the handler
+        if collected is not None:
+            with collected, collected.getbuffer() as octets:
+                file.write(octets)
+        return file
 
     def finish(self) -> IO[bytes]:
         """Return the body as a file, open at its beginning. Raises OSError as `write` does."""
@@ -81,7 +108,8 @@ class Blocks:
     written to takes no memory: who only announces a body makes us hold nothing.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, budget: Budget) -> None:
+        self.budget = budget
         self._size = size
         self._most_free = max(1, KEPT_FREE // max(1, size))
         self._free: list[mmap] = []
@@ -160,6 +188,7 @@ class BlockFile(io.BufferedIOBase):
         with self._lock:
             block, self._block = self._block, None
         if block is not None:
+            self._blocks.budget.give_back(self._size)
             self._blocks.give_back(block)
         super().close()
 
@@ -170,6 +199,7 @@ class SizedBody:
     __slots__ = ("_block", "_blocks", "_length", "_view", "size")
 
     def __init__(self, length: int, begun: bytes, blocks: Blocks) -> None:
+        blocks.budget.take(len(begun))
         self._length = length
         self._blocks = blocks
         self._block = blocks.take()
@@ -178,10 +208,12 @@ class SizedBody:
         self.size = len(begun)  # received so far
 
     def receive(self, connected: socket.socket) -> int:
-        """Receive some; return how much, 0 if the client will send no more. Raises OSError, BlockingIOError among
-        them.
+        """Receive some; return how much, 0 if the client will send no more.
+
+        Raises OSError, BlockingIOError among them; ServiceUnavailable if there is no more room in memory.
         """
         count = connected.recv_into(self._view[self.size : min(self._length, self.size + RECEIVE_AT_ONCE)])
+        self._blocks.budget.take(count)
         self.size += count
         return count
 
@@ -197,4 +229,5 @@ class SizedBody:
     def discard(self) -> None:
         """Let go of everything. Not after `finish`."""
         self._view.release()
+        self._blocks.budget.give_back(self.size)
         self._blocks.give_back(self._block)

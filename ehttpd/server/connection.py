@@ -14,7 +14,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ehttpd.errors import BadRequest, ConnectionLost, InsufficientStorage, RequestRefused, RequestTimeout
+from ehttpd.errors import (
+    BadRequest,
+    ConnectionLost,
+    InsufficientStorage,
+    RequestRefused,
+    RequestTimeout,
+    ServiceUnavailable,
+)
 from ehttpd.fields import FieldLine
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
@@ -56,6 +63,7 @@ class Connection(Client):
     """One connection. A request knows it as its ``client``."""
 
     __slots__ = (
+        "_head_counted",
         "_linger_left",
         "_persistent",
         "_progress",
@@ -107,6 +115,7 @@ class Connection(Client):
         self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
         self.answered: Response | None  # for the record of an exchange, if one is made
         self.sent_octets: int
+        self._head_counted = 0
         self.claim: list[Request] | None = None  # of the thread that serves a request with a deadline
         self.left = False  # the client has left while it was served
         self.when_left: list[Callable[[], object]] | None = None  # what to call then
@@ -130,17 +139,32 @@ class Connection(Client):
             return Next.WAIT if self._linger_left > 0 else Next.CLOSE
         try:
             request = self.reader.next_request(self, data)
+            if request is None:
+                return self._wait_for_head(now)
+            if state is _HEAD:
+                self._count_head(0)
+            self.request = request
+            if self.reader.in_body:
+                return self._begin_body(now)
         except RequestRefused as refusal:
             return self.refuse(refusal)
-        if request is None:
-            if state is not _HEAD and self.reader.pending:
-                self.state = _HEAD
-                self.deadline = now + self.settings.header_timeout
-            return _WAIT
-        self.request = request
-        if self.reader.in_body:
-            return self._begin_body(now)
         return _SERVE
+
+    def _wait_for_head(self, now: float) -> Next:
+        if self.state is not _HEAD and self.reader.pending:
+            self.state = _HEAD
+            self.deadline = now + self.settings.header_timeout
+        self._count_head(self.reader.pending)
+        return _WAIT
+
+    def _count_head(self, count: int) -> None:
+        """Count ``count`` octets for a head that is not whole. Raises ServiceUnavailable."""
+        budget, counted = self.lane.budget, self._head_counted
+        if count > counted:
+            budget.take(count - counted)
+        else:
+            budget.give_back(counted - count)
+        self._head_counted = count
 
     def move(self, now: float) -> Next:
         """Send unsent output, or receive more of a body."""
@@ -158,6 +182,8 @@ class Connection(Client):
             return Next.WAIT
         except OSError:
             return Next.CLOSE
+        except ServiceUnavailable as refusal:
+            return self.refuse(refusal)
         if not count:
             return self.receive_end()
         self._received += count
@@ -213,7 +239,7 @@ class Connection(Client):
     def send_later(self, data: memoryview) -> None:
         """Keep data as unsent output, after what there is of it."""
         if self.output is None:
-            self.output = Output()
+            self.output = Output(self.lane.budget)
         self.output.append(data)
 
     def write(self, data: bytes) -> None:
@@ -225,8 +251,14 @@ class Connection(Client):
         else:
             self.output.append(data)
             self.flush()
-        if self.output is not None and self.output.size > self.settings.output_buffer:
+        if self.output is not None and self.output.size > self._most_unsent:
             self._wait_for_room()
+
+    @property
+    def _most_unsent(self) -> int:
+        """How much of a stream may be unsent: less where the whole server holds too much."""
+        most = self.settings.output_buffer
+        return min(most, HELD_AT_MOST) if self.lane.budget.exceeded else most
 
     def write_soon(self, data: bytes) -> None:
         """As `write`, but small pieces that follow each other quickly leave together.
@@ -389,6 +421,8 @@ class Connection(Client):
 
     def close(self) -> None:
         """Close it and let go of everything."""
+        if self._head_counted:
+            self._count_head(0)
         self.state = State.CLOSED
         self.request = None  # it knows its client, and a circle would wait for the garbage collector
         if self.output is not None:
@@ -406,7 +440,7 @@ class Connection(Client):
         if max(reader.pending, BLOCK_FROM) < reader.section.body_length <= in_memory:
             self.body = SizedBody(reader.section.body_length, reader.release_body(), self.lane.blocks)
         else:
-            self.body = BodyBuffer(in_memory)
+            self.body = BodyBuffer(in_memory, self.lane.budget)
         if waits:
             try:
                 self.socket.send(CONTINUE)
@@ -495,7 +529,7 @@ class Connection(Client):
 
     def _wait_for_room(self) -> None:
         self._since, moved = time.monotonic(), 0
-        while self.output is not None and self.output.size > self.settings.output_buffer // 2:
+        while self.output is not None and self.output.size > self._most_unsent // 2:
             now = time.monotonic()
             self._wait(WRITE, self._paced(now, self.settings.send_timeout, moved) - now)
             before = self.output.size

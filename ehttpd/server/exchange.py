@@ -140,7 +140,7 @@ class HTTPService:
             if framing is Framing.LENGTH and length != piece.count:
                 persistent = persistent and self._report_length(request, length, piece.count)
                 piece.count = min(piece.count, length)
-            output = Output()
+            output = Output(connection.lane.budget)
             output.append(octets)
         except BaseException:
             body.close()

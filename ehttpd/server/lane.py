@@ -20,6 +20,7 @@ from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.body import Blocks
+from ehttpd.server.budget import Budget
 from ehttpd.server.connection import HELD_AT_MOST, Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.overdue import answer_overdue
@@ -61,7 +62,8 @@ class Lane:
         self.connection_type: type[Connection] = Connection
         self.pool: Pool
         self.held_at_most = min(HELD_AT_MOST, settings.output_buffer)
-        self.blocks = Blocks(settings.body_memory)
+        self.budget = Budget(settings.limit_buffered)
+        self.blocks = Blocks(settings.body_memory, self.budget)
         self._limits = limits
         self._standing = standing
         self._most_connections = most_connections

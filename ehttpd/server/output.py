@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from ehttpd.logs import log
+from ehttpd.server.budget import Budget
 
 # How much of one connection's output is sent before others have their turn. Little is better twice: nobody waits for
 # long, and what is copied to the kernel is still in the processor's cache when the client reads it (on loopback, 1.3
@@ -47,9 +48,10 @@ class FileSlice:
 class Output:
     """A queue of what is to be sent, in order."""
 
-    __slots__ = ("_at_end", "_queue", "size")
+    __slots__ = ("_at_end", "_budget", "_queue", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._queue: deque[memoryview | FileSlice] = deque()
         self._at_end: list[Callable[[], object]] = []
         self.size = 0  # octets held in memory
@@ -57,6 +59,7 @@ class Output:
     def append(self, data: bytes | memoryview) -> None:
         self._queue.append(memoryview(data))
         self.size += len(data)
+        self._budget.add(len(data))
 
     def append_file(self, piece: FileSlice) -> None:
         self._queue.append(piece)
@@ -83,6 +86,7 @@ class Output:
                 sent = connected.send(first[: SEND_AT_ONCE - total])
                 total += sent
                 self.size -= sent
+                self._budget.give_back(sent)
                 if sent == len(first):
                     queue.popleft()
                 else:
@@ -97,6 +101,7 @@ class Output:
     def close(self) -> None:
         """Let go of everything, and make the calls asked for with `at_end`."""
         self._queue.clear()
+        self._budget.give_back(self.size)
         self.size = 0
         calls, self._at_end = self._at_end, []
         for call in calls:

@@ -173,6 +173,12 @@ class Settings:
         section="Memory",
         at_least=0,
     )
+    limit_buffered: Bytes = setting(
+        Bytes(1024 * 1024 * 1024),
+        "Hold no more than this of all clients' requests and unsent responses; answer 503 to bodies beyond it. 0: any.",
+        section="Memory",
+        at_least=0,
+    )
     output_buffer: Bytes = setting(
         Bytes(1024 * 1024),
         "Release the thread once no more than this of its response is unsent.",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ehttpd.messages import Request, Response
 from ehttpd.server.body import BLOCK_FROM, BlockFile, Blocks, BodyBuffer
+from ehttpd.server.budget import Budget
 from tests.server.conftest import LiveServers
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -24,7 +25,7 @@ def echo(request: Request) -> Response:
 
 
 def filled(in_memory: int, *pieces: bytes) -> BodyBuffer:
-    buffer = BodyBuffer(in_memory)
+    buffer = BodyBuffer(in_memory, Budget())
     for piece in pieces:
         buffer.write(piece)
     return buffer
@@ -73,7 +74,7 @@ steps = st.one_of(
 
 
 def block_file(contents: bytes, blocks: Blocks | None = None) -> BlockFile:
-    blocks = blocks or Blocks(1000)
+    blocks = blocks or Blocks(1000, Budget())
     block = blocks.take()
     block[:] = b"\n" * 1000
     block[: len(contents)] = contents
@@ -105,7 +106,7 @@ def test_a_block_fills_what_it_is_given() -> None:
 
 
 def test_a_block_is_used_again_and_never_read_by_who_had_it_before() -> None:
-    blocks = Blocks(1000)
+    blocks = Blocks(1000, Budget())
     first = block_file(b"secret", blocks)
     first.close()
     with block_file(b"other", blocks) as second:
@@ -127,7 +128,7 @@ def test_large_bodies_arrive_whole_one_after_the_other(live_server: LiveServers,
         assert peer.ask(method="POST", body=body).body == body
 
 
-@pytest.mark.parametrize(("size", "kept_in"), [(1000, "BytesIO"), (1001, "BufferedRandom")])
+@pytest.mark.parametrize(("size", "kept_in"), [(1000, "HeldFile"), (1001, "BufferedRandom")])
 def test_a_handler_reads_a_body_of_any_size_from_a_file(live_server: LiveServers, size: int, kept_in: str) -> None:
     body = (bytes(range(256)) * 4)[:size]
     reply = live_server(echo, body_memory=1000).connect().ask(method="POST", body=body)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ehttpd.server.budget import Budget
 from ehttpd.server.output import FileSlice, Output
 
 Pair = tuple[socket.socket, socket.socket]
@@ -43,7 +44,7 @@ def drained(output: Output, pair: Pair) -> bytes:
 
 
 def test_pieces_are_sent_in_order(pair: Pair) -> None:
-    output = Output()
+    output = Output(Budget())
     output.append(b"one ")
     output.append(memoryview(b"and two")[4:])
     assert output.size == 7
@@ -52,7 +53,7 @@ def test_pieces_are_sent_in_order(pair: Pair) -> None:
 
 
 def test_what_the_peer_does_not_take_waits(pair: Pair) -> None:
-    output = Output()
+    output = Output(Budget())
     data = bytes(range(256)) * 20_000
     output.append(data)
     output.append(b"end")
@@ -67,7 +68,7 @@ def test_what_the_peer_does_not_take_waits(pair: Pair) -> None:
 def test_a_slice_of_a_file_goes_between_octets(pair: Pair, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)) * 8000)
-    output = Output()
+    output = Output(Budget())
     with path.open("rb") as file:
         output.append(b"<")
         output.append_file(FileSlice(file, 100, 2_000_000))
@@ -80,7 +81,7 @@ def test_a_slice_of_a_file_goes_between_octets(pair: Pair, tmp_path: Path) -> No
 def test_a_file_that_becomes_shorter_is_noticed(pair: Pair, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")
-    output = Output()
+    output = Output(Budget())
     with path.open("rb") as file:
         output.append_file(FileSlice(file, 0, 4))
         with pytest.raises(EOFError):
@@ -89,7 +90,7 @@ def test_a_file_that_becomes_shorter_is_noticed(pair: Pair, tmp_path: Path) -> N
 
 def test_a_peer_that_has_gone_is_an_error(pair: Pair) -> None:
     pair[1].close()
-    output = Output()
+    output = Output(Budget())
     output.append(b"x")
     with pytest.raises(OSError):
         output.send(pair[0])
@@ -102,7 +103,7 @@ def test_a_fast_reader_of_a_large_file_lets_others_have_their_turn(pair: Pair, t
         def send(self, data: memoryview) -> int:
             return len(data)
 
-    output = Output()
+    output = Output(Budget())
     for _ in range(100):
         output.append(b"x" * (1 << 20))
     assert output.send(Greedy()) < 100 << 20  # type: ignore[arg-type]
@@ -111,7 +112,7 @@ def test_a_fast_reader_of_a_large_file_lets_others_have_their_turn(pair: Pair, t
 
 def test_calls_asked_for_are_made_once_at_the_end() -> None:
     calls: list[str] = []
-    output = Output()
+    output = Output(Budget())
     output.append(b"never sent")
     output.at_end(lambda: calls.append("first"))
     output.at_end(lambda: calls.append("second"))
@@ -124,7 +125,7 @@ def test_calls_asked_for_are_made_once_at_the_end() -> None:
 
 def test_a_call_that_fails_is_logged_and_keeps_no_other_from_being_made(caplog: pytest.LogCaptureFixture) -> None:
     calls: list[str] = []
-    output = Output()
+    output = Output(Budget())
     output.at_end(lambda: 1 // 0)
     output.at_end(lambda: calls.append("second"))
     output.close()
