@@ -6,7 +6,7 @@ RFC 9110. Plain values: nothing here knows how a message is written, and nothing
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
@@ -162,6 +162,7 @@ class Request:
         self.client = client
 
     trailers: Fields = NO_FIELDS
+    params: Mapping[str, Any] = {}  # what a router captured
     deadline: Deadline = NO_DEADLINE
 
     @property
