@@ -195,6 +195,8 @@ class Request:
 
 
 if TYPE_CHECKING:
+    from ehttpd.toolkit.answers import Answer
+
     Body: TypeAlias = "bytes | str | Iterable[bytes] | BinaryIO"
 
 
@@ -225,6 +227,17 @@ class Response:
             self.headers["Content-Type"] = type
         self.body: bytes | Iterable[bytes] | BinaryIO = body
         self.trailers: Callable[[], FieldLines] | None = None
+
+    @classmethod
+    def of(cls, answer: Answer) -> Response:
+        """Return what a handler returned as a response: text, bytes, a mapping or a list as JSON, None as 204.
+
+        Raises:
+            HandlerError: it is something else.
+        """
+        from ehttpd.toolkit.answers import response_of
+
+        return response_of(answer)
 
     @classmethod
     def text(cls, text: str, status: int = 200, headers: FieldLines = ()) -> Response:

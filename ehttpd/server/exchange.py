@@ -13,7 +13,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ehttpd.errors import ConnectionLost, EhttpdError, HandlerError, RequestRefused, ServiceUnavailable
+from ehttpd.errors import (
+    ConnectionLost,
+    EhttpdError,
+    HandlerError,
+    RaisedAnswer,
+    RequestRefused,
+    ServiceUnavailable,
+)
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import Head, encode_head, interim
@@ -58,8 +65,17 @@ class HTTPService:
         if connection.when_left is not None:
             connection.when_left = None  # that was an earlier request's
         try:
-            response = self._handler(request)
-            body = response.body
+            try:
+                response = self._handler(request)
+            except RaisedAnswer as raised:
+                if connection.stream is not None:
+                    raise
+                response = connection.answered = raised.response(request)
+            try:
+                body = response.body
+            except AttributeError:  # a handler may return less than a response
+                response = connection.answered = Response.of(response)
+                body = response.body
             if type(body) is not bytes or connection.stream is not None:
                 return self._send(connection, request, response)
             octets, framing, length, persistent = encode_head(

@@ -1,0 +1,23 @@
+"""Handlers around handlers.
+
+The handler author's. A middleware takes a handler and returns one; each has a module of its own beside this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
+from ehttpd.messages import Handler
+from ehttpd.toolkit.answers import View, answer_of
+
+Middleware: TypeAlias = Callable[[View], Handler]
+
+
+def pipeline(handler: View, *middlewares: Middleware) -> Handler:
+    """Return ``handler`` inside of ``middlewares``; the first is the outermost: it sees a request before the others."""
+    inner: Handler = partial(answer_of, handler)
+    for middleware in reversed(middlewares):
+        inner = middleware(inner)
+    return inner

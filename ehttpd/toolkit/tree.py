@@ -1,0 +1,153 @@
+"""The patterns of a router as a tree of segments: finding one takes as long as its path is, however many there are.
+
+The handler author's; how patterns are written and compared is patterns.py, what is done with a route router.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from ehttpd.toolkit.answers import View
+from ehttpd.toolkit.patterns import CaptureType, Pattern, Segment, capturable
+
+
+class Route:
+    """A handler with its pattern."""
+
+    __slots__ = ("captured_rest", "names", "pattern", "view")
+
+    def __init__(self, pattern: Pattern, view: View) -> None:
+        self.pattern = pattern
+        self.view = view
+        self.names = [segment.name for segment in pattern.segments if segment.literal is None]
+        last = pattern.segments[-1]
+        self.captured_rest = last.rest and bool(last.name)
+
+    def takes_rest(self, segments: list[str]) -> bool:
+        """Tell whether this route takes these segments as its rest."""
+        *before, last = segments
+        return not self.captured_rest or (all(map(capturable, before)) and (not last or capturable(last)))
+
+
+# A route, and the values of its captures.
+Found: TypeAlias = tuple[Route, tuple[Any, ...]]
+
+
+class Endpoint:
+    """The routes of one place, by method; that of any method by the empty string."""
+
+    __slots__ = ("_by_method", "routes")
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self._by_method: dict[str, Route] = {}
+
+    def add(self, route: Route) -> None:
+        self.routes.append(route)
+        self._by_method = {each.pattern.method: each for each in self.routes}
+        if "GET" in self._by_method:
+            self._by_method.setdefault("HEAD", self._by_method["GET"])
+
+    def route(self, method: str) -> Route | None:
+        """Return the route of a method."""
+        return self._by_method.get(method) or self._by_method.get("")
+
+
+class Node:
+    """A place in the tree of patterns: what may follow the segments that led here, the most specific first."""
+
+    __slots__ = ("captured", "endpoint", "literals", "rest", "typed")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, Node] = {}
+        self.typed: dict[CaptureType, Node] = {}
+        self.captured: Node | None = None
+        self.rest: Endpoint | None = None
+        self.endpoint: Endpoint | None = None
+
+    def endpoint_for(self, segments: tuple[Segment, ...]) -> Endpoint:
+        """Return where routes with these segments belong."""
+        node = self
+        for segment in segments:
+            if segment.rest:
+                node.rest = node.rest or Endpoint()
+                return node.rest
+            node = node._child_for(segment)
+        node.endpoint = node.endpoint or Endpoint()
+        return node.endpoint
+
+    def _child_for(self, segment: Segment) -> Node:
+        if segment.literal is not None:
+            return self.literals.setdefault(segment.literal, Node())
+        if segment.type is not None:
+            return self.typed.setdefault(segment.type, Node())
+        self.captured = self.captured or Node()
+        return self.captured
+
+    def competitors(self, segments: tuple[Segment, ...]) -> Iterator[Route]:
+        """Yield every route below that may match what a pattern with these segments matches."""
+        if self.rest:
+            yield from self.rest.routes
+        if not segments:
+            if self.endpoint:
+                yield from self.endpoint.routes
+            return
+        segment, *others = segments
+        if segment.rest:
+            yield from self._all_below()
+            return
+        for child in self._children_like(segment):
+            yield from child.competitors(tuple(others))
+
+    def _children_like(self, segment: Segment) -> Iterator[Node]:
+        if segment.literal is None:
+            yield from self._children()
+            return
+        if segment.literal in self.literals:
+            yield self.literals[segment.literal]
+        yield from self.typed.values()
+        if self.captured:
+            yield self.captured
+
+    def _children(self) -> Iterator[Node]:
+        yield from self.literals.values()
+        yield from self.typed.values()
+        if self.captured:
+            yield self.captured
+
+    def _all_below(self) -> Iterator[Route]:
+        for child in self._children():
+            for endpoint in (child.endpoint, child.rest):
+                if endpoint:
+                    yield from endpoint.routes
+            yield from child._all_below()
+
+    def find(self, method: str, segments: list[str], position: int = 0, values: tuple[Any, ...] = ()) -> Found | None:
+        """Return the most specific route, with the values of its captures. What fits ends the search at once."""
+        if position == len(segments):
+            route = self.endpoint.route(method) if self.endpoint else None
+            return (route, values) if route else None
+        text = segments[position]
+        child = self.literals.get(text)
+        found = child.find(method, segments, position + 1, values) if child else None
+        if not found and (self.typed or self.captured) and capturable(text):
+            found = self._find_captured(method, segments, position, values)
+        if not found and self.rest:
+            route = self.rest.route(method)
+            if route and route.takes_rest(segments[position:]):
+                return route, (*values, "/".join(segments[position:]))
+        return found
+
+    def _find_captured(self, method: str, segments: list[str], position: int, values: tuple[Any, ...]) -> Found | None:
+        text = segments[position]
+        for kind, child in self.typed.items():
+            if kind.grammar.fullmatch(text):
+                try:
+                    value = kind.convert(text)
+                except ValueError:
+                    continue
+                found = child.find(method, segments, position + 1, (*values, value))
+                if found:
+                    return found
+        return self.captured.find(method, segments, position + 1, (*values, text)) if self.captured else None
