@@ -196,6 +196,7 @@ class Request:
 
 if TYPE_CHECKING:
     from ehttpd.toolkit.answers import Answer
+    from ehttpd.toolkit.events import Event
 
     Body: TypeAlias = "bytes | str | Iterable[bytes] | BinaryIO"
 
@@ -258,6 +259,18 @@ class Response:
         response.body = pieces
         response.trailers = trailers
         return response
+
+    @classmethod
+    def sse(cls, events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines = ()) -> Response:
+        """Answer with server-sent events: text, or mappings with ``event``, ``data``, ``id`` and ``retry``.
+
+        Each is sent when ``events`` gives it; after ``heartbeat`` seconds of silence a comment is, which also finds out
+        whether the client has left. Then ``events`` is closed: a generator with its next event, anything else at once.
+        It runs on a thread of its own, unless ``heartbeat`` is None.
+        """
+        from ehttpd.toolkit.events import event_stream
+
+        return event_stream(events, heartbeat, headers)
 
     def __repr__(self) -> str:
         return f"<Response {int(self.status)} {type(self.body).__name__}>"
