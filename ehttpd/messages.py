@@ -171,6 +171,12 @@ class Request:
         return self.client.disconnected
 
     @property
+    def state(self) -> dict[str, Any]:
+        """What middlewares have found out, for handlers: one mapping per request, empty at first."""
+        state: dict[str, Any] = self.__dict__.setdefault("_state", {})
+        return state
+
+    @property
     def raw_path(self) -> str:
         """The path as it was sent, percent-encoded: ``"*"`` and absolute targets give ``"/"`` or their own path."""
         path = self.target.partition("?")[0]
