@@ -1,12 +1,14 @@
 """Handlers written for ehttpd: requests in, responses out, with no framework between.
 
-The author of a handler's side: the one module to import from.
+The author of a handler's side: the one module to import from. What lives in toolkit/ is imported when it is first asked
+for, so that a program pays for what it uses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ehttpd.fields import Fields, Headers
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
@@ -14,23 +16,93 @@ from ehttpd.server.raw import ConnectionHandler, Sink
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
 
+if TYPE_CHECKING:
+    from ehttpd.toolkit.access_log import access_log
+    from ehttpd.toolkit.answers import Answer, View
+    from ehttpd.toolkit.basic_auth import basic_auth
+    from ehttpd.toolkit.bridges import from_wsgi, to_wsgi
+    from ehttpd.toolkit.compress import compress
+    from ehttpd.toolkit.cors import cors
+    from ehttpd.toolkit.errors import HTTPError
+    from ehttpd.toolkit.events import Event
+    from ehttpd.toolkit.limit_body import limit_body
+    from ehttpd.toolkit.mounting import MountedRequest
+    from ehttpd.toolkit.patterns import PatternError
+    from ehttpd.toolkit.pipeline import Middleware, pipeline
+    from ehttpd.toolkit.request_id import request_id
+    from ehttpd.toolkit.router import Router
+    from ehttpd.toolkit.timeout import timeout
+
 __all__ = [
+    "Answer",
     "Client",
     "ConnectionHandler",
+    "Event",
     "Fields",
     "FileBody",
+    "HTTPError",
     "Handler",
     "Headers",
+    "Middleware",
+    "MountedRequest",
+    "PatternError",
     "Request",
     "Response",
+    "Router",
     "Server",
     "Sink",
     "Status",
+    "View",
+    "access_log",
+    "basic_auth",
+    "compress",
     "connection_handler",
+    "cors",
+    "from_wsgi",
+    "limit_body",
+    "pipeline",
+    "request_id",
     "serve",
+    "timeout",
+    "to_wsgi",
 ]
 
+# Name -> module of toolkit/.
+LATER = {
+    "Answer": "answers",
+    "Event": "events",
+    "HTTPError": "errors",
+    "Middleware": "pipeline",
+    "MountedRequest": "mounting",
+    "PatternError": "patterns",
+    "Router": "router",
+    "View": "answers",
+    "access_log": "access_log",
+    "basic_auth": "basic_auth",
+    "compress": "compress",
+    "cors": "cors",
+    "from_wsgi": "bridges",
+    "limit_body": "limit_body",
+    "pipeline": "pipeline",
+    "request_id": "request_id",
+    "timeout": "timeout",
+    "to_wsgi": "bridges",
+}
+
 F = TypeVar("F", bound=Callable[..., object])
+
+if not TYPE_CHECKING:  # or every name would seem to be here
+
+    def __getattr__(name: str) -> Any:
+        if name not in LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"ehttpd.toolkit.{LATER[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER})
 
 
 def serve(

@@ -17,6 +17,7 @@ class MountedRequest(Request):
     """
 
     def __init__(self, outer: Request, mount: str, target: str) -> None:
+        outer.state  # noqa: B018 - it is made when it is asked for, and there is one for both
         self.__dict__.update(outer.__dict__)
         self.mount = mount_of(outer) + mount
         self.target = target

@@ -15,7 +15,9 @@ from tests.toolkit.asking import asked
 BROWSER = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 
-@pytest.mark.parametrize("accept", ["Accept: */*", "Accept: application/json", "Accept: application/*, text/plain;q=0.5"])
+@pytest.mark.parametrize(
+    "accept", ["Accept: */*", "Accept: application/json", "Accept: application/*, text/plain;q=0.5"]
+)
 def test_a_program_gets_problem_details(accept: str) -> None:
     response = HTTPError(404, 'no "item" é').response(asked("/", accept))
     assert (response.status, response.headers["content-type"]) == (404, "application/problem+json")

@@ -29,8 +29,8 @@ def test_a_pattern_is_read(text: str, method: str, host: str, segments: list[Seg
 @pytest.mark.parametrize(
     "text",
     [
-        "", "a", "GET", "GET a", "G(T /", "GET POST /", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a...}/b", "/{a:int...}",
-        "/{a:number}", "/{a:}", "/{1}", "/{a b}", "/{a}/{a}", "/{$}/a", "/a{$}", "/{a}/{a...}",
+        "", "a", "GET", "GET a", "G(T /", "GET POST /", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a...}/b",
+        "/{a:int...}", "/{a:number}", "/{a:}", "/{1}", "/{a b}", "/{a}/{a}", "/{$}/a", "/a{$}", "/{a}/{a...}",
     ],
 )  # fmt: skip
 def test_what_is_no_pattern_is_an_error_that_shows_it(text: str) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from ehttpd.messages import Request, Response
+from ehttpd.toolkit.answers import View
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.patterns import PatternError, Relation, parse_pattern
 from ehttpd.toolkit.router import Router
@@ -19,11 +20,15 @@ from tests.server.live import serving
 from tests.toolkit.asking import ask, text_of
 
 
+def teller(pattern: str) -> View:
+    return lambda request: f"{pattern} {dict(request.params)}"
+
+
 def telling(*patterns: str) -> Router:
     """Return a router whose handlers tell their pattern and their captures."""
     router = Router()
     for pattern in patterns:
-        router.add(pattern, lambda request, pattern=pattern: f"{pattern} {dict(request.params)}")
+        router.add(pattern, teller(pattern))
     return router
 
 
@@ -96,7 +101,9 @@ def test_a_conflict_is_an_error_that_names_both_patterns(first: str, second: str
 def test_conflicts_are_found_however_many_patterns_there_are() -> None:
     """Every pair of patterns: they conflict in a router exactly if neither is more specific."""
     parts = ["a", "7", "{x}", "{x:int}"]
-    paths = [f"/{one}/{other}" for one, other in product(parts, [*[part.replace("x", "y") for part in parts], "", "{$}"])]
+    paths = [
+        f"/{one}/{other}" for one, other in product(parts, [*[part.replace("x", "y") for part in parts], "", "{$}"])
+    ]
     patterns = [f"{method}{path}" for method in ("", "GET ", "HEAD ") for path in [*paths, "/", "/a", "/{x}"]]
     for one, other in random.Random(1).sample(list(product(patterns, patterns)), 1500):
         relation = parse_pattern(one).relation(parse_pattern(other))
@@ -175,7 +182,7 @@ def test_the_fallback_is_called_where_nothing_matches_and_nowhere_else() -> None
     router = telling("GET /a")
 
     @router.fallback
-    def fallback(request: Request) -> tuple[str] | str:
+    def fallback(request: Request) -> str:
         return f"nothing at {request.path}"
 
     assert text_of(ask(router, "/b")) == "nothing at /b"

@@ -1,0 +1,77 @@
+"""A middleware that writes a line for each request, for handlers that run under another server.
+
+The format is that of server/accesslog.py, and so is the logger: ``ehttpd.access``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ehttpd.messages import Handler, Request, Response
+from ehttpd.server.accesslog import Record
+from ehttpd.server.accesslog import access_log as log_of_the_server
+from ehttpd.toolkit.answers import View, answer_of
+from ehttpd.toolkit.pipeline import Middleware
+
+
+def access_log() -> Middleware:
+    """Log a line for each request once its body has been produced, to the logger ``ehttpd.access`` at INFO.
+
+    What a handler raises is logged as 500, and raised on.
+    """
+    write = log_of_the_server()
+
+    def middleware(view: View) -> Handler:
+        def handler(request: Request) -> Response:
+            began = time.monotonic()
+            line = f"{request.method} {request.target} {request.version}"
+
+            def record(status: int, octets: int) -> None:
+                write(Record(request, line, request.client.remote[0], status, octets, time.monotonic() - began))
+
+            try:
+                response = answer_of(view, request)
+            except BaseException:
+                record(500, 0)
+                raise
+            octets = 0 if request.method == "HEAD" else _length(response)
+            if octets is None:
+                response.body = _Counted(response.body, lambda octets: record(response.status, octets))
+            else:
+                record(response.status, octets)
+            return response
+
+        return handler
+
+    return middleware
+
+
+def _length(response: Response) -> int | None:
+    if isinstance(response.body, bytes):
+        return len(response.body)
+    told = response.headers.get("content-length")
+    return None if told is None else int(told)
+
+
+class _Counted:
+    """A body that tells how long it was when it is closed."""
+
+    def __init__(self, body: Any, tell: Callable[[int], None]) -> None:
+        self._body: Iterable[bytes] = body
+        self._tell = tell
+        self._octets = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            self._octets += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        close = getattr(self._body, "close", None)
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._tell(self._octets)

@@ -1,0 +1,107 @@
+"""A middleware that sends less: contents are encoded for clients that take that (RFC 9110 §8.4).
+
+Knows when that is right; how it is done is codings.py. What is compressed already has neighbours on disk: static.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ehttpd.messages import FileBody, Handler, Request, Response
+from ehttpd.toolkit.answers import View, answer_of
+from ehttpd.toolkit.codings import Encoder, encoders
+from ehttpd.toolkit.negotiation import best_coding
+from ehttpd.toolkit.pipeline import Middleware
+from ehttpd.toolkit.vary import add_vary
+
+# Images, films and archives are compressed already.
+WORTHWHILE = re.compile(
+    r"text/.+|application/(?:.+\+)?(?:json|xml|yaml|javascript|wasm|x-ndjson)|image/(?:svg\+xml|bmp|x-icon)|font/[ot]tf"
+)
+
+
+def compress(minimum: int = 1000) -> Middleware:
+    """Encode contents of ``minimum`` bytes or more with zstd (Python 3.14), br (the extra ``ehttpd[brotli]``) or gzip.
+
+    Left as they are: contents of types that are compressed already, parts of contents (206), what has a coding, and
+    what ``Cache-Control: no-transform`` forbids to touch. Pieces of a stream still leave as they are made.
+    """
+    offered = encoders()
+
+    def middleware(view: View) -> Handler:
+        def handler(request: Request) -> Response:
+            response = answer_of(view, request)
+            coding = best_coding(request.headers.get("accept-encoding"), list(offered))
+            if response.status == 304:
+                if coding:
+                    _weaken(response)
+            elif _may_encode(response) and not _is_short(response, minimum):
+                add_vary(response, "Accept-Encoding")
+                if coding:
+                    _encode(response, coding, offered[coding]())
+            return response
+
+        return handler
+
+    return middleware
+
+
+def _may_encode(response: Response) -> bool:
+    headers = response.headers
+    kind = (headers.get("content-type") or "").partition(";")[0].strip().lower()
+    return (
+        response.status not in (204, 205, 206)
+        and response.status >= 200
+        and WORTHWHILE.fullmatch(kind) is not None
+        and "content-encoding" not in headers
+        and "content-range" not in headers
+        and "no-transform" not in (headers.get("cache-control") or "").lower()
+    )
+
+
+def _is_short(response: Response, minimum: int) -> bool:
+    if isinstance(response.body, bytes):
+        return len(response.body) < minimum
+    return int(response.headers.get("content-length") or minimum) < minimum
+
+
+def _encode(response: Response, coding: str, encoder: Encoder) -> None:
+    if isinstance(response.body, bytes):
+        response.body = encoder.compress(response.body) + encoder.finish()
+    else:
+        response.body = EncodedBody(response.body, encoder)
+    headers = response.headers
+    headers["Content-Encoding"] = coding
+    headers.remove("Content-Length")
+    headers.remove("Accept-Ranges")  # ranges would be those of the plain content
+    _weaken(response)
+
+
+def _weaken(response: Response) -> None:
+    """Make its entity tag weak: the octets are not those that it was made for (RFC 9110 §8.8.1)."""
+    tag = response.headers.get("etag")
+    if tag is not None and not tag.startswith("W/"):
+        response.headers["ETag"] = f"W/{tag}"
+
+
+class EncodedBody:
+    """A body that is encoded as it is produced. Each piece can be read as soon as it arrives; a file has no pieces."""
+
+    def __init__(self, body: Any, encoder: Encoder) -> None:
+        self._body: Iterable[bytes] = FileBody(body) if hasattr(body, "read") else body
+        self._encoder = encoder
+        self._flushes = not isinstance(self._body, FileBody)
+
+    def __iter__(self) -> Iterator[bytes]:
+        encoder = self._encoder
+        for piece in self._body:
+            encoded = encoder.compress(piece)
+            yield encoded + encoder.flush() if self._flushes and piece else encoded
+        yield encoder.finish()
+
+    def close(self) -> None:
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,34 @@
+"""A middleware that gives a handler a deadline: 503 where it is missed (RFC 9110 §15.6.4)."""
+
+from __future__ import annotations
+
+import time
+
+from ehttpd.cancellation import Deadline
+from ehttpd.messages import Handler, Request, Response
+from ehttpd.toolkit.answers import View, answer_of
+from ehttpd.toolkit.errors import HTTPError
+from ehttpd.toolkit.pipeline import Middleware
+
+
+def timeout(seconds: float) -> Middleware:
+    """Give handlers ``seconds`` for each request, unless ``request.deadline`` is earlier.
+
+    Nobody interrupts a thread: a handler gives ``request.deadline.remaining()`` to whatever it waits for. Where that
+    raises TimeoutError, and the deadline has passed, the answer is 503.
+    """
+
+    def middleware(view: View) -> Handler:
+        def handler(request: Request) -> Response:
+            deadline = Deadline(min(request.deadline.at, time.monotonic() + seconds))
+            request.deadline = deadline
+            try:
+                return answer_of(view, request)
+            except TimeoutError:
+                if not deadline.passed:
+                    raise
+                return HTTPError(503, "The answer was not ready in time.").response(request)
+
+        return handler
+
+    return middleware
