@@ -6,6 +6,7 @@ RFC 9110. Plain values: nothing here knows how a message is written, and nothing
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -195,6 +196,18 @@ class Request:
     def query(self) -> str:
         """What follows the first ``?``, as it was sent."""
         return self.target.partition("?")[2]
+
+    def early_hints(self, links: Iterable[str]) -> None:
+        """Send 103 (Early Hints, RFC 8297) now: what a client may fetch while it waits for the response.
+
+        ``links`` are values of the Link field, such as ``</style.css>; rel=preload; as=style``. The handler's thread
+        only.
+        """
+        self.client.send_interim(self, 103, [("Link", link) for link in links])
+
+    def set_deadline(self, seconds: float) -> None:
+        """Have an answer wanted within ``seconds`` from now, unless the deadline is earlier already."""
+        self.deadline = Deadline(min(self.deadline.at, time.monotonic() + seconds))
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target!r} {self.version}>"

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
-from ehttpd.fields import Fields, Headers
+from ehttpd.fields import FieldLine, Fields, Headers
 from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, Handler, NoBody, Request, Response, percent_decode
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.mounting import MountedRequest, mount_of
@@ -27,6 +27,23 @@ OF_THE_CONNECTION = frozenset(
 # Which characters of a path stand for themselves (RFC 3986 §3.3).
 PATH_CHARACTERS = "/!$&'()*+,;=:@-._~"
 MOST_MOUNTS = 100
+
+
+class Gateway(Client):
+    """Who asked, as another server's environ tells."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Environ) -> None:
+        remote = (environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
+        super().__init__(remote, (environ["SERVER_NAME"], int(environ["SERVER_PORT"])), environ["wsgi.url_scheme"])
+        self._environ = environ
+
+    def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
+        """Send early hints where the server can (``wsgi.early_hints``), and nothing elsewhere."""
+        send = self._environ.get("wsgi.early_hints")
+        if status == 103 and send is not None:
+            send(list(headers))
 
 
 def from_wsgi(application: Application) -> Handler:
@@ -120,14 +137,9 @@ def _request(environ: Environ) -> Request:
     path = quote(environ.get("PATH_INFO", "").encode("latin-1"), PATH_CHARACTERS) or "/"
     query = environ.get("QUERY_STRING", "")
     target = f"{path}?{query}" if query else path
-    client = Client(
-        (environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0)),
-        (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
-        environ["wsgi.url_scheme"],
-    )
     fields = Fields(list(_field_lines(environ)))
     request = Request(
-        environ["REQUEST_METHOD"], mount + target, environ["SERVER_PROTOCOL"], fields, _body(environ), client
+        environ["REQUEST_METHOD"], mount + target, environ["SERVER_PROTOCOL"], fields, _body(environ), Gateway(environ)
     )
     return MountedRequest(request, mount, target) if mount else request
 

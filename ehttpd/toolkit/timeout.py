@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
-from ehttpd.cancellation import Deadline
 from ehttpd.messages import Handler, Request, Response
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
@@ -20,12 +17,11 @@ def timeout(seconds: float) -> Middleware:
 
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:
-            deadline = Deadline(min(request.deadline.at, time.monotonic() + seconds))
-            request.deadline = deadline
+            request.set_deadline(seconds)
             try:
                 return answer_of(view, request)
             except TimeoutError:
-                if not deadline.passed:
+                if not request.deadline.passed:
                     raise
                 return HTTPError(503, "The answer was not ready in time.").response(request)
 

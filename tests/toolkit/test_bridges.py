@@ -197,6 +197,18 @@ def test_what_is_raised_as_an_answer_is_answered_and_the_rest_raised_on() -> Non
         call(handler)
 
 
+def test_early_hints_are_the_servers_to_send() -> None:
+    hints: list[list[tuple[str, str]]] = []
+
+    def handler(request: Request) -> str:
+        request.early_hints(["</a.css>; rel=preload"])
+        request.client.send_interim(request, 102, [])
+        return "text"
+
+    assert call(handler)[2] == call(handler, **{"wsgi.early_hints": hints.append})[2] == b"text"
+    assert hints == [[("Link", "</a.css>; rel=preload")]]
+
+
 def test_the_test_client_of_werkzeug_asks_a_router(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"from a file")
     router = Router()
