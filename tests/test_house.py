@@ -21,10 +21,10 @@ ROOMS = [
     "__init__",
     "__main__",
     "cli",
+    "testing",
     "launch",
     "native",
     "toolkit",
-    "testing",
     "supervisor",
     "admin",
     "wsgi",
@@ -41,6 +41,8 @@ ROOMS = [
 FORBIDDEN_IN_HTTP11 = {"socket", "threading", "_thread", "time", "ssl", "logging", "select", "selectors", "os"}
 # What a feature may need that the standard library does not have: module -> distribution, imported late.
 EXTRAS = {"brotli": "brotli", "multipart": "multipart"}
+# Modules for the users of one distribution, who have it: nothing else imports them.
+HOSTS = {"ehttpd.testing.plugin": "pytest", "ehttpd.testing.django": "django"}
 # Requests and responses offer what the toolkit does with them, and import it when it is asked for: the one way up.
 DOORS = {("messages", "toolkit")}
 LONGEST_FUNCTION = 60  # Lines. Over about 40 it is usually two.
@@ -158,7 +160,12 @@ def test_http11_imports_no_socket_thread_or_clock() -> None:
 def test_only_the_standard_library_is_imported() -> None:
     others = [found for found in IMPORTS if found.at_run_time and not is_ours(found.name)]
     foreign = [found for found in others if found.name.partition(".")[0] not in sys.stdlib_module_names]
+    foreign = [found for found in foreign if found.name.partition(".")[0] != HOSTS.get(module_name(found.file))]
     assert [str(found) for found in foreign if not (found.late and found.name.partition(".")[0] in EXTRAS)] == []
+
+
+def test_nothing_imports_what_is_for_the_users_of_one_distribution() -> None:
+    assert [str(found) for found in IMPORTS if found.name.startswith(tuple(HOSTS))] == []
 
 
 def test_an_extra_is_declared() -> None:

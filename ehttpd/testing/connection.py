@@ -1,0 +1,123 @@
+"""A connection of the server in production that a test looks at, and whose requests can be made to fail.
+
+The owner's only, like every connection. What goes wrong with responses is delivery.py's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+from ehttpd.http11.state import State
+from ehttpd.messages import Request
+from ehttpd.server.connection import Connection, Next
+from ehttpd.testing.faults import Break, Ending
+
+
+class Observer(Protocol):
+    """Who looks at connections."""
+
+    def opened(self, connection: ObservedConnection) -> int:
+        """Take notice of a connection; return its index."""
+
+    def closed(self, connection: ObservedConnection) -> None:
+        """Take notice that it is no more."""
+
+    def break_at(self, stage: str, request: Request | None = None) -> Break | None:
+        """Return what goes wrong at a stage before the response, if anything does."""
+
+
+class ObservedConnection(Connection):
+    """Counts its exchanges, and breaks where it is told to."""
+
+    __slots__ = ("_broken", "_heard", "_observer", "_reads", "armed", "exchanges", "index", "stalled")
+
+    def __init__(self, observer: Observer, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._observer = observer
+        self.exchanges = 0  # begun
+        self.stalled = False  # nothing that arrives is looked at any more
+        self.armed: Break | None = None  # what goes wrong with the next request
+        self._reads = False  # a request has begun
+        self._heard = 0  # octets of the head or body that is to be broken
+        self.scheme = getattr(self.socket, "scheme", "http")
+        self.index = observer.opened(self)
+        self._broken = observer.break_at("accept")
+        if self._broken is not None and self._step(self._broken) is Next.CLOSE:
+            self.socket.close()  # the lane finds out when it reads
+
+    def place(self) -> tuple[int, int]:
+        """Return the index of the connection and of the exchange that begins now."""
+        self.exchanges += 1
+        self._reads = False
+        return self.index, self.exchanges - 1
+
+    def stall(self) -> None:
+        """Look at nothing more. The connection rests until the client leaves or the server stops."""
+        self.stalled = True
+        if self.body is not None:
+            self.body.discard()
+            self.body = None
+        self.state = State.IDLE
+        self.deadline = math.inf
+
+    def receive(self, data: bytes, now: float) -> Next:
+        if self.stalled:
+            return Next.WAIT
+        if data and self.state in (State.IDLE, State.HEAD):
+            if not self._reads:
+                self._begin_request()
+            self._heard += len(data)
+            if self._broken is not None and self._heard >= self._broken.after:
+                return self._step(self._broken)
+        step = super().receive(data, now)
+        return self._step(self._broken) if self._broken is not None and step is Next.SERVE else step
+
+    def _begin_request(self) -> None:
+        self._reads, self._heard = True, 0
+        self._broken, self.armed = self.armed, None
+        if self._broken is None and self.exchanges:
+            self._broken = self._observer.break_at("between-requests")
+        if self._broken is None:
+            self._broken = self._observer.break_at("request-head")
+
+    def _begin_body(self, now: float) -> Next:
+        step = super()._begin_body(now)
+        request = self.request or getattr(self.body, "request", None)
+        self._broken = self._observer.break_at("request-body", request) if request is not None else None
+        return self._within_body(step)
+
+    def move(self, now: float) -> Next:
+        return self._within_body(super().move(now))
+
+    def _within_body(self, step: Next) -> Next:
+        if self._broken is not None and (step is Next.SERVE or self._received >= self._broken.after):
+            return self._step(self._broken)
+        return step
+
+    def _step(self, broken: Break) -> Next:
+        """Do what goes wrong; return what the connection needs next."""
+        if broken.ending is Ending.STALL:
+            self.request = None
+            self.stall()
+            return Next.WAIT
+        if broken.ending is Ending.RESET:
+            self.abort()
+        return Next.CLOSE
+
+    def receive_end(self) -> Next:
+        return Next.CLOSE if self.stalled else super().receive_end()
+
+    def expire(self, now: float) -> Next:
+        if self.stalled:
+            self.deadline = math.inf
+            return Next.WAIT
+        return super().expire(now)
+
+    def close(self) -> None:
+        super().close()
+        self._observer.closed(self)
+
+    def __str__(self) -> str:
+        asked = f", {self.request}" if self.request is not None else ""
+        return f"connection {self.index} of {self.remote[0]}:{self.remote[1]}: {self.state.value}{asked}"

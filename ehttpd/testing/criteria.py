@@ -1,0 +1,160 @@
+"""Which requests a rule is for, and what keeps another from being one of them.
+
+The test author's. Looks at received requests; answers nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from re import Pattern
+from typing import Any
+
+from ehttpd.testing.journal import ReceivedRequest
+
+ANYTHING: Any = object()  # for a criterion that is not given, where None would be one
+# "GET /items/{id}", "GET|HEAD /files/{path*}", "/anything"
+PATTERN = re.compile(r"(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+) +)?(/\S*|\*)")
+PARAMETER = re.compile(r"\{([A-Za-z_]\w*)(\*?)\}")
+
+
+class Criteria:
+    """What a request must have to be meant: a method and a path, and whatever else is given.
+
+    Raises:
+        ValueError: ``pattern`` is no method and path.
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        query: Mapping[str, str | list[str]] | str | None = None,
+        headers: Mapping[str, str | Pattern[str]] | None = None,
+        json: object = ANYTHING,
+        body: bytes | str | Pattern[bytes] | None = None,
+        where: Callable[[ReceivedRequest], object] | None = None,
+    ) -> None:
+        found = PATTERN.fullmatch(pattern)
+        if found is None:
+            raise ValueError(
+                f"A pattern is a method, a space and a path, such as 'GET /items/{{id}}'. Found {pattern!r}."
+            )
+        self.pattern = pattern
+        self._methods = found[1].split("|") if found[1] and found[1] != "*" else None
+        self._path = path_expression(found[2])
+        self._query = query
+        self._headers = headers or {}
+        self._json = json
+        self._body = body.encode() if isinstance(body, str) else body
+        self._where = where
+
+    def parameters(self, path: str) -> dict[str, str] | None:
+        """Return the named parts of a path; None if the path is another."""
+        found = self._path.fullmatch(path)
+        return found.groupdict() if found else None
+
+    def fits_head(self, method: str, path: str) -> bool:
+        """Tell whether method and path are those that are meant."""
+        return (self._methods is None or method in self._methods) and self._path.fullmatch(path) is not None
+
+    def differences(self, request: ReceivedRequest) -> list[str]:
+        """Return what keeps a request from being meant, each as a line; nothing if it is."""
+        found = []
+        if self._methods is not None and request.method not in self._methods:
+            found.append(difference("method", "|".join(self._methods), request.method))
+        if self._path.fullmatch(request.path) is None:
+            found.append(difference("path", self.pattern.rpartition(" ")[2], request.path))
+        found += self._query_differences(request)
+        for name, value in self._headers.items():
+            received = request.headers.get(name)
+            if received is None or not agrees(value, received):
+                found.append(difference(f"field {name}", written(value), received))
+        if self._body is not None and not agrees(self._body, request.body):
+            found.append(difference("body", written(self._body), request.body))
+        if self._json is not ANYTHING:
+            found += self._json_differences(request)
+        if not found and self._where is not None and not self._where(request):
+            found.append(f"where: {getattr(self._where, '__qualname__', self._where)} returned something false")
+        return found
+
+    def _query_differences(self, request: ReceivedRequest) -> list[str]:
+        if isinstance(self._query, str):
+            return [difference("query", self._query, request.query)] if self._query != request.query else []
+        received = request.parameters
+        expected = {name: [value] if isinstance(value, str) else value for name, value in (self._query or {}).items()}
+        return [
+            difference(f"query {name}", values, received.get(name))
+            for name, values in expected.items()
+            if received.get(name) != values
+        ]
+
+    def _json_differences(self, request: ReceivedRequest) -> list[str]:
+        try:
+            received = request.json()
+        except ValueError:
+            return [difference("json", self._json, request.body)]
+        return list(json_differences("json", self._json, received))
+
+    def __str__(self) -> str:
+        given = [self.pattern]
+        if self._query is not None:
+            given.append(f"query={self._query!r}")
+        if self._headers:
+            given.append(f"headers={dict(self._headers)!r}")
+        if self._body is not None:
+            given.append(f"body={written(self._body)!r}")
+        if self._json is not ANYTHING:
+            given.append(f"json={self._json!r}")
+        return ", ".join(given)
+
+
+def path_expression(path: str) -> Pattern[str]:
+    """Return an expression for a path in which ``{name}`` stands for a segment and ``{name*}`` for any number."""
+    parts = []
+    end = 0
+    for found in PARAMETER.finditer(path):
+        parts.append(re.escape(path[end : found.start()]))
+        parts.append(f"(?P<{found[1]}>{'.*' if found[2] else '[^/]+'})")
+        end = found.end()
+    return re.compile("".join(parts) + re.escape(path[end:]), re.DOTALL)
+
+
+def agrees(expected: Any, received: Any) -> bool:
+    """Tell whether a value is the expected one, or matches the expected expression as a whole."""
+    return bool(expected.fullmatch(received)) if isinstance(expected, Pattern) else bool(expected == received)
+
+
+def written(expected: Any) -> Any:
+    return expected.pattern if isinstance(expected, Pattern) else expected
+
+
+def difference(what: str, expected: object, received: object) -> str:
+    return f"{what}: expected {shortened(expected)}, received {shortened(received)}"
+
+
+def shortened(value: object, most: int = 300) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]} … ({len(text)} characters)"
+
+
+def json_differences(where: str, expected: Any, received: Any) -> list[str]:
+    """Return what differs between two values of JSON, each with its place."""
+    if isinstance(expected, dict) and isinstance(received, dict):
+        names = [*expected, *(name for name in received if name not in expected)]
+        nothing = object()
+        return [
+            line
+            for name in names
+            for line in (
+                [f"{where}[{name!r}]: not expected, received {shortened(received[name])}"]
+                if name not in expected
+                else [f"{where}[{name!r}]: expected {shortened(expected[name])}, not received"]
+                if received.get(name, nothing) is nothing
+                else json_differences(f"{where}[{name!r}]", expected[name], received[name])
+            )
+        ]
+    if isinstance(expected, list) and isinstance(received, list) and len(expected) == len(received):
+        pairs = enumerate(zip(expected, received, strict=True))
+        return [line for place, pair in pairs for line in json_differences(f"{where}[{place}]", *pair)]
+    same = expected == received and isinstance(expected, bool) == isinstance(received, bool)
+    return [] if same else [difference(where, expected, received)]

@@ -1,0 +1,119 @@
+"""What a test server has received and answered, for the test to look at.
+
+The test author's. Written by the threads that serve, read by the test's; nothing here knows sockets.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from ehttpd.fields import Fields
+from ehttpd.messages import Request
+
+
+class Origin:
+    """Where a request came from: the ``index`` of its connection and of its ``exchange`` there, both counted from 0."""
+
+    __slots__ = ("exchange", "index", "remote")
+
+    def __init__(self, index: int, exchange: int, remote: tuple[str, int]) -> None:
+        self.index = index
+        self.exchange = exchange
+        self.remote = remote
+
+
+class ReceivedRequest:
+    """A request as it was received, its body included. It never changes, and outlives its exchange."""
+
+    def __init__(self, request: Request, body: bytes, connection: Origin) -> None:
+        self.method = request.method
+        self.target = request.target
+        self.version = request.version
+        self.path = request.path
+        self.query = request.query
+        self.headers: Fields = request.headers
+        self.trailers: Fields = request.trailers
+        self.body = body
+        self.connection = connection
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The parameters of the query, each with all its values."""
+        return parse_qs(self.query, keep_blank_values=True)
+
+    @property
+    def text(self) -> str:
+        """The body as text in UTF-8. Raises UnicodeDecodeError."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """Return what the body says in JSON. Raises ValueError if it is none."""
+        return json.loads(self.body)
+
+    def __repr__(self) -> str:
+        return f"<ReceivedRequest {self.method} {self.target!r}, {len(self.body)} octets>"
+
+
+class Exchange:
+    """One request and what became of it. ``request`` is None if it was refused before it was one."""
+
+    def __init__(self, request: ReceivedRequest | None, request_line: str) -> None:
+        self.request = request
+        self.request_line = request_line
+        self.status: int | None = None  # of the response, before any fault
+        self.fault = ""
+        self.failure: BaseException | None = None  # of the handler
+        self._began = time.monotonic()
+        self.seconds: float | None = None
+
+    def answered(self, status: int) -> None:
+        """Note the status of the response, which is on its way."""
+        self.status = status
+        self.seconds = time.monotonic() - self._began
+
+    def __str__(self) -> str:
+        duration = "" if self.seconds is None else f", {self.seconds * 1000:.1f} ms"
+        body = f", body {self.request.body[:200]!r}" if self.request is not None and self.request.body else ""
+        fault = f", {self.fault}" if self.fault else ""
+        failure = f", the handler raised {self.failure!r}" if self.failure is not None else ""
+        return f"{self.request_line} -> {self.status or 'nothing'}{duration}{body}{fault}{failure}"
+
+
+class Journal:
+    """Every exchange, in order of arrival. Any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._exchanges: list[Exchange] = []
+        self._taken = 0
+
+    def add(self, exchange: Exchange) -> None:
+        with self._changed:
+            self._exchanges.append(exchange)
+            self._changed.notify_all()
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        with self._changed:
+            return list(self._exchanges)
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        return [exchange.request for exchange in self.exchanges if exchange.request is not None]
+
+    def take(self, seconds: float) -> ReceivedRequest | None:
+        """Return the first request that has not been taken yet; wait for one, None if none comes in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.requests) > self._taken, seconds)
+            received = self.requests
+            if len(received) <= self._taken:
+                return None
+            self._taken += 1
+            return received[self._taken - 1]
+
+    def __str__(self) -> str:
+        return "\n".join(str(exchange) for exchange in self.exchanges)

@@ -1,0 +1,87 @@
+"""The server of production with its doors open: for a test to look in, and to reach its port.
+
+Wires what server/ has with what a `TestServer` adds. Knows neither rules nor expectations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from ehttpd.messages import Handler
+from ehttpd.server.accesslog import Record
+from ehttpd.server.lane import Lane
+from ehttpd.server.listener import Listener
+from ehttpd.server.server import Server
+from ehttpd.testing.connection import ObservedConnection, Observer
+from ehttpd.testing.listening import Port, Switch
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class ObservedServer(Server):
+    """The server itself, with connections that an `Observer` looks at and a port that it keeps."""
+
+    def __init__(
+        self,
+        observer: Observer,
+        handler: Handler,
+        record: Callable[[Record], None],
+        context: ssl.SSLContext | None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(handler, record=record, **settings)
+        self._observer = observer
+        self._context = context
+        self._port: Port | None = None
+        self.switch = Switch()
+
+    @property
+    def lane(self) -> Lane:
+        if self._lane is None:
+            raise RuntimeError("The server has not been started.")
+        return self._lane
+
+    @property
+    def place(self) -> tuple[str, int] | str:
+        """What a client connects to: host and port, or the path of a Unix socket."""
+        host, port = self._listeners[0].local
+        return (host, port) if port else host
+
+    def port_kept(self) -> Port:
+        if self._port is None:
+            raise RuntimeError("Only a TCP port can be kept while nobody answers there.")
+        return self._port
+
+    def start(self) -> Self:
+        super().start()
+        # Whoever connects to a port that was known before gets here first and is served all the same, unobserved.
+        self.lane.connection_type = partial(ObservedConnection, self._observer)  # type: ignore[assignment]
+        return self
+
+    def _open_listeners(self) -> None:
+        (address,) = self.settings.bind
+        host, _, port = address.rpartition(":")
+        if host and port.isdigit() and host != "fd":
+            self._port = Port(host.strip("[]"), int(port), self.settings.backlog, self._listener)
+            self._listeners.append(self._port.listener)
+        else:
+            super()._open_listeners()
+        self._listeners.append(self.switch)
+
+    def _listener(self, listening: Any, name: str) -> Listener:
+        if self._context is None:
+            return Listener(listening, name)
+        from ehttpd.testing.tls import TLSListener
+
+        return TLSListener(listening, name, self._context, self._observer)
+
+    def stop(self, grace: float | None = None) -> bool:
+        try:
+            return super().stop(grace)
+        finally:
+            self.switch.close()
+            if self._port is not None:
+                self._port.close()

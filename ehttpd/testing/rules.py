@@ -1,0 +1,170 @@
+"""Rules of a mock server: which requests are expected, how often, and what each is answered.
+
+The test author's. A rule is made in the test's thread and used by those that serve; its server's lock guards it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from ehttpd.messages import Handler, Request, Response
+from ehttpd.testing.criteria import Criteria
+from ehttpd.testing.faults import BEFORE_A_REQUEST, Fault
+from ehttpd.testing.replies import Reply
+from ehttpd.testing.verification import UnmetRule
+from ehttpd.wsgi import Application, adapt
+
+if TYPE_CHECKING:
+    from ehttpd.testing.mock import MockServer
+
+# What is broken if a rule fails and says no reply: long enough to break anywhere.
+FILLER = Reply(200, text="This response goes wrong on purpose.\n" * 30)
+Answering = Callable[[Request, dict[str, str], Event], Response]
+
+
+class Step:
+    """One of the answers of a rule: how it is made, what goes wrong with it, and how often it is given."""
+
+    def __init__(self) -> None:
+        self.answering: Answering | None = None
+        self.fault: Fault | None = None
+        self.least: float = 1
+        self.most: float = math.inf
+        self.counted = False  # the author said how often
+        self.used = 0
+
+    def answer(self, request: Request, parameters: dict[str, str], ending: Event) -> Response:
+        if self.answering is not None:
+            return self.answering(request, parameters, ending)
+        return (FILLER if self.fault is not None else Reply()).respond(request, ending)
+
+
+class Rule:
+    """An expected request and its answer; see `MockServer.on`.
+
+    As a context manager it holds for the block only, and is verified at its end.
+    """
+
+    def __init__(self, server: MockServer, criteria: Criteria, place: str) -> None:
+        self._server = server
+        self.criteria = criteria
+        self._place = place
+        self._name = ""
+        self._steps = [Step()]
+
+    # What the author says
+
+    def reply(self, status: int = 200, **reply: Any) -> Self:
+        """Answer with a status and one of ``json``, ``text``, ``body``, ``file``, ``stream`` and ``chunks``.
+
+        ``headers``, ``trailers``, ``informational`` (statuses, or pairs with their fields), ``delay`` in seconds, and
+        ``throttle`` in octets a second go with any of them.
+        """
+        answer = Reply(status, **reply)
+        self._steps[-1].answering = lambda request, parameters, ending: answer.respond(request, ending)
+        return self
+
+    def handle(self, handler: Callable[..., Response]) -> Self:
+        """Answer with a native handler, called with the request and the parameters of the path by their names."""
+        self._steps[-1].answering = lambda request, parameters, ending: handler(request, **parameters)
+        return self
+
+    def wsgi(self, application: Application) -> Self:
+        """Answer with a WSGI application."""
+        adapted: Handler = adapt(application)
+        self._steps[-1].answering = lambda request, parameters, ending: adapted(request)
+        return self
+
+    def fail(self, fault: Fault) -> Self:
+        """Have the answer go wrong. Without a reply of its own, an answer of about a thousand octets does.
+
+        Raises:
+            ValueError: the stage comes before any request is known; see `TestServer.fail`.
+        """
+        if fault.at in BEFORE_A_REQUEST and fault.at != "between-requests":
+            raise ValueError(f"At {fault.at!r} no request is known yet. Give the fault to the server: server.fail(…).")
+        self._steps[-1].fault = fault
+        return self
+
+    def times(self, least: int, most: int | None = -1) -> Self:
+        """Expect the request just so often, or from ``least`` to ``most`` times; None: any number from ``least`` up."""
+        step = self._steps[-1]
+        step.counted = True
+        step.least = least
+        step.most = least if most == -1 else math.inf if most is None else most
+        return self
+
+    def once(self) -> Self:
+        """Expect the request once."""
+        return self.times(1)
+
+    def optional(self) -> Self:
+        """Expect the request any number of times, or never."""
+        return self.times(0, None)
+
+    def then(self) -> Self:
+        """Go on with another answer, for the requests after those before; these are one if nothing else was said."""
+        if not self._steps[-1].counted:
+            self.once()
+        self._steps.append(Step())
+        return self
+
+    def named(self, name: str) -> Self:
+        """Give the rule a name, for messages."""
+        self._name = name
+        return self
+
+    # What the server asks
+
+    @property
+    def step(self) -> Step | None:
+        """The answer whose turn it is; None if all have been given as often as they may."""
+        return next((step for step in self._steps if step.used < step.most), None)
+
+    def next_step(self) -> Step | None:
+        """Return the answer whose turn it is, and count it."""
+        step = self.step
+        if step is not None:
+            step.used += 1
+        return step
+
+    def unmet(self) -> UnmetRule | None:
+        """Return what is missing, if something is."""
+        used = sum(step.used for step in self._steps)
+        least = sum(step.least for step in self._steps)
+        if used >= least:
+            return None
+        return UnmetRule(f"{self} was expected {times(least)}, and came {times(used)}.")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:  # fmt: skip
+        unmet = self._server.forget(self)
+        if unmet is not None and error is None:
+            raise unmet
+
+    def __str__(self) -> str:
+        name = f"{self._name!r}: " if self._name else ""
+        return f"{name}{self.criteria} ({self._place})"
+
+
+def times(number: float) -> str:
+    return ("not at all", "once", "twice")[int(number)] if number <= 2 else f"{number:g} times"
+
+
+def place_of_caller() -> str:
+    """Return file and line of the first frame outside of this package."""
+    here = Path(__file__).parent
+    frame = sys._getframe(1)
+    while frame.f_back is not None and here in Path(frame.f_code.co_filename).parents:
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
