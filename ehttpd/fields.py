@@ -100,7 +100,9 @@ class Headers(Fields):
     __slots__ = ()
 
     def __init__(self, lines: FieldLines = ()) -> None:
-        super().__init__(lines)
+        self._lines = list(lines) if type(lines) in (tuple, list) else _listed(lines)  # type: ignore[arg-type]
+        self._combined = None
+        self.derived = None
 
     def add(self, name: str, value: str) -> None:
         """Append a field line, whatever else of that name there is."""

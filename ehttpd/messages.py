@@ -239,12 +239,15 @@ class Response:
         type: str | None = None,
     ) -> None:
         self.status = status
-        self.headers = Headers(headers)
+        if type and not headers:
+            self.headers = Headers((("Content-Type", type),))
+        else:
+            self.headers = Headers(headers)
+            if type:
+                self.headers["Content-Type"] = type
         if isinstance(body, str):
             body = body.encode()
-            type = type or ("text/plain; charset=utf-8" if "content-type" not in self.headers else None)
-        if type:
-            self.headers["Content-Type"] = type
+            self.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         self.body: bytes | Iterable[bytes] | BinaryIO = body
         self.trailers: Callable[[], FieldLines] | None = None
 

@@ -5,13 +5,13 @@ The handler author's. The one place where this is decided: the router, middlewar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from ehttpd.errors import HandlerError, RaisedAnswer, RequestRefused
 from ehttpd.messages import Request, Response
 from ehttpd.toolkit.errors import HTTPError
+from ehttpd.toolkit.json_encoding import encode_json
 
 Answer: TypeAlias = "Response | str | bytes | Mapping[str, Any] | list[Any] | None"
 # A handler that returns what can be made a response of. Every `Handler` is one.
@@ -28,10 +28,10 @@ def response_of(answer: Answer) -> Response:
         return answer
     if answer is None:
         return Response(b"", 204)
-    if isinstance(answer, str | bytes):
+    if isinstance(answer, (dict, list, Mapping)):
+        return Response(encode_json(answer), type="application/json")
+    if isinstance(answer, (str, bytes)):
         return Response(answer)
-    if isinstance(answer, Mapping | list):
-        return Response(json.dumps(answer, ensure_ascii=False).encode(), type="application/json")
     raise HandlerError(
         f"A handler must return a Response, str, bytes, a mapping, a list or None. Found {type(answer).__name__}."
     )

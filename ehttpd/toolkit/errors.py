@@ -5,11 +5,10 @@ RFC 9110 §15.5 for the statuses, RFC 9457 for the form that programs read.
 
 from __future__ import annotations
 
-import json
-
 from ehttpd.errors import HandlerError, RaisedAnswer
 from ehttpd.fields import FieldLines, Headers
 from ehttpd.messages import REASONS, Request, Response
+from ehttpd.toolkit.json_encoding import encode_json
 from ehttpd.toolkit.negotiation import best_type
 
 PROBLEM = "application/problem+json"
@@ -40,7 +39,7 @@ class HTTPError(RaisedAnswer):
             problem = {"title": title, "status": int(self.status)}
             if self.detail is not None:
                 problem["detail"] = self.detail
-            response = Response(json.dumps(problem, ensure_ascii=False).encode(), self.status, type=PROBLEM)
+            response = Response(encode_json(problem), self.status, type=PROBLEM)
         else:
             response = Response.text(f"{self.detail or title}\n", self.status)
         for name, value in self.headers:

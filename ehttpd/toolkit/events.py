@@ -5,7 +5,6 @@ The HTML standard, §9.2 (server-sent events). Knows how events are written and 
 
 from __future__ import annotations
 
-import json
 import queue
 import re
 import threading
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLines
 from ehttpd.messages import Response
+from ehttpd.toolkit.json_encoding import encode_json
 
 # Its data; or event, data, id and retry by these names; or nothing, which only shows that somebody is there.
 Event: TypeAlias = "str | Mapping[str, Any] | None"
@@ -54,7 +54,7 @@ def encode_event(event: Event) -> bytes:
 
 def _field(name: str, value: Any) -> str:
     if name == "data":
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else encode_json(value).decode()
         return "".join(f"data: {line}\n" for line in LINE_END.split(text))
     if name == "retry":
         return f"retry: {int(value)}\n"  # milliseconds

@@ -110,19 +110,20 @@ class Router:
 
     def __call__(self, request: Request) -> Response:
         """Answer a request. Raises what the handler raises, but for what is an answer: see `answer_of`."""
+        path = request.target.partition("?")[0]
         if len(self._hosts) == 1:
-            endpoint = self._without_captures.get(request.target.partition("?")[0])
+            endpoint = self._without_captures.get(path)
             route = endpoint.route(request.method) if endpoint else None
             if route:
                 return answer_of(route.view, request)
-        segments = _segments(request)
+        segments = _segments(path if path[:1] == "/" else request.raw_path)
         found = self._find(request, request.method, segments)
         if not found:
             return answer_of(lambda request: self._unmatched(request, segments), request)
         route, values = found
-        if values:
-            captured = {name: value for name, value in zip(route.names, values, strict=True) if name}
-            request.params = {**request.params, **captured}
+        if route.names:
+            captured = dict(zip(route.names, values, strict=False))
+            request.params = {**request.params, **captured} if request.params else captured
         return answer_of(route.view, request)
 
     def _find(self, request: Request, method: str, segments: list[str]) -> Found | None:
@@ -148,8 +149,8 @@ class Router:
         raise HTTPError(405, headers=allow)
 
 
-def _segments(request: Request) -> list[str]:
-    path = request.raw_path
+def _segments(path: str) -> list[str]:
+    """Return what stands between the slashes of a path, percent-decoded."""
     segments = path.split("/")[1:]
     if "%" in path:
         return [percent_decode(segment).decode("utf-8", "replace") for segment in segments]

@@ -21,6 +21,8 @@ class Route:
         self.pattern = pattern
         self.view = view
         self.names = [segment.name for segment in pattern.segments if segment.literal is None]
+        if self.names[-1:] == [""]:
+            self.names.pop()  # a rest that nobody asked for
         last = pattern.segments[-1]
         self.captured_rest = last.rest and bool(last.name)
 
@@ -131,7 +133,7 @@ class Node:
         text = segments[position]
         child = self.literals.get(text)
         found = child.find(method, segments, position + 1, values) if child else None
-        if not found and (self.typed or self.captured) and capturable(text):
+        if not found and (self.typed or self.captured):
             found = self._find_captured(method, segments, position, values)
         if not found and self.rest:
             route = self.rest.route(method)
@@ -150,4 +152,6 @@ class Node:
                 found = child.find(method, segments, position + 1, (*values, value))
                 if found:
                     return found
-        return self.captured.find(method, segments, position + 1, (*values, text)) if self.captured else None
+        if self.captured and capturable(text):
+            return self.captured.find(method, segments, position + 1, (*values, text))
+        return None
