@@ -18,7 +18,7 @@ from ehttpd.server.signals import run
 
 if TYPE_CHECKING:
     from ehttpd.toolkit.access_log import access_log
-    from ehttpd.toolkit.answers import Answer, View
+    from ehttpd.toolkit.answers import Answer, View, answer_of
     from ehttpd.toolkit.basic_auth import basic_auth
     from ehttpd.toolkit.bridges import from_wsgi, to_wsgi
     from ehttpd.toolkit.compress import compress
@@ -54,6 +54,7 @@ __all__ = [
     "Status",
     "View",
     "access_log",
+    "answer_of",
     "basic_auth",
     "compress",
     "connection_handler",
@@ -78,6 +79,7 @@ LATER = {
     "Router": "router",
     "View": "answers",
     "access_log": "access_log",
+    "answer_of": "answers",
     "basic_auth": "basic_auth",
     "compress": "compress",
     "cors": "cors",

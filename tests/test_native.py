@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
 
@@ -100,6 +102,7 @@ def test_a_function_can_be_marked_as_a_handler_of_connections() -> None:
 
 SERVED = """
 import sys
+from ehttpd import native
 from ehttpd.native import Response, serve
 def handler(request):
     if request.path == "/wait":
@@ -167,3 +170,32 @@ def test_what_a_handler_returns_follows_what_it_has_begun() -> None:
         for _ in range(2):
             reply = peer.ask()
             assert (reply.fields["x-begun"], reply.body) == ("yes", b"begun, ended")
+
+
+# The face
+
+
+@pytest.mark.parametrize("name", native.__all__)
+def test_every_name_of_the_face_is_there(name: str) -> None:
+    assert getattr(native, name) is not None
+    assert name in dir(native)
+
+
+def test_what_is_imported_late_is_said_in_one_place() -> None:
+    """An editor reads the imports that are never run, Python the table."""
+    tree = ast.parse(Path(native.__file__).read_text("utf-8"))
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If) and not isinstance(node.test, ast.UnaryOp))
+    imports = [node for node in guarded.body if isinstance(node, ast.ImportFrom)]
+    said = {alias.name: (node.module or "").removeprefix("ehttpd.toolkit.") for node in imports for alias in node.names}
+    assert said == native.LATER
+    assert set(native.LATER) <= set(native.__all__)
+
+
+def test_what_nobody_uses_is_not_imported() -> None:
+    program = "import sys, ehttpd.native; print([name for name in sys.modules if name.startswith('ehttpd.toolkit')])"
+    assert subprocess.check_output([sys.executable, "-c", program]) == b"[]\n"
+
+
+def test_the_face_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="'Rooter'"):
+        native.Rooter  # type: ignore[attr-defined]  # noqa: B018
