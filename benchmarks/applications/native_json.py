@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.native import Request, Response, Router
+from ehttpd.toolkit.json_encoding import encode_json
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -18,7 +19,7 @@ def product(number: int) -> dict[str, Any]:
 
 def handler(request: Request) -> Response:
     number = int(request.target.partition("?")[0].rpartition("/")[2] or 0)
-    return Response(json.dumps(product(number)).encode(), type="application/json")
+    return Response(encode_json(product(number)), type="application/json")
 
 
 router = Router()

@@ -127,22 +127,24 @@ class Node:
 
     def find(self, method: str, segments: list[str], position: int = 0, values: tuple[Any, ...] = ()) -> Found | None:
         """Return the most specific route, with the values of its captures. What fits ends the search at once."""
-        if position == len(segments):
-            route = self.endpoint.route(method) if self.endpoint else None
-            return (route, values) if route else None
-        text = segments[position]
-        child = self.literals.get(text)
-        found = child.find(method, segments, position + 1, values) if child else None
-        if not found and (self.typed or self.captured):
-            found = self._find_captured(method, segments, position, values)
-        if not found and self.rest:
-            route = self.rest.route(method)
-            if route and route.takes_rest(segments[position:]):
-                return route, (*values, "/".join(segments[position:]))
-        return found
+        node = self
+        for at in range(position, len(segments)):
+            if node.captured or node.typed or node.rest:
+                return node._find_among(method, segments, at, values)
+            child = node.literals.get(segments[at])
+            if child is None:
+                return None
+            node = child
+        route = node.endpoint.route(method) if node.endpoint else None
+        return (route, values) if route else None
 
-    def _find_captured(self, method: str, segments: list[str], position: int, values: tuple[Any, ...]) -> Found | None:
+    def _find_among(self, method: str, segments: list[str], position: int, values: tuple[Any, ...]) -> Found | None:
+        """Find where there is more than one way: each is tried in turn."""
         text = segments[position]
+        if text in self.literals:
+            found = self.literals[text].find(method, segments, position + 1, values)
+            if found:
+                return found
         for kind, child in self.typed.items():
             if kind.grammar.fullmatch(text):
                 try:
@@ -153,5 +155,14 @@ class Node:
                 if found:
                     return found
         if self.captured and capturable(text):
-            return self.captured.find(method, segments, position + 1, (*values, text))
+            found = self.captured.find(method, segments, position + 1, (*values, text))
+            if found:
+                return found
+        return self._find_rest(method, segments, position, values) if self.rest else None
+
+    def _find_rest(self, method: str, segments: list[str], position: int, values: tuple[Any, ...]) -> Found | None:
+        assert self.rest
+        route = self.rest.route(method)
+        if route and route.takes_rest(segments[position:]):
+            return route, (*values, "/".join(segments[position:]))
         return None
