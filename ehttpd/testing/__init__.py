@@ -1,21 +1,27 @@
 """Servers, requests and faults for tests.
 
-The test author's. Nothing of pytest is imported here; its fixtures are in plugin.py.
+The test author's. Each name is imported when it is first asked for, since pytest loads this package at every start for
+its plugin. Nothing of pytest is imported but by plugin.py.
 """
 
 from __future__ import annotations
 
-from ehttpd.testing import faults
-from ehttpd.testing.client import Answer, Client
-from ehttpd.testing.journal import Exchange, ReceivedRequest
-from ehttpd.testing.mock import MockServer
-from ehttpd.testing.server import TestServer
-from ehttpd.testing.verification import NoRequest, Unanswered, UnexpectedRequest, UnmetRule
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ehttpd.testing import faults
+    from ehttpd.testing.client import Answer, Client
+    from ehttpd.testing.journal import Exchange, ReceivedRequest
+    from ehttpd.testing.mock import MockServer
+    from ehttpd.testing.server import TestServer
+    from ehttpd.testing.verification import LeftBehind, NoRequest, Unanswered, UnexpectedRequest, UnmetRule
 
 __all__ = [
     "Answer",
     "Client",
     "Exchange",
+    "LeftBehind",
     "MockServer",
     "NoRequest",
     "ReceivedRequest",
@@ -25,3 +31,26 @@ __all__ = [
     "UnmetRule",
     "faults",
 ]
+
+# Name -> module of this package.
+LATER = {
+    "Answer": "client",
+    "Client": "client",
+    "Exchange": "journal",
+    "LeftBehind": "verification",
+    "MockServer": "mock",
+    "NoRequest": "verification",
+    "ReceivedRequest": "journal",
+    "TestServer": "server",
+    "Unanswered": "verification",
+    "UnexpectedRequest": "verification",
+    "UnmetRule": "verification",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "faults":
+        return import_module("ehttpd.testing.faults")
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{LATER[name]}"), name)

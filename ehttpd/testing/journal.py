@@ -69,6 +69,7 @@ class Exchange:
         self.failure: BaseException | None = None  # of the handler
         self._began = time.monotonic()
         self.seconds: float | None = None
+        self.running = False  # the handler, or the body that it returned
 
     def answered(self, status: int) -> None:
         """Note the status of the response, which is on its way."""
@@ -95,6 +96,17 @@ class Journal:
         with self._changed:
             self._exchanges.append(exchange)
             self._changed.notify_all()
+
+    def end(self, exchange: Exchange) -> None:
+        """Take it that the handler of an exchange has produced everything."""
+        with self._changed:
+            exchange.running = False
+            self._changed.notify_all()
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until no handler runs; tell whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not any(each.running for each in self._exchanges), seconds)
 
     @property
     def exchanges(self) -> list[Exchange]:

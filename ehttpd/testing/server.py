@@ -69,6 +69,8 @@ class TestServer:
         self._indices = count()
         self._clients: list[Client] = []
         self._ending = threading.Event()
+        self._started = False
+        self.verified = False  # `verify` was called, by the end of a block or otherwise
         self._authority = authority_for(tls)
         self._server = ObservedServer(
             self, self._handle, self._note_refusal, self._server_context(), bind=bind, **settings
@@ -77,8 +79,10 @@ class TestServer:
     # Life
 
     def start(self) -> Self:
-        """Listen and serve. Returns once connections are accepted. Raises ListenError."""
-        self._server.start()
+        """Listen and serve, unless it does already. Returns once connections are accepted. Raises ListenError."""
+        if not self._started:
+            self._started = True
+            self._server.start()
         return self
 
     def stop(self, grace: float = GRACE) -> bool:
@@ -96,8 +100,16 @@ class TestServer:
             self._failures.append(Unanswered(f"The server stopped with something unanswered after {grace:g} s."))
         return complete
 
+    def settle(self, timeout: float = 5.0) -> bool:
+        """Wait until no handler runs and no body is being produced; tell whether that is so.
+
+        To be called before what the handlers use is taken away, such as the contents of a database.
+        """
+        return self._journal.settle(timeout)
+
     def verify(self) -> None:
         """Raise what went wrong as one `BaseExceptionGroup`; nothing if nothing did."""
+        self.verified = True
         raise_together(f"What {self.url} has seen", self.failures())
 
     def failures(self) -> list[BaseException]:
@@ -127,6 +139,13 @@ class TestServer:
 
     def url_for(self, target: str) -> str:
         """Return the URL of a target such as ``/items?page=2``."""
+        return self.url + target
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __add__(self, target: str) -> str:
+        """Return `url_for` a target: as pytest-django's live server does it."""
         return self.url + target
 
     @property
@@ -259,6 +278,7 @@ class TestServer:
 
     def _handle(self, request: Request) -> Response:
         exchange, received = self._note(request)
+        response: Response | None = None
         try:
             response, fault = self._respond(request, received)
         except (RequestRefused, ConnectionLost) as error:
@@ -268,9 +288,12 @@ class TestServer:
             exchange.failure = error
             exchange.answered(500)
             raise
+        finally:
+            if response is None or isinstance(response.body, WHOLE) or hasattr(response.body, "read"):
+                self._journal.end(exchange)
+            else:
+                response.body = Watched(response.body, exchange, self._journal)
         exchange.answered(int(str(response.status)[:3]))
-        if not isinstance(response.body, WHOLE) and not hasattr(response.body, "read"):
-            response.body = Watched(response.body, exchange)
         fault = self._struck(IN_A_RESPONSE) or fault
         if fault is None:
             return response
@@ -285,6 +308,7 @@ class TestServer:
         place = client.place() if isinstance(client, ObservedConnection) else (-1, 0)
         received = ReceivedRequest(request, body, Origin(*place, client.remote))
         exchange = Exchange(received, f"{request.method} {request.target}")
+        exchange.running = True
         self._journal.add(exchange)
         return exchange, received
 
@@ -325,9 +349,10 @@ class TestServer:
 class Watched:
     """A body whose failures are noted while it is produced."""
 
-    def __init__(self, body: Any, exchange: Exchange) -> None:
+    def __init__(self, body: Any, exchange: Exchange, journal: Journal) -> None:
         self._body = body
         self._exchange = exchange
+        self._journal = journal
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -340,8 +365,11 @@ class Watched:
 
     def close(self) -> None:
         close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._journal.end(self._exchange)
 
 
 def handler_of(app_or_handler: Any) -> Handler:

@@ -24,6 +24,10 @@ class Unanswered(AssertionError):
     """When the server stopped, something was still being served."""
 
 
+class LeftBehind(AssertionError):
+    """A test has ended, and a thread or a socket of it has not."""
+
+
 def raise_together(what: str, failures: Sequence[BaseException]) -> None:
     """Raise one group of all failures, if there are any."""
     if failures:

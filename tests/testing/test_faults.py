@@ -26,8 +26,10 @@ def hello(request: Request) -> Response:
 def conversation(server: TestServer, octets: bytes, timeout: float = 5.0) -> tuple[bytes, str]:
     """Send octets, with the connection left open; return what comes, and how the connection ends."""
     received = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout) as connected:
+    with socket.socket() as connected:
+        connected.settimeout(timeout)
         try:
+            connected.connect(("127.0.0.1", server.port))
             connected.sendall(octets)
             while data := connected.recv(65536):
                 received += data

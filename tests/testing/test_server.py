@@ -73,7 +73,7 @@ def test_the_octets_of_the_wire_are_those_given_and_those_that_come_back() -> No
     with TestServer(hello) as server:
         assert server.wire(ASK + ASK).count(b"HTTP/1.1 200 OK") == 2
         assert server.wire(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 Bad Request\r\n")
-        assert [exchange.status for exchange in server.exchanges] == [200, 200, 400]
+    assert [exchange.status for exchange in server.exchanges] == [200, 200, 400]
 
 
 def test_take_waits_for_a_request_and_gives_each_once() -> None:

@@ -1,0 +1,167 @@
+"""The plugin of pytest: servers as fixtures that verify themselves, and what they saw in the report of a failure.
+
+Pytest's. Loaded by pytest alone, at its start: so it imports nothing of ehttpd before a fixture is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ehttpd.testing.certificates import Authority
+    from ehttpd.testing.leaks import Inventory
+    from ehttpd.testing.mock import MockServer
+    from ehttpd.testing.server import TestServer
+
+MARKER = (
+    "ehttpd(strict=True, leaks=False): strict=False: rules that are not met and requests that no rule is for are no "
+    "failure; leaks=True: threads and sockets that the test leaves behind are one."
+)
+HELD = "\nehttpd: the test has failed, and {urls} is held up. Press Enter to go on.\n"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("ehttpd").addoption(
+        "--ehttpd-hold", action="store_true", help="After a failure keep its servers up until Enter is pressed."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+
+
+class Keeper:
+    """The servers of one test, from the first fixture that asks for one to the last that needs it."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+        options: dict[str, Any] = {}
+        for mark in reversed(list(item.iter_markers("ehttpd"))):
+            options.update(mark.kwargs)
+        self._strict = bool(options.get("strict", True))
+        self._inventory: Inventory | None = None
+        if options.get("leaks", False):
+            from ehttpd.testing.leaks import Inventory
+
+            self._inventory = Inventory()
+        self.servers: list[TestServer] = []
+        self.failed = False
+
+    def serve(self, app_or_handler: Any = None, **options: Any) -> Any:
+        """Return a server that runs: of an application or a handler, or without either a mock server."""
+        from ehttpd.testing import MockServer, TestServer
+
+        if app_or_handler is None:
+            server: TestServer = MockServer(**{"strict": self._strict, **options})
+        else:
+            server = TestServer(app_or_handler, **options)
+        self.servers.append(server)
+        return server.start()
+
+    def finish(self) -> None:
+        """Stop all servers; raise what went wrong, unless the test has failed without that."""
+        from ehttpd.testing.verification import raise_together
+
+        if self.failed and self.servers and self._item.config.getoption("--ehttpd-hold"):
+            self._hold()
+        for server in self.servers:
+            server.stop()
+        if not self.failed:
+            unverified = [server for server in self.servers if not server.verified]
+            left = self._inventory.left_behind() if self._inventory is not None else []
+            seen = [failure for server in unverified for failure in server.failures()]
+            raise_together(f"What the servers of {self._item.name} have seen", [*seen, *left])
+
+    def _hold(self) -> None:
+        """Keep the servers up until somebody presses Enter, or nobody is there to do so."""
+        capture = self._item.config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture.suspend(in_=True)
+        try:
+            sys.stdout.write(HELD.format(urls=", ".join(server.url for server in self.servers)))
+            sys.stdout.flush()
+            sys.stdin.readline()
+        except (OSError, ValueError):  # no standard input: a worker of xdist
+            pass
+        finally:
+            if capture is not None:
+                capture.resume()
+
+    def section(self) -> str:
+        """Return a line for each exchange of each server, and what went wrong besides."""
+        lines = []
+        for server in self.servers:
+            lines.append(server.url)
+            lines += [f"  {exchange}" for exchange in server.exchanges] or ["  no request came"]
+            lines += [f"  ! {failure}" for failure in server.failures() if isinstance(failure, AssertionError)]
+        return "\n".join(lines)
+
+
+KEEPER = pytest.StashKey[Keeper]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    keeper = item.stash.get(KEEPER, None)
+    if keeper is not None and report.failed:
+        keeper.failed = True
+        if keeper.servers:
+            report.sections.append((f"ehttpd exchanges ({report.when})", keeper.section()))
+    return report
+
+
+@pytest.fixture
+def _ehttpd_keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
+    keeper = Keeper(request.node)
+    request.node.stash[KEEPER] = keeper
+    yield keeper
+    keeper.finish()
+
+
+@pytest.fixture
+def ehttpd_server(_ehttpd_keeper: Keeper) -> MockServer:
+    """A mock server of this test's own: say what it expects with `on`; see `ehttpd.testing.MockServer`."""
+    server: MockServer = _ehttpd_keeper.serve()
+    return server
+
+
+@pytest.fixture
+def ehttpd_factory(_ehttpd_keeper: Keeper) -> Callable[..., Any]:
+    """Makes servers that run: `ehttpd_factory(app_or_handler, tls=…)`, or a mock server without an application."""
+    return _ehttpd_keeper.serve
+
+
+@pytest.fixture
+def ehttpd_app(_ehttpd_keeper: Keeper, app: Any) -> TestServer:
+    """A server of the fixture `app`, a WSGI application such as Flask's, or a native handler."""
+    server: TestServer = _ehttpd_keeper.serve(app)
+    return server
+
+
+@pytest.fixture
+def ehttpd_live(transactional_db: None, _ehttpd_keeper: Keeper) -> Iterator[TestServer]:
+    """A server of the Django project, with the database of the test; it has drained when the database is flushed.
+
+    For users of pytest-django: `str()` and `.url` give the URL, as with its `live_server`.
+    """
+    from ehttpd.testing.django import shared_connections, site
+
+    with shared_connections() as connections:
+        server: TestServer = _ehttpd_keeper.serve(site(connections))
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def ehttpd_ca() -> Authority:
+    """The authority that signs the certificates of servers with `tls=True`; `.pem` is the path of its own."""
+    from ehttpd.testing.certificates import session_authority
+
+    return session_authority()

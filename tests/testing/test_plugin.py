@@ -1,0 +1,200 @@
+"""The plugin, as the tests of others see it: run by pytest itself, alone, by several workers, in any order."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from urllib.request import urlopen
+
+import pytest
+
+pytest_plugins = ("pytester",)
+
+# Others' plugins that this environment has are not part of what is tested, and take their time.
+QUIET = ("-p", "no:cacheprovider", "-p", "ehttpd.testing.plugin")
+IN_RANDOM_ORDER = ("-p", "random_order.plugin", "--random-order")
+
+
+@pytest.fixture(autouse=True)
+def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
+PASSING = """
+    import pytest
+    from ehttpd.testing import faults
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return [b"served"]
+
+    @pytest.fixture
+    def app():
+        return application
+
+    @pytest.mark.parametrize("number", range(6))
+    def test_retries_after_a_reset(ehttpd_server, number):
+        ehttpd_server.on("GET /items/{id}").fail(faults.reset(at="response-body", after=10)).times(1)
+        ehttpd_server.on("GET /items/{id}").reply(json={"id": 7})
+        client = ehttpd_server.client()
+        with pytest.raises(ConnectionResetError):
+            client.get("/items/7")
+        assert client.get("/items/7").json() == {"id": 7}
+        assert len(ehttpd_server.requests) == 2
+
+    def test_the_app_is_served(ehttpd_app):
+        assert ehttpd_app.client().get("/").text == "served"
+
+    def test_several_servers(ehttpd_factory, app, ehttpd_ca):
+        with ehttpd_factory(app, tls=True) as server:
+            assert server.url.startswith("https:")
+            assert server.ca_pem == ehttpd_ca.pem
+            assert server.client().get("/").text == "served"
+        other = ehttpd_factory()
+        other.on("/").reply(204)
+        assert other.client().get("/").status == 204
+"""
+
+
+FAILING = """
+    import pytest
+
+    def test_unmet(ehttpd_server):
+        ehttpd_server.on("GET /never")
+
+    def test_unexpected(ehttpd_server):
+        ehttpd_server.on("POST /hook", json={"event": "paid"}).optional()
+        ehttpd_server.client().post("/hook", json={"event": "open"})
+
+    def test_broken(ehttpd_factory):
+        def breaks(request):
+            raise KeyError("the handler's own")
+        ehttpd_factory(breaks).client().get("/")
+        ehttpd_factory().client().get("/nobody")
+
+    def test_verified_by_its_block(ehttpd_factory):
+        with pytest.raises(ExceptionGroup):
+            with ehttpd_factory() as server:
+                server.on("GET /never")
+
+    @pytest.mark.ehttpd(strict=False)
+    def test_relaxed(ehttpd_server):
+        ehttpd_server.on("GET /never")
+        assert ehttpd_server.client().get("/nobody").status == 500
+"""
+
+
+@pytest.mark.parametrize("options", [(), (*IN_RANDOM_ORDER, "--random-order-seed=3")], ids=["in order", "random"])
+def test_fixtures_serve_each_test(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    pytester.makepyfile(PASSING)
+    run = pytester.runpytest_inprocess(*QUIET, "-Werror", "--strict-markers", *options)
+    run.assert_outcomes(passed=8)
+
+
+def test_a_test_fails_by_itself(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(FAILING)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=5, errors=3)
+    tells_what_was_seen(run.stdout.str())
+
+
+def test_workers_of_xdist_do_the_same_in_random_order(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_passing=PASSING, test_failing=FAILING)
+    run = pytester.runpytest_subprocess(*QUIET, *IN_RANDOM_ORDER, "-p", "xdist", "-n", "2")
+    run.assert_outcomes(passed=13, errors=3)
+    tells_what_was_seen(run.stdout.str())
+
+
+def tells_what_was_seen(output: str) -> None:
+    assert re.search(r"GET /never \(test_\w+\.py:\d+\) was expected once, and came not at all", output)
+    assert "json['event']: expected 'paid', received 'open'" in output
+    assert "What the servers of test_broken have seen (2 sub-exceptions)" in output
+    assert """raise KeyError("the handler's own")""" in output, "the traceback is the handler's"
+    assert "No rule is for GET /nobody." in output
+
+
+def test_a_failing_test_shows_every_exchange_and_no_second_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_fails(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            ehttpd_server.on("POST /there").reply(201)
+            ehttpd_server.client().post("/there", body=b"mail")
+            assert False, "the test's own"
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        ["*ehttpd exchanges (call)*", "http://127.0.0.1:*", "  POST /there -> 201*body b'mail'*", "  ! GET /never (*"]
+    )
+
+
+def test_what_is_left_behind_is_a_failure_where_that_is_asked_for(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ehttpd.testing.leaks.LAST_CALL", 0.05)
+    pytester.makepyfile("""
+        import socket, threading
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def kept():
+            ends = threading.Event()
+            thread = threading.Thread(target=ends.wait, name="forgotten")
+            sockets = []
+            yield sockets, thread
+            sockets[0].close()
+            ends.set()
+            thread.join()
+
+        @pytest.mark.ehttpd(leaks=True)
+        def test_leaves_something(ehttpd_server, kept):
+            kept[0].append(socket.create_connection(("127.0.0.1", ehttpd_server.port)))
+            kept[1].start()
+
+        @pytest.mark.ehttpd(leaks=True)
+        def test_leaves_nothing(ehttpd_server):
+            ehttpd_server.on("/")
+            ehttpd_server.client().get("/")
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=2, errors=1)
+    run.stdout.fnmatch_lines(["*The thread 'forgotten' still runs.", "*The socket with descriptor * is still open."])
+
+
+def test_the_server_of_a_failed_test_is_held_up(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_fails(ehttpd_server):
+            ehttpd_server.on("GET /held").optional().reply(text="still here")
+            assert False
+    """)
+    command = [sys.executable, "-m", "pytest", *QUIET, "--ehttpd-hold"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = {**os.environ, "no_proxy": "*"}
+    with subprocess.Popen(command, cwd=pytester.path, env=environment, **pipes) as run:  # type: ignore[call-overload]
+        url = next(line for line in run.stdout if "is held up" in line).split()[6]
+        with urlopen(f"{url}/held", timeout=10) as answer:
+            assert answer.read() == b"still here"
+        output, _ = run.communicate("\n", timeout=20)
+    assert "1 failed" in output
+
+
+def test_the_fixture_of_pytest_django_is_not_needed_by_others(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_live(ehttpd_live): ...")
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(errors=1)
+    run.stdout.fnmatch_lines(["*fixture 'transactional_db' not found*"])
+
+
+def test_neither_pytest_nor_a_server_is_imported_before_it_is_needed() -> None:
+    code = "import sys, ehttpd.testing; assert 'pytest' not in sys.modules; assert 'unittest' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, ehttpd.testing.plugin; assert 'ehttpd.server.server' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_pytest_finds_the_plugin() -> None:
+    (found,) = [each for each in entry_points(group="pytest11") if each.name == "ehttpd"]
+    assert found.value == "ehttpd.testing.plugin"
