@@ -94,8 +94,9 @@ def test_an_application_that_starts_its_response_late_is_waited_for() -> None:
 
     with serving(pipeline(from_wsgi(application), compress(minimum=0), request_id())) as server:
         reply = server.connect().ask("/", "X-Request-ID: a")
-    assert (reply.status, reply.body, reply.fields["x-request-id"]) == (201, b"one two", "a")
-    assert closed == [True]
+        assert (reply.status, reply.body, reply.fields["x-request-id"]) == (201, b"one two", "a")
+        assert server.connect().ask(method="HEAD").status == 201
+    assert closed == [True, True]
 
 
 # to_wsgi

@@ -75,6 +75,13 @@ def test_what_is_text_is_encoded(kind: str) -> None:
     assert "content-encoding" in answering(Response(TEXT.encode(), type=kind)).headers
 
 
+def test_the_length_is_that_of_what_is_sent() -> None:
+    response = Response.text(TEXT, headers={"Content-Length": str(len(TEXT))})
+    with serving(compress()(lambda request: response)) as server:
+        reply = server.connect().ask("/", GZIP)
+    assert (reply.whole, gzip.decompress(reply.body)) == (True, TEXT.encode())
+
+
 def test_an_error_is_encoded_too() -> None:
     def handler(request: Request) -> str:
         raise HTTPError(400, TEXT)

@@ -51,6 +51,18 @@ def test_a_status_that_is_no_error_is_the_handlers_mistake(status: int) -> None:
         HTTPError(status)
 
 
+def test_an_answer_that_is_raised_too_late_breaks_the_response_off(caplog: pytest.LogCaptureFixture) -> None:
+    def handler(request: Request) -> None:
+        write = request.client.start_response(request, 200, [("Content-Type", "a/b")])
+        write(b"begun")
+        raise HTTPError(409, "Somebody was faster.")
+
+    with serving(handler) as server:  # type: ignore[arg-type]  # it only raises
+        reply = server.connect().ask()
+    assert (reply.status, reply.body, reply.whole) == (200, b"begun", False)
+    assert "Somebody was faster." in caplog.text
+
+
 def test_a_server_answers_what_a_handler_raises_without_a_router() -> None:
     def handler(request: Request) -> None:
         raise HTTPError(409, "Somebody was faster.", {"X-Winner": "b"})

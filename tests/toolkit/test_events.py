@@ -124,6 +124,27 @@ def test_a_generator_is_closed_with_the_next_event_after_its_client_left() -> No
     assert ended.wait(PATIENCE)
 
 
+def test_a_generator_that_is_ahead_of_its_client_is_closed_at_once() -> None:
+    ahead, ended = threading.Event(), threading.Event()
+
+    def events() -> Iterator[str]:
+        try:
+            yield "one"
+            yield "two"
+            ahead.set()
+            yield "three"
+        finally:
+            ended.set()
+
+    body = event_stream(events()).body
+    pieces = iter(body)
+    next(pieces)
+    assert next(pieces) == b"data: one\n\n"
+    assert ahead.wait(PATIENCE)
+    body.close()  # type: ignore[union-attr]
+    assert ended.wait(PATIENCE)
+
+
 def test_events_that_nobody_asks_for_are_closed_and_no_thread_is_started() -> None:
     inbox = Inbox()
     with serving(lambda request: event_stream(inbox)) as server:

@@ -231,6 +231,14 @@ def test_what_a_middleware_notes_outside_is_seen_below_a_mount() -> None:
     assert text_of(router(request)) == "{'seen': True}"
 
 
+def test_what_is_noted_below_a_mount_is_seen_outside() -> None:
+    router = Router()
+    router.mount("/in", lambda request: request.state.update(user="anna"))
+    request = Request("GET", "/in/")
+    assert router(request).status == 204
+    assert request.state == {"user": "anna"}
+
+
 @pytest.mark.parametrize(
     ("target", "location"),
     [
