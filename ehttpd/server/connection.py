@@ -325,6 +325,8 @@ class Connection(Client):
             try:
                 self.claim.pop()
             except IndexError:
+                with self.lane.lock:  # the lane is about to answer
+                    pass
                 raise ConnectionLost("the deadline had passed, and 504 was sent") from None
             self.claim = None
 

@@ -99,6 +99,7 @@ class HTTPService:
             return self._fail(connection, request, error)
 
     def _head(self, connection: Connection, request: Request, response: Response, body_length: int | None) -> Head:
+        connection.claim_answer()
         return encode_head(
             response.status,
             response.headers,
@@ -205,7 +206,6 @@ class HTTPService:
         self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]
     ) -> Callable[[bytes], None]:  # fmt: skip
         """Begin a response before its handler returns; see `Client.start_response`."""
-        connection.claim_answer()
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
         stream = BodyStream(connection, lambda: self._head(connection, request, response, None))
@@ -252,7 +252,6 @@ class HTTPService:
         return self._finish(connection, request, False)
 
     def _answer_error(self, connection: Connection, request: Request | None, response: Response) -> Next:
-        connection.answered = response
         body = response.body
         assert isinstance(body, bytes)
         method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
@@ -263,6 +262,8 @@ class HTTPService:
         if request is not None:
             request.body.close()
         try:
+            connection.claim_answer()
+            connection.answered = response
             connection.send(octets if framing is Framing.NONE else octets + body)
         except ConnectionLost:
             return Next.CLOSE

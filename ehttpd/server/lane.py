@@ -23,8 +23,9 @@ from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import HELD_AT_MOST, Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
-from ehttpd.server.overdue import answer_overdue
+from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
+from ehttpd.server.stacks import stack_of
 
 if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
@@ -430,10 +431,14 @@ class Lane:
 
     def _answer_overdue(self, now: float) -> None:
         """Answer in the place of threads whose handlers have exceeded their deadline."""
-        for thread, connection, request in self.pool.overdue(now):
-            with self.lock:
+        seconds, reports = self.settings.request_timeout, []
+        with self.lock:
+            for thread, connection, request in self.pool.overdue(now):
                 self._open -= 1  # it is closed for everybody but that thread
-            answer_overdue(connection, request, thread, self.settings.request_timeout, self._standing.now)
+                answer_overdue(connection, request, seconds, self._standing.now)
+                reports.append((request, seconds, stack_of(thread)))
+        for report in reports:
+            report_overdue(*report)
             if not self.pool.healthy:
                 log.critical("%d threads are stuck in handlers, and no more will be replaced.", self.pool.stuck)
 

@@ -7,6 +7,7 @@ answers first, the thread or the lane, is decided by one atomic step: the connec
 from __future__ import annotations
 
 import time
+from traceback import StackSummary
 
 from ehttpd.cancellation import Deadline
 from ehttpd.http11.serialize import serialize
@@ -14,31 +15,35 @@ from ehttpd.http11.writer import Standing
 from ehttpd.logs import log
 from ehttpd.messages import Handler, Request, Response
 from ehttpd.server.connection import Connection
-from ehttpd.server.stacks import stack_of
+from ehttpd.server.stacks import written
 
 
 def bounded(handler: Handler, seconds: float) -> Handler:
-    """Return a handler whose requests have a deadline. Raises ConnectionLost where 504 was sent in its place."""
+    """Return a handler whose requests have a deadline: it raises ConnectionLost where 504 was sent in its place."""
 
     def run(request: Request) -> Response:
         connection = request.client
         assert isinstance(connection, Connection)
         request.deadline = Deadline(time.monotonic() + seconds)
         connection.claim = [request]
-        try:
-            return handler(request)
-        finally:
+        response = handler(request)
+        if type(response.body) is bytes or connection.given_up:  # else it is claimed when the head is made
             connection.claim_answer()
+        return response
 
     return run
 
 
-def answer_overdue(connection: Connection, request: Request, thread: int, seconds: float, standing: Standing) -> None:
-    """Send 504 in the place of ``thread``, and say where that is. The leader's, which has won the claim."""
-    log.error(
-        "%s: no response within %g s, so 504 was sent. The thread is written off; it is at:\n%s",
-        request, seconds, stack_of(thread),
-    )  # fmt: skip
+def answer_overdue(connection: Connection, request: Request, seconds: float, standing: Standing) -> None:
+    """Send 504. The leader's, which has won the claim; with the lane's lock held, for which the loser waits."""
     response = Response.text(f"The application did not answer within {seconds:g} seconds.\n", 504)
     connection.answered = response
     connection.cut_off(serialize(response, request, persistent=False, standing=standing))
+
+
+def report_overdue(request: Request, seconds: float, stack: StackSummary) -> None:
+    """Say where the thread was. Takes long: source files are read."""
+    log.error(
+        "%s: no response within %g s, so 504 was sent. The thread is written off; it is at:\n%s",
+        request, seconds, written(stack),
+    )  # fmt: skip

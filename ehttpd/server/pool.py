@@ -156,9 +156,10 @@ class Pool:
 
     @property
     def serving(self) -> list[tuple[int, Connection]]:
-        """The identifiers of the threads that serve off the lead, each with its connection."""
+        """The identifiers of the threads that serve off the lead and were not replaced, each with its connection."""
         with self._lock:
-            return [(each.thread, each.serves) for each in self._serving if each.serves is not None]
+            serving = [each for each in self._serving if not each.replaced]
+            return [(each.thread, each.serves) for each in serving if each.serves is not None]
 
     # The leader
 
@@ -201,24 +202,27 @@ class Pool:
     def take_waiting(self) -> list[Connection]:
         """Remove and return as many connections from the line as there are places free."""
         with self._lock:
-            self.place_free = False
-            return [self.line.first() for _ in range(min(len(self.line), self.maximum - self._busy))]
+            taken = [self.line.first() for _ in range(min(len(self.line), self.maximum - self._busy))]
+            # What the leader serves inline takes no place: look again.
+            self.place_free = bool(taken) and len(self.line) > 0
+            return taken
 
     def overdue(self, now: float) -> list[tuple[int, Connection, Request]]:
         """Write off the threads whose handlers have exceeded their deadline, unless they have begun to answer.
 
-        Return the identifier of each thread, with the connection and the request that the caller has to answer.
+        Return the identifier of each thread, with the connection and the request that the caller has to answer. With
+        the lock held.
         """
         found = []
-        with self._lock:
-            for follower, expires in list(self._serving.items()):
-                if expires <= now and follower.serves is not None:
-                    self._serving[follower] = math.inf
-                    request = follower.serves.give_up()
-                    if request is not None:
-                        self._write_off(follower)
-                        found.append((follower.thread, follower.serves, request))
-            self.overdue_at = min(self._serving.values(), default=math.inf)
+        for follower, expires in self._serving.items():
+            if expires <= now and follower.serves is not None:
+                # Look again, always before what the thread may serve next is overdue: nobody wakes the leader for that.
+                self._serving[follower] = now + self._request_timeout
+                request = follower.serves.give_up()
+                if request is not None:
+                    self._write_off(follower)
+                    found.append((follower.thread, follower.serves, request))
+        self.overdue_at = min(self._serving.values(), default=math.inf)
         return found
 
     def _write_off(self, follower: Follower) -> None:

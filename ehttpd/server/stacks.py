@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterable
+from types import FrameType
 
 # How many of the innermost frames tell what a thread waits for.
 TOP_FRAMES = 3
@@ -14,25 +15,32 @@ LONGEST_NAME = 80
 ENDED = "(the thread has ended)"
 
 
-def stack_of(thread: int) -> str:
-    """Return the whole stack of a thread, innermost frame last."""
-    frame = sys._current_frames().get(thread)
-    return "".join(traceback.format_stack(frame)).rstrip() if frame is not None else ENDED
+def stack_of(thread: int) -> traceback.StackSummary:
+    """Return the whole stack of a thread, innermost frame first: where it was, without reading a source file."""
+    return _extract(sys._current_frames().get(thread), None)
 
 
-def top_of(thread: int) -> str:
+def written(stack: traceback.StackSummary) -> str:
+    """Return a stack with its source lines, innermost frame last."""
+    return "".join(reversed(stack.format())).rstrip() or ENDED
+
+
+def _extract(frame: FrameType | None, limit: int | None) -> traceback.StackSummary:
+    frames = traceback.walk_stack(frame) if frame is not None else ()
+    return traceback.StackSummary.extract(frames, limit=limit, lookup_lines=False)
+
+
+def top(frame: FrameType | None) -> str:
     """Return where a thread is, innermost frame first, in one line."""
-    frame = sys._current_frames().get(thread)
-    if frame is None:
-        return ENDED
-    frames = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=TOP_FRAMES, lookup_lines=False)
-    return " < ".join(f"{each.name} ({each.filename}:{each.lineno})" for each in frames)
+    frames = _extract(frame, TOP_FRAMES)
+    return " < ".join(f"{each.name} ({each.filename}:{each.lineno})" for each in frames) or ENDED
 
 
 def summary(serving: Iterable[tuple[int, str]]) -> str:
     """Say what threads are doing, each with the request that it serves: a line for all that are at the same place."""
-    groups = Counter((what[:LONGEST_NAME], top_of(thread)) for thread, what in serving)
-    lines = [f"  {count} x {what}: {top}" for (what, top), count in groups.most_common(MOST_GROUPS)]
+    frames = sys._current_frames()
+    groups = Counter((what[:LONGEST_NAME], top(frames.get(thread))) for thread, what in serving)
+    lines = [f"  {count} x {what}: {place}" for (what, place), count in groups.most_common(MOST_GROUPS)]
     if len(groups) > MOST_GROUPS:
         lines.append(f"  and {len(groups) - MOST_GROUPS} more places")
     return "\n".join(lines)

@@ -1,0 +1,470 @@
+"""Handlers that exceed their deadline: what the client gets, and what becomes of the thread."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from ehttpd.errors import ConnectionLost
+from ehttpd.messages import Request, Response
+from ehttpd.server.accesslog import Record
+from ehttpd.server.raw import Sink, Source
+from tests.conftest import open_sockets
+from tests.server.conftest import LiveServers
+from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
+from tests.server.test_pool import Misbehaving, block, load, many_switches, watch
+from tests.server.watch import Watch
+
+__all__ = ["many_switches", "watch"]  # fixtures
+
+TIMEOUT = 0.05
+STUCK = b"GET /stuck HTTP/1.1\r\nHost: here\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def stuck_at(gate: Gate) -> Callable[[Request], Response]:
+    """Return a handler that waits at ``gate`` if asked for /stuck."""
+
+    def handler(request: Request) -> Response:
+        if request.target == "/stuck":
+            gate.wait()
+        return hello(request)
+
+    return handler
+
+
+def await_that(holds: Callable[[], bool]) -> None:
+    """Wait until something becomes true that nobody tells."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        block(0.001)
+
+
+def await_nobody_stuck(server: LiveServer) -> None:
+    await_that(lambda: not server.lane.pool.stuck)
+
+
+# The client
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_client_gets_504_at_its_deadline_while_the_handler_still_runs(
+    live_server: LiveServers, gate: Gate, threads: int
+) -> None:
+    server = live_server(stuck_at(gate), threads=threads, request_timeout=TIMEOUT)
+    for _ in range(2):  # the second time it is known that this page blocks
+        peer, began = server.connect(), time.monotonic()
+        reply = peer.ask("/stuck")
+        seconds = time.monotonic() - began
+        assert reply.status == 504
+        assert reply.fields["connection"] == "close"
+        assert reply.fields["content-type"] == "text/plain; charset=utf-8"
+        assert reply.body == b"The application did not answer within 0.05 seconds.\n"
+        assert TIMEOUT - 0.005 <= seconds < TIMEOUT + 0.05
+        assert peer.ended()
+    gate.open()
+
+
+def test_a_head_request_gets_no_body(live_server: LiveServers, gate: Gate) -> None:
+    peer = live_server(stuck_at(gate), request_timeout=TIMEOUT).connect()
+    reply = peer.ask("/stuck", method="HEAD")
+    assert reply.status == 504
+    assert int(reply.fields["content-length"]) > 0
+    assert peer.rest() == b""
+    gate.open()
+
+
+def test_a_body_that_is_produced_for_too_long_before_its_first_data_gets_504(
+    live_server: LiveServers, gate: Gate
+) -> None:
+    closed = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield b""  # nothing that could be sent
+            gate.wait()
+            yield b"late"
+        finally:
+            closed.set()
+
+    server = live_server(lambda request: Response.stream(pieces()), request_timeout=TIMEOUT)
+    peer = server.connect()
+    assert peer.ask().status == 504
+    assert peer.ended()
+    gate.open()
+    assert closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_is_not_cut_once_it_has_begun(live_server: LiveServers, method: str) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        block(3 * TIMEOUT)
+        yield b"second"
+
+    server = live_server(lambda request: Response.stream(pieces()), request_timeout=TIMEOUT)
+    peer = server.connect()
+    reply = peer.ask(method=method)
+    assert (reply.status, reply.body) == (200, b"firstsecond" if method == "GET" else b"")
+    assert peer.ask().status == 200
+
+
+def test_a_response_that_began_before_the_handler_returned_is_not_cut(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        write = request.client.start_response(request, 200, [("Content-Length", "11")])
+        write(b"first")
+        block(3 * TIMEOUT)
+        write(b"second")
+        return Response(b"")
+
+    peer = live_server(handler, request_timeout=TIMEOUT).connect()
+    assert [peer.ask().body for _ in range(2)] == [b"firstsecond"] * 2
+
+
+@pytest.mark.parametrize("kind", [list, iter, bytes, bytearray])
+def test_a_body_of_any_kind_is_sent_in_time(live_server: LiveServers, kind: Callable[[Any], Any]) -> None:
+    data: Any = b"hello" if kind in (bytes, bytearray) else [b"hel", b"lo"]
+    peer = live_server(lambda request: Response(kind(data)), request_timeout=PATIENCE).connect()
+    assert [peer.ask().body for _ in range(2)] == [b"hello"] * 2
+
+
+def test_a_body_that_fails_before_its_first_data_is_answered_with_500(live_server: LiveServers) -> None:
+    closed = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            raise LookupError("on purpose")
+
+        def close(self) -> None:
+            closed.append(self)
+
+    peer = live_server(lambda request: Response.stream(Body()), request_timeout=PATIENCE).connect()
+    assert [peer.ask().status for _ in range(2)] == [500, 500]
+    assert len(closed) == 2
+
+
+def test_what_is_pipelined_behind_an_overdue_request_gets_nothing_but_the_end(
+    live_server: LiveServers, gate: Gate
+) -> None:
+    targets = []
+
+    def handler(request: Request) -> Response:
+        targets.append(request.target)
+        return stuck_at(gate)(request)
+
+    server = live_server(handler, request_timeout=TIMEOUT)
+    peer = server.connect()
+    peer.send(STUCK, GET, GET)
+    assert peer.reply().status == 504
+    assert peer.ended()
+    gate.open()
+    await_nobody_stuck(server)
+    assert targets == ["/stuck"]
+
+
+def test_a_request_behind_a_long_response_has_a_deadline_of_its_own(live_server: LiveServers, gate: Gate) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"first"
+        block(2.5 * TIMEOUT)
+        yield b"second"
+
+    def handler(request: Request) -> Response:
+        return Response.stream(pieces()) if request.target == "/" else stuck_at(gate)(request)
+
+    peer = live_server(handler, request_timeout=TIMEOUT).connect()
+    peer.send(GET, STUCK)
+    assert peer.reply().body == b"firstsecond"
+    began = time.monotonic()
+    assert peer.reply().status == 504
+    assert time.monotonic() - began < 2 * TIMEOUT + 0.05
+    gate.open()
+
+
+def test_a_handler_is_told_what_is_left(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        left = request.deadline.remaining()
+        return Response.text(f"{left}")
+
+    assert 4.9 < float(live_server(handler, request_timeout=5).connect().ask().body) <= 5
+    assert live_server(handler).connect().ask().body == b"None"
+
+
+# Either the thread answers, or the lane
+
+
+@pytest.mark.parametrize("how", ["whole", "stream", "fail"])
+def test_a_handler_that_ends_in_the_moment_of_its_deadline_is_answered_once(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture, many_switches: None, how: str
+) -> None:
+    seconds, clients, rounds = 0.01, 4, 25
+
+    def pieces(request: Request) -> Iterator[bytes]:
+        until_deadline(request)
+        yield b"hel"
+        yield b"lo"
+
+    def until_deadline(request: Request) -> None:
+        # Between 3 ms before and 3 ms after it: the client says so.
+        left = (request.deadline.remaining() or 0) + int(request.target.rpartition("/")[2]) / 1e6
+        block(max(0.0, left))
+
+    def handler(request: Request) -> Response:
+        if how == "stream":
+            return Response.stream(pieces(request))
+        until_deadline(request)
+        if how == "fail":
+            raise LookupError("on purpose")
+        return hello(request)
+
+    caplog.set_level(logging.CRITICAL, "ehttpd")  # writing down what is captured takes longer than all the rest
+    server = live_server(handler, threads=clients, request_timeout=seconds, max_stuck_threads=1000)
+    bodies = {200: b"hello", 500: b"Internal Server Error\n"}
+    bodies[504] = b"The application did not answer within 0.01 seconds.\n"
+    seen: list[int] = []
+
+    def ask(which: int) -> None:
+        for each in range(rounds):
+            offset = -3000 + (6000 * (each * clients + which)) // (rounds * clients)
+            peer = server.connect()
+            peer.send(f"GET /{offset} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
+            reply = peer.reply()
+            assert reply.body == bodies[reply.status]
+            assert peer.rest() == b"", "a second answer"
+            peer.close()
+            seen.append(reply.status)
+
+    with in_parallel(*(partial(ask, which) for which in range(clients))):
+        pass
+    assert len(seen) == clients * rounds
+    assert len(set(seen)) == 2, "the race was never close"
+    await_nobody_stuck(server)
+
+
+# The thread
+
+
+def test_the_stack_of_the_thread_is_logged(
+    live_server: LiveServers, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = live_server(stuck_at(gate), request_timeout=TIMEOUT)
+    assert server.connect().ask("/stuck").status == 504
+    await_that(lambda: bool(caplog.messages))
+    (message,) = caplog.messages
+    assert "GET '/stuck'" in message
+    assert "no response within 0.05 s" in message
+    assert message.index("in handler") < message.index("gate.wait()") < message.index("self._open.wait(PATIENCE)")
+    gate.open()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_that_are_stuck_are_replaced(live_server: LiveServers, gate: Gate, threads: int) -> None:
+    server = live_server(stuck_at(gate), threads=threads, request_timeout=0.02, max_stuck_threads=20)
+    pool = server.lane.pool
+    for stuck in range(1, 11):
+        assert server.connect().ask("/stuck").status == 504
+        assert pool.stuck == stuck
+        assert server.connect().ask().body == b"hello"
+    assert pool.threads <= 10 + threads + 2, (
+        "the leader and the relief, besides those that are stuck and those that work"
+    )
+    assert server.healthy
+    gate.open()
+    await_nobody_stuck(server)
+    assert server.connect().ask().body == b"hello"
+
+
+def test_no_more_threads_are_replaced_than_the_operator_allows(caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate()
+    with serving(
+        stuck_at(gate), threads=2, request_timeout=0.02, max_stuck_threads=3, queue_timeout=0.02, health_path="/health"
+    ) as server:
+        pool, health = server.lane.pool, server.connect()
+        for _ in range(3):
+            assert health.ask("/health").status == 200
+            assert server.connect().ask("/stuck").status == 504
+        assert not server.healthy
+        sick = health.ask("/health")
+        assert (sick.status, sick.body) == (503, b"3 threads are stuck in handlers\n")
+        await_that(lambda: "3 threads are stuck in handlers, and no more will be replaced." in caplog.messages)
+        for _ in range(2):  # two places are left, and these take them for good
+            assert server.connect().ask("/stuck").status == 504
+        threads = pool.threads
+        assert threads <= 5 + 2
+        for _ in range(5):
+            assert server.connect().ask().status == 503
+        assert pool.threads == threads
+        assert health.ask("/health").status == 503
+        gate.open()
+        await_nobody_stuck(server)
+        assert health.ask("/health").status == 200
+        assert server.healthy
+        assert [server.connect().ask().body for _ in range(5)] == [b"hello"] * 5
+        assert pool.busy == 0
+
+
+def test_a_thread_that_returns_works_again_and_ends_when_nobody_needs_it(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(stuck_at(gate), threads=(1, 2), request_timeout=0.02, thread_idle_timeout=0.02)
+    sockets = len(open_sockets())
+    peers = [server.connect() for _ in range(5)]
+    for peer in peers:
+        assert peer.ask("/stuck").status == 504
+        assert peer.ended()
+        peer.close()
+    assert len(open_sockets()) - sockets == 5, "each thread keeps its connection"
+    gate.open()
+    await_nobody_stuck(server)
+    await_that(lambda: server.lane.pool.threads == 2)
+    await_that(lambda: len(open_sockets()) == sockets)
+    assert server.lane.open_connections == 0
+
+
+def test_requests_that_wait_are_served_by_the_thread_that_replaces_a_stuck_one(
+    live_server: LiveServers, gate: Gate
+) -> None:
+    server = live_server(stuck_at(gate), threads=1, request_timeout=TIMEOUT)
+    stuck, waiting = server.connect(), [server.connect() for _ in range(3)]
+    stuck.send(STUCK)
+    gate.await_arrivals()
+    for peer in waiting:
+        peer.send(GET)
+    server.await_queued(3)
+    assert stuck.reply().status == 504
+    assert [peer.reply().body for peer in waiting] == [b"hello"] * 3
+    gate.open()
+
+
+def test_what_a_stuck_thread_still_wants_to_send_is_sent_to_nobody(live_server: LiveServers, gate: Gate) -> None:
+    raised: list[BaseException] = []
+
+    def handler(request: Request) -> Response:
+        gate.wait()
+        try:
+            request.client.send_interim(request, 103, [("Link", "</late>; rel=preload")])
+        except ConnectionLost as error:
+            raised.append(error)
+        try:
+            request.client.start_response(request, 200, [("Content-Length", "4")])(b"late")
+        except ConnectionLost as error:
+            raised.append(error)
+        raise LookupError("too late")
+
+    server = live_server(handler, request_timeout=TIMEOUT)
+    peer = server.connect()
+    assert peer.ask().status == 504
+    gate.open()
+    assert peer.rest() == b""
+    await_nobody_stuck(server)
+    assert len(raised) == 2
+
+
+def test_stop_does_not_wait_for_stuck_threads(gate: Gate) -> None:
+    server = LiveServer(stuck_at(gate), threads=2, request_timeout=TIMEOUT).start()
+    try:
+        assert [server.connect().ask("/stuck").status for _ in range(3)] == [504] * 3
+        began = time.monotonic()
+        assert server.stop(), "everything was answered"
+        assert time.monotonic() - began < 0.5
+    finally:
+        server.hang_up()
+        gate.open()
+        server.stop()
+
+
+def test_a_handler_becomes_overdue_while_the_server_stops(gate: Gate) -> None:
+    server = LiveServer(stuck_at(gate), request_timeout=4 * TIMEOUT).start()
+    try:
+        peer = server.connect()
+        peer.send(STUCK)
+        gate.await_arrivals()
+        began = time.monotonic()
+        assert server.stop(grace=PATIENCE), "504 is an answer"
+        assert time.monotonic() - began < 1
+        assert peer.reply().status == 504
+    finally:
+        server.hang_up()
+        gate.open()
+
+
+def test_a_client_that_has_gone_needs_no_504(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(stuck_at(gate), request_timeout=TIMEOUT)
+    peer = server.connect()
+    peer.send(STUCK)
+    gate.await_arrivals()
+    peer.close()
+    await_that(lambda: server.lane.pool.stuck == 1)
+    gate.open()
+    await_nobody_stuck(server)
+    assert server.connect().ask().status == 200
+
+
+# The rest of the house
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_the_record_of_an_overdue_exchange_says_504(gate: Gate, streams: bool) -> None:
+    def handler(request: Request) -> Response:
+        gate.wait()
+        return Response.stream([b"late"]) if streams else hello(request)
+
+    records: list[Record] = []
+    recorded = threading.Event()
+
+    def record(each: Record) -> None:
+        records.append(each)
+        recorded.set()
+
+    with serving(handler, request_timeout=TIMEOUT, record=record) as server:
+        reply = server.connect().ask("/stuck")
+        gate.open()
+        assert recorded.wait(PATIENCE)
+        (each,) = records
+        assert (each.status, each.body_octets, each.request_line) == (504, len(reply.body), "GET /stuck HTTP/1.1")
+        assert each.seconds >= TIMEOUT
+
+
+def test_connections_without_http_have_no_deadline() -> None:
+    def echo(source: Source, sink: Sink) -> bool:
+        data = source.read(5)
+        block(3 * TIMEOUT)
+        sink.write(data or b"")
+        return True
+
+    with serving(connection=echo, request_timeout=TIMEOUT) as server:
+        peer = server.connect()
+        for _ in range(2):
+            peer.send(b"hello")
+            assert peer.read(5) == b"hello"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_the_invariants_hold_while_handlers_exceed_their_deadlines(
+    live_server: LiveServers, watch: Watch, many_switches: None, threads: int
+) -> None:
+    entered = Misbehaving()
+
+    def handler(request: Request) -> Response:
+        if request.target.startswith("/late"):
+            block(random.uniform(0, 0.04))  # half of them in time
+            return hello(request)
+        return entered(request)
+
+    server = live_server(handler, threads=threads, request_timeout=0.02, max_stuck_threads=1000)
+    kinds = ["quick", "quick", "block", "compute"]
+
+    def be_late() -> None:
+        for _ in range(20):
+            assert server.connect().ask("/late").status in (200, 504)
+
+    with in_parallel(be_late, be_late, *(load(server, seed, kinds, 30) for seed in range(threads + 1))):
+        pass
+    assert not watch.breaches
+    await_nobody_stuck(server)
+    await_that(lambda: server.lane.pool.busy == 0)
