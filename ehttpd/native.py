@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ehttpd.fields import Fields, Headers
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
@@ -108,7 +108,7 @@ def __dir__() -> list[str]:
 
 
 def serve(
-    handler: Handler | None = None,
+    handler: View | None = None,
     bind: str | tuple[str, ...] | list[str] = "127.0.0.1:8000",
     *,
     connection: ConnectionHandler | None = None,
@@ -116,12 +116,13 @@ def serve(
 ) -> None:
     """Serve a handler until SIGINT or SIGTERM; then drain, for ``graceful_timeout`` seconds. Main thread only.
 
+    The handler takes a `Request` and returns a `Response`, str, bytes, a mapping or a list (JSON), or None (204).
     ``connection`` and ``settings`` are those of `Server`.
 
     Raises:
         SettingsError, ListenError: see `Server`.
     """
-    run(Server(handler, connection=connection, bind=bind, **settings))
+    run(Server(cast("Handler", handler), connection=connection, bind=bind, **settings))
 
 
 def connection_handler(function: F) -> F:
