@@ -71,6 +71,7 @@ class HTTPService:
                 if connection.stream is not None:
                     raise
                 response = connection.answered = raised.response(request)
+                connection.claim_answer()
             try:
                 body = response.body
             except AttributeError:  # a handler may return less than a response

@@ -27,6 +27,8 @@ def bounded(handler: Handler, seconds: float) -> Handler:
         request.deadline = Deadline(time.monotonic() + seconds)
         connection.claim = [request]
         response = handler(request)
+        if not isinstance(response, Response):
+            response = Response.of(response)
         if type(response.body) is bytes or connection.given_up:  # else it is claimed when the head is made
             connection.claim_answer()
         return response

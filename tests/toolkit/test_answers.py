@@ -10,7 +10,7 @@ from ehttpd.errors import BadRequest, HandlerError
 from ehttpd.messages import Request, Response
 from ehttpd.toolkit.answers import answer_of, response_of
 from ehttpd.toolkit.errors import HTTPError
-from tests.server.live import serving
+from tests.server.live import PATIENCE, Gate, serving
 from tests.toolkit.asking import asked
 
 ANSWERS: list[tuple[Any, int, bytes, str | None]] = [
@@ -60,3 +60,38 @@ def test_what_is_raised_as_an_answer_is_one(raised: Exception) -> None:
 def test_any_other_exception_is_the_servers_to_answer() -> None:
     with pytest.raises(ZeroDivisionError):
         answer_of(lambda request: str(1 // 0), asked())
+
+
+@pytest.mark.parametrize(("answer", "status", "body", "kind"), ANSWERS)
+def test_a_server_with_a_time_limit_takes_an_answer_too(
+    answer: Any, status: int, body: bytes, kind: str | None
+) -> None:
+    with serving(lambda request: answer, request_timeout=PATIENCE) as server:
+        peer = server.connect()
+        for _ in range(2):
+            reply = peer.ask()
+            assert (reply.status, reply.body, reply.fields.get("content-type")) == (status, body, kind)
+
+
+def test_a_server_with_a_time_limit_takes_what_is_raised_as_an_answer() -> None:
+    def handler(request: Request) -> Response:
+        raise HTTPError(409, "Somebody was faster.")
+
+    with serving(handler, request_timeout=PATIENCE) as server:
+        peer = server.connect()
+        for _ in range(2):
+            assert peer.ask().status == 409
+
+
+def test_what_is_raised_as_an_answer_after_the_time_limit_is_not_sent() -> None:
+    gate = Gate()
+
+    def handler(request: Request) -> Response:
+        gate.wait()
+        raise HTTPError(409, "Somebody was faster.")
+
+    with serving(handler, request_timeout=0.01) as server:
+        peer = server.connect()
+        assert peer.ask().status == 504
+        gate.open()
+        assert peer.ended()
