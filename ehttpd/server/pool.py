@@ -200,8 +200,14 @@ class Pool:
         return True
 
     def take_waiting(self) -> list[Connection]:
-        """Remove and return as many connections from the line as there are places free."""
+        """Have threads that waited for their clients go on where places are free; remove and return as many
+        connections from the line as there are places left. The leader's, outside of handlers.
+        """
         with self._lock:
+            while self._resuming and self._busy < self.maximum:
+                self._busy += 1
+                self._resuming.popleft().release()
+            self._update()
             taken = [self.line.first() for _ in range(min(len(self.line), self.maximum - self._busy))]
             # What the leader serves inline takes no place: look again.
             self.place_free = bool(taken) and len(self.line) > 0
@@ -279,16 +285,22 @@ class Pool:
         return True
 
     def resume(self) -> None:
-        """Wait until there is a place for the caller, who has paused."""
+        """Wait until there is a place for the caller, who has paused.
+
+        A thread that finishes gives up its own, or the leader finds one, and it alone: it knows whether it runs a
+        handler itself.
+        """
+        place = threading.Lock()
+        place.acquire()
         with self._lock:
             self._paused -= 1
-            if self._busy < self.maximum:
+            if self.stopping:
                 self._busy += 1
-                self._update()
                 return
-            place = threading.Lock()
-            place.acquire()
             self._resuming.append(place)
+            self.place_free = self._busy < self.maximum
+        if self.place_free:
+            self.lane.wake()
         try:
             place.acquire()
         except BaseException:  # thrown into this thread by another
@@ -484,6 +496,9 @@ class Pool:
     def _stop(self) -> None:
         with self._lock:
             self.stopping = True
+            self._busy += len(self._resuming)
+            while self._resuming:
+                self._resuming.popleft().release()
             for follower in self._followers:
                 follower.lead.release()
             self._followers.clear()
