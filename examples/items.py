@@ -1,0 +1,47 @@
+"""A key-value service: JSON in, JSON out.
+
+Try ``curl --request PUT --data '{"price": 3}' http://127.0.0.1:8000/items/tea``.
+"""
+
+import json
+import threading
+from typing import Any
+
+from ehttpd.native import HTTPError, Request, Response, Router, limit_body, pipeline, serve
+
+router, store, lock = Router(), dict[str, Any](), threading.Lock()
+app = pipeline(router, limit_body(64_000))
+
+
+@router.get("/items")
+def index(request: Request) -> list[str]:
+    return sorted(store)
+
+
+@router.get("/items/{key}")
+def read(request: Request) -> Response:
+    if request.params["key"] not in store:
+        raise HTTPError(404, "There is no such item.")
+    return Response(json.dumps(store[request.params["key"]]), type="application/json")
+
+
+@router.put("/items/{key}")
+def write(request: Request) -> Response:
+    try:
+        value = json.loads(request.body.read())
+    except ValueError:
+        raise HTTPError(400, "That is no JSON.") from None
+    with lock:
+        created = request.params["key"] not in store
+        store[request.params["key"]] = value
+    return Response(json.dumps(value), 201 if created else 200, type="application/json")
+
+
+@router.delete("/items/{key}")
+def remove(request: Request) -> None:
+    with lock:
+        store.pop(request.params["key"], None)
+
+
+if __name__ == "__main__":
+    serve(app, "127.0.0.1:8000")
