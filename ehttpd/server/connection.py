@@ -374,7 +374,7 @@ class Connection(Client):
         """Tell those who wanted to know. The leader's, with the lane's lock held."""
         self.left = True
         calls, self.when_left = self.when_left, None
-        if calls:
+        if calls and self.request is None:  # else the next request waits, and they are those of one that was answered
             threading.Thread(target=_call_all, args=(calls,), name="ehttpd-departure", daemon=True).start()
 
     def answer(self, octets: bytes, persistent: bool, now: float) -> Next:

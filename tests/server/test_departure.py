@@ -1,0 +1,340 @@
+"""Clients that leave while they are served: what handlers are told, and what becomes of the response."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ehttpd.errors import ConnectionLost
+from ehttpd.messages import Request, Response
+from ehttpd.server.poller import Poller, SelectorPoller, new_poller
+from tests.server.conftest import LiveServers
+from tests.server.live import PATIENCE, Gate, Peer, hello
+from tests.server.test_pool import block, many_switches, watch
+from tests.server.test_waiting import come_true
+from tests.server.watch import Watch
+
+__all__ = ["many_switches", "watch"]  # fixtures
+
+GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def close(peer: Peer) -> None:
+    peer.close()
+
+
+def reset(peer: Peer) -> None:
+    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def half_close(peer: Peer) -> None:
+    peer.half_close()
+
+
+WAYS_TO_LEAVE = pytest.mark.parametrize("leave", [close, reset, half_close])
+
+
+class Told:
+    """A handler that says when it has begun, and what it was told."""
+
+    def __init__(self, ask: Callable[[Request], object]) -> None:
+        self._ask = ask
+        self.begun = threading.Semaphore(0)
+        self.ended = threading.Semaphore(0)
+        self.answers: list[object] = []
+
+    def __call__(self, request: Request) -> Response:
+        if request.target != "/":
+            return hello(request)
+        self.begun.release()
+        self.answers.append(self._ask(request))
+        self.ended.release()
+        return hello(request)
+
+    def await_begun(self) -> None:
+        assert self.begun.acquire(timeout=PATIENCE)
+
+    def await_answer(self) -> object:
+        assert self.ended.acquire(timeout=PATIENCE)
+        return self.answers[-1]
+
+
+def polls(request: Request) -> float:
+    """Look again and again; return how many seconds that took."""
+    began = time.monotonic()
+    while not request.disconnected.is_set():
+        assert time.monotonic() - began < PATIENCE, "the client never left"
+    assert request.disconnected(), "and it does not come back"
+    return time.monotonic() - began
+
+
+def waits(request: Request) -> float:
+    began = time.monotonic()
+    assert request.disconnected.wait(PATIENCE)
+    return time.monotonic() - began
+
+
+def is_called(request: Request) -> float:
+    began, called = time.monotonic(), threading.Event()
+    request.disconnected.add_callback(called.set)
+    assert called.wait(PATIENCE)
+    return time.monotonic() - began
+
+
+@WAYS_TO_LEAVE
+@pytest.mark.parametrize("how", [polls, waits, is_called])
+def test_a_handler_is_told_at_once(
+    live_server: LiveServers, watch: Watch, how: Callable[[Request], float], leave: Callable[[Peer], None]
+) -> None:
+    told = Told(how)
+    server = live_server(told, threads=2)
+    for _ in range(3):  # by then it is known that this page blocks, and it is served off the lead from the beginning
+        peer = server.connect()
+        peer.send(GET)
+        told.await_begun()
+        leave(peer)
+        answer = told.await_answer()
+        assert isinstance(answer, float)
+        assert answer < 0.25
+    assert server.connect().ask("/other").status == 200
+    assert not watch.breaches
+
+
+@WAYS_TO_LEAVE
+def test_a_handler_on_the_lead_sees_it_without_the_lane(
+    live_server: LiveServers, leave: Callable[[Peer], None]
+) -> None:
+    left = threading.Event()
+    served_by: list[bool] = []
+
+    def handler(request: Request) -> Response:
+        if request.target == "/":
+            leave(peers.pop())
+            served_by.append(request.client in server.lane.pool.lease)
+            if leave is not close:
+                assert request.disconnected.wait(PATIENCE)
+            assert request.disconnected.is_set()
+            left.set()
+        return hello(request)
+
+    server = live_server(handler)
+    peer = server.connect()
+    peers = [peer]
+    peer.send(GET)
+    assert left.wait(PATIENCE)
+    assert served_by == [True]
+
+
+def test_a_client_that_stays_is_not_said_to_have_left(live_server: LiveServers, watch: Watch) -> None:
+    def stays(request: Request) -> object:
+        began = time.monotonic()
+        waited = request.disconnected.wait(0.03)
+        assert time.monotonic() - began >= 0.03
+        return waited or request.disconnected.is_set()
+
+    told = Told(stays)
+    peer = live_server(told).connect()
+    for _ in range(3):
+        assert peer.ask().body == b"hello"
+    assert told.answers == [False] * 3
+    assert not watch.breaches
+
+
+@pytest.mark.parametrize("make_poller", [new_poller, SelectorPoller])
+def test_what_is_pipelined_is_no_departure(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch, make_poller: Callable[[], Poller]
+) -> None:
+    monkeypatch.setattr("ehttpd.server.lane.new_poller", make_poller)
+    told = Told(lambda request: request.disconnected.wait(0.03) or request.disconnected.is_set())
+    peer = live_server(told).connect()
+    peer.send(GET)
+    told.await_begun()
+    peer.send(GET, GET)
+    assert [peer.reply().body for _ in range(3)] == [b"hello"] * 3
+    assert told.answers == [False] * 3
+
+
+def test_a_client_that_only_stops_to_send_still_gets_its_answer(live_server: LiveServers, watch: Watch) -> None:
+    def handler(request: Request) -> Response:
+        assert request.disconnected.wait(PATIENCE)
+        return Response.stream([b"hel", b"lo"]) if request.target == "/stream" else hello(request)
+
+    server = live_server(handler)
+    for target in (b"/", b"/stream") * 2:
+        peer = server.connect()
+        peer.send(b"GET " + target + b" HTTP/1.1\r\nHost: here\r\n\r\n")
+        peer.half_close()
+        assert peer.reply().body == b"hello"
+        assert peer.ended()
+    assert not watch.breaches
+
+
+def test_every_callback_is_called_once(live_server: LiveServers, caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[str] = []
+    all_called = threading.Event()
+
+    def fail() -> None:
+        calls.append("failing")
+        raise LookupError("on purpose")
+
+    def ask(request: Request) -> object:
+        for call in (lambda: calls.append("first"), fail, lambda: calls.append("third"), all_called.set):
+            request.disconnected.add_callback(call)
+        assert all_called.wait(PATIENCE)
+        request.disconnected.add_callback(lambda: calls.append("late"))
+        assert calls == ["first", "failing", "third", "late"], "who comes late is called at once"
+        return request.disconnected.wait()
+
+    told = Told(ask)
+    peer = live_server(told).connect()
+    peer.send(GET)
+    told.await_begun()
+    peer.close()
+    assert told.await_answer() is True
+    assert calls == ["first", "failing", "third", "late"]
+    assert "What was to be done when the client left failed." in caplog.messages
+
+
+def test_a_callback_is_not_called_once_the_request_was_answered(live_server: LiveServers, watch: Watch) -> None:
+    calls: list[int] = []
+
+    def handler(request: Request) -> Response:
+        if request.target == "/first":
+            request.disconnected.add_callback(lambda: calls.append(1))
+            block(0.02)  # off the lead, and on it the next time
+        elif request.target == "/last":
+            request.disconnected.wait(PATIENCE)
+            seen.set()
+        return hello(request)
+
+    server, seen = live_server(handler), threading.Event()
+    peer = server.connect()
+    for _ in range(2):
+        assert peer.ask("/first").status == 200
+    peer.send(b"GET /last HTTP/1.1\r\nHost: here\r\n\r\n")
+    peer.half_close()
+    assert seen.wait(PATIENCE)
+    assert calls == []
+    assert not watch.breaches
+
+
+def test_a_callback_is_not_called_while_the_next_request_waits(live_server: LiveServers, gate: Gate) -> None:
+    calls: list[int] = []
+    clients = []
+    second = Gate()
+
+    def handler(request: Request) -> Response:
+        if request.target == "/first":
+            clients.append(request.client)
+            request.disconnected.add_callback(lambda: calls.append(1))
+            gate.wait()
+        elif request.target == "/between":
+            second.wait()
+        return hello(request)
+
+    server = live_server(handler, threads=1)
+    pipelining, between = server.connect(), server.connect()
+    pipelining.send(b"GET /first HTTP/1.1\r\nHost: here\r\n\r\n" + GET)
+    gate.await_arrivals()
+    between.send(b"GET /between HTTP/1.1\r\nHost: here\r\n\r\n")
+    server.await_queued(1)
+    gate.open()  # now /between has the one thread, and what was pipelined waits
+    second.await_arrivals()
+    assert pipelining.reply().status == 200
+    pipelining.half_close()
+    (client,) = clients
+    come_true(lambda: client.left)  # type: ignore[attr-defined]
+    second.open()
+    assert pipelining.reply().status == 200
+    assert calls == []
+
+
+@WAYS_TO_LEAVE
+def test_a_request_is_told_of_a_client_that_left_while_it_waited(
+    live_server: LiveServers, gate: Gate, leave: Callable[[Peer], None]
+) -> None:
+    def handler(request: Request) -> Response:
+        if request.target == "/wait":
+            gate.wait()
+            return hello(request)
+        return told(request)
+
+    told = Told(lambda request: request.disconnected.is_set())
+    server = live_server(handler, threads=1)
+    server.connect().send(b"GET /wait HTTP/1.1\r\nHost: here\r\n\r\n")
+    gate.await_arrivals()
+    leaving = server.connect()
+    leaving.send(GET)
+    server.await_queued(1)
+    leave(leaving)
+    gate.open()
+    assert told.await_answer() is True
+
+
+@pytest.mark.parametrize("leave", [close, reset])
+def test_a_body_that_is_being_produced_is_closed(live_server: LiveServers, leave: Callable[[Peer], None]) -> None:
+    closed = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * 1000
+        finally:
+            closed.set()
+
+    server = live_server(lambda request: Response.stream(endless()), threads=1)
+    peer = server.connect()
+    peer.send(GET)
+    assert peer.socket.recv(1)
+    leave(peer)
+    assert closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("leave", [close, reset])
+def test_writing_to_a_client_that_left_raises(live_server: LiveServers, leave: Callable[[Peer], None]) -> None:
+    def writes(request: Request) -> object:
+        assert request.disconnected.wait(PATIENCE)
+        write = request.client.start_response(request, 200, [])
+        try:
+            for _ in range(1000):
+                write(b"x" * 10_000)
+        except ConnectionLost as error:
+            return error
+        return None
+
+    told = Told(writes)
+    server = live_server(told)
+    peer = server.connect()
+    peer.send(GET)
+    told.await_begun()
+    leave(peer)
+    assert isinstance(told.await_answer(), ConnectionLost)
+    assert server.connect().ask("/other").status == 200
+
+
+def test_many_clients_that_leave_at_any_moment_harm_nobody(
+    live_server: LiveServers, watch: Watch, many_switches: None
+) -> None:
+    calls: list[str] = []
+
+    def handler(request: Request) -> Response:
+        if request.target != "/":
+            request.disconnected.add_callback(lambda: calls.append(request.target))
+            block(float(request.target.rpartition("/")[2]) / 1000)
+        return hello(request)
+
+    server = live_server(handler, threads=4)
+    for each in range(120):
+        peer = server.connect()
+        peer.send(f"GET /{each}/{each % 12} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        (close, reset)[each % 2](peer)
+    come_true(lambda: server.lane.open_connections == 0)
+    assert len(calls) == len(set(calls)), "a callback was called twice"
+    assert not watch.breaches
+    assert server.connect().ask().body == b"hello"
