@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ehttpd.settings import Settings
 
 # How many threads may wait for their clients beyond the maximum. One more, and they take the places of handlers.
-MOST_PAUSED = 256
+MOST_PAUSED = 128
 DEFECT = "The lane failed; this is a defect in ehttpd."
 
 
