@@ -1,0 +1,87 @@
+"""What threads are doing, as text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ehttpd.server.stacks import ENDED, LONGEST_NAME, MOST_GROUPS, TOP_FRAMES, stack_of, summary, written
+from tests.server.live import Gate
+
+NOBODY = 0  # is no thread's identifier
+
+
+@pytest.fixture
+def gates() -> Iterator[list[Gate]]:
+    gates: list[Gate] = []
+    threads: list[threading.Thread] = []
+    yield gates
+    for gate in gates:
+        gate.open()
+    for thread in threads:
+        thread.join()
+
+
+def outermost(gate: Gate, identifiers: list[int]) -> None:
+    identifiers.append(threading.get_ident())
+    innermost(gate)
+
+
+def innermost(gate: Gate) -> None:
+    gate.wait()
+
+
+def begin(gates: list[Gate], count: int = 1) -> list[int]:
+    """Start threads that wait at a gate; return their identifiers."""
+    gate, identifiers = Gate(), list[int]()
+    gates.append(gate)
+    for _ in range(count):
+        threading.Thread(target=outermost, args=(gate, identifiers)).start()
+    gate.await_arrivals(count)
+    return identifiers
+
+
+def test_a_stack_has_its_source_lines_and_its_innermost_frame_last(gates: list[Gate]) -> None:
+    (thread,) = begin(gates)
+    text = written(stack_of(thread))
+    assert text.index("in outermost") < text.index("innermost(gate)") < text.index("gate.wait()")
+    assert not text.endswith("\n")
+
+
+def test_a_stack_tells_where_the_thread_was(gates: list[Gate]) -> None:
+    (thread,) = begin(gates)
+    stack = stack_of(thread)
+    gates[0].open()
+    assert "gate.wait()" in written(stack)
+
+
+def test_a_thread_that_has_ended_is_nowhere() -> None:
+    assert written(stack_of(NOBODY)) == ENDED
+    assert summary([(NOBODY, "GET a")]) == f"  1 x GET a: {ENDED}"
+
+
+def test_those_at_the_same_place_share_a_line(gates: list[Gate]) -> None:
+    same, other = begin(gates, 3), begin(gates)
+    lines = summary([*((each, "GET a") for each in same), (other[0], "GET b")]).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["  3 x GET a", "  1 x GET b"]
+    for line in lines:
+        _, _, places = line.partition(": ")
+        frames = places.split(" < ")
+        assert len(frames) == TOP_FRAMES
+        assert frames[0].startswith("wait ("), "the innermost frame comes first"
+
+
+def test_what_is_too_much_is_counted() -> None:
+    *lines, last = summary([(NOBODY, f"GET {each}") for each in range(MOST_GROUPS + 3)]).splitlines()
+    assert len(lines) == MOST_GROUPS
+    assert last == "  and 3 more places"
+
+
+def test_a_long_name_is_cut() -> None:
+    assert summary([(NOBODY, "x" * 1000)]) == f"  1 x {'x' * LONGEST_NAME}: {ENDED}"
+
+
+def test_nobody_is_nowhere() -> None:
+    assert summary([]) == ""
