@@ -71,7 +71,7 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         environ["REQUEST_METHOD"] = request.method
         environ["REQUEST_URI"] = environ["RAW_URI"] = target
         if target[0] != "/":
-            path, query = request.raw_path, request.query
+            path, query = request.raw_path, request.raw_query
         else:
             path, _, query = target.partition("?")
         environ["PATH_INFO"] = percent_decode(path).decode("latin-1") if "%" in path else path

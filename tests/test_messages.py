@@ -34,7 +34,7 @@ from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, Request, Respons
 )
 def test_a_target_has_a_path_and_a_query(target: str, raw_path: str, path: str, query: str) -> None:
     request = Request("GET", target)
-    assert (request.raw_path, request.path, request.query) == (raw_path, path, query)
+    assert (request.raw_path, request.path, request.raw_query) == (raw_path, path, query)
 
 
 @hypothesis_settings(max_examples=100, deadline=None, derandomize=True, database=None)

@@ -26,7 +26,7 @@ def test_everything_that_is_promised_can_be_imported() -> None:
 
 def test_a_request_tells_what_was_asked() -> None:
     def handler(request: Request) -> Response:
-        told = (request.method, request.target, request.path, request.query, request.version)
+        told = (request.method, request.target, request.path, request.raw_query, request.version)
         return Response.text(repr((*told, request.headers.get("X-NAME"), list(request.headers), request.body.read())))
 
     with serving(handler) as server:

@@ -34,7 +34,7 @@ class ReceivedRequest:
         self.target = request.target
         self.version = request.version
         self.path = request.path
-        self.query = request.query
+        self.query = request.raw_query
         self.headers: Fields = request.headers
         self.trailers: Fields = request.trailers
         self.body = body

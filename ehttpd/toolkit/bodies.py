@@ -1,0 +1,136 @@
+"""The body of a request as octets, text, JSON or a file, and what keeps it from being that.
+
+RFC 9110 §8.3 and §15.5, RFC 8259. Knows how a body is read, not how it arrives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ehttpd.errors import BadRequest, ContentTooLarge
+from ehttpd.http11.grammar import TCHAR
+from ehttpd.messages import Request
+from ehttpd.toolkit.refusals import UnsupportedMediaType
+
+READ_AT_ONCE = 1 << 16
+# RFC 9110 §8.3.1:  media-type = type "/" subtype parameters;  parameter = parameter-name "=" parameter-value
+PARAMETER = re.compile(rf';[ \t]*({TCHAR}+)=({TCHAR}+|"(?:[^"\\]|\\.)*")')
+# RFC 6839 §3.1
+JSON_TYPE = re.compile(r"application/(?:json|.+\+json)")
+
+
+def read_all(request: Request, limit: int | None = None) -> bytes:
+    """Return the body. It is kept: who asks again gets it again.
+
+    Raises:
+        ContentTooLarge: it is longer than ``limit``. If its length was told, nothing has been read.
+    """
+    content: bytes | None = request.__dict__.get("_content")
+    if content is None:
+        check_length(request.content_length or 0, limit)
+        content = request.__dict__["_content"] = b"".join(pieces_of(request, limit))
+    check_length(len(content), limit)
+    return content
+
+
+def pieces_of(request: Request, limit: int | None) -> Iterator[bytes]:
+    """Yield the body piece by piece. Raises ContentTooLarge where it goes on beyond ``limit``."""
+    size = 0
+    while piece := request.body.read(READ_AT_ONCE):
+        size += len(piece)
+        check_length(size, limit)
+        yield piece
+
+
+def check_length(length: int, limit: int | None) -> None:
+    """Raises ContentTooLarge if a length is beyond the limit."""
+    if limit is not None and length > limit:
+        raise ContentTooLarge(f"The body may have {limit} octets.")
+
+
+def save(request: Request, path: str | os.PathLike[str], limit: int | None = None) -> int:
+    """Write the body to a new or existing file, which is there as a whole or not at all; return its length.
+
+    Raises:
+        ContentTooLarge: it is longer than ``limit``.
+        OSError: it cannot be written.
+    """
+    check_length(request.content_length or 0, limit)
+    unfinished = f"{os.fspath(path)}.{os.urandom(6).hex()}.part"
+    try:
+        with open(unfinished, "xb") as file:
+            size = sum(map(file.write, pieces_of(request, limit)))
+        os.replace(unfinished, path)
+    except BaseException:
+        if os.path.exists(unfinished):
+            os.unlink(unfinished)
+        raise
+    return size
+
+
+def media_type(request: Request) -> tuple[str, dict[str, str]]:
+    """Return the media type of the body and its parameters, names in lower case; an empty type if nobody said."""
+    name, semicolon, rest = (request.headers.get("content-type") or "").partition(";")
+    parameters = {
+        parameter.lower(): value if value[0] != '"' else re.sub(r"\\(.)", r"\1", value[1:-1])
+        for parameter, value in PARAMETER.findall(semicolon + rest)
+    }
+    return name.strip(" \t").lower(), parameters
+
+
+def check_coding(request: Request) -> None:
+    """Refuse a body with a content coding (RFC 9110 §8.4): decoding it is nobody's wish until somebody says so."""
+    coding = (request.headers.get("content-encoding") or "identity").strip(" \t").lower()
+    if coding != "identity":
+        raise UnsupportedMediaType(f"The body must not be encoded. Content-Encoding is {coding[:60]!r}.")
+
+
+def read_text(request: Request, limit: int | None = None) -> str:
+    """Return the body as text, in the charset that its type names, else in UTF-8.
+
+    Raises:
+        BadRequest: it is not in that charset.
+        UnsupportedMediaType: there is no such charset, or the body is compressed.
+        ContentTooLarge: it is longer than ``limit``.
+    """
+    check_coding(request)
+    charset = media_type(request)[1].get("charset", "utf-8")
+    content = read_all(request, limit)
+    try:
+        return content.decode(charset)
+    except UnicodeError:
+        raise BadRequest(f"The body must be text in {charset[:60]!r}.") from None
+    except LookupError:
+        raise UnsupportedMediaType(f"The body is in a charset that is not known here: {charset[:60]!r}.") from None
+
+
+def read_json(request: Request, limit: int | None = None) -> Any:
+    """Return the value that the body is as JSON (RFC 8259).
+
+    Raises:
+        BadRequest: it is no JSON.
+        UnsupportedMediaType: its Content-Type says that it is something else, or it is compressed.
+        ContentTooLarge: it is longer than ``limit``.
+    """
+    check_coding(request)
+    type_name = media_type(request)[0]
+    # A page of another site can make a browser send text or a form with our user's cookies, and JSON only if we let it.
+    if type_name and not JSON_TYPE.fullmatch(type_name):
+        raise UnsupportedMediaType(f"The body must be application/json. Content-Type is {type_name[:60]!r}.")
+    content = read_all(request, limit)
+    try:
+        return json.loads(content.decode(), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"The body must be JSON: {error}.") from None
+    except UnicodeError:
+        raise BadRequest("The body must be JSON in UTF-8.") from None
+    except (ValueError, RecursionError):  # more digits or levels than Python reads
+        raise BadRequest("The body must be JSON of reasonable numbers and depth.") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise BadRequest(f"The body must be JSON, which has no {name}.")
