@@ -22,30 +22,40 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.basic_auth import basic_auth
     from ehttpd.toolkit.bridges import from_wsgi, to_wsgi
     from ehttpd.toolkit.compress import compress
+    from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.cors import cors
     from ehttpd.toolkit.errors import HTTPError
     from ehttpd.toolkit.events import Event
+    from ehttpd.toolkit.forms import Form, MultipartForm
     from ehttpd.toolkit.limit_body import limit_body
     from ehttpd.toolkit.mounting import MountedRequest
     from ehttpd.toolkit.patterns import PatternError
     from ehttpd.toolkit.pipeline import Middleware, pipeline
+    from ehttpd.toolkit.query import Query, percent_decode
+    from ehttpd.toolkit.ranges import ByteRange, RangeSet
     from ehttpd.toolkit.request_id import request_id
     from ehttpd.toolkit.router import Router
     from ehttpd.toolkit.timeout import timeout
 
 __all__ = [
     "Answer",
+    "ByteRange",
     "Client",
     "ConnectionHandler",
+    "Cookies",
     "Event",
     "Fields",
     "FileBody",
+    "Form",
     "HTTPError",
     "Handler",
     "Headers",
     "Middleware",
     "MountedRequest",
+    "MultipartForm",
     "PatternError",
+    "Query",
+    "RangeSet",
     "Request",
     "Response",
     "Router",
@@ -61,6 +71,7 @@ __all__ = [
     "cors",
     "from_wsgi",
     "limit_body",
+    "percent_decode",
     "pipeline",
     "request_id",
     "serve",
@@ -71,11 +82,17 @@ __all__ = [
 # Name -> module of toolkit/.
 LATER = {
     "Answer": "answers",
+    "ByteRange": "ranges",
+    "Cookies": "cookies",
     "Event": "events",
+    "Form": "forms",
     "HTTPError": "errors",
     "Middleware": "pipeline",
     "MountedRequest": "mounting",
+    "MultipartForm": "forms",
     "PatternError": "patterns",
+    "Query": "query",
+    "RangeSet": "ranges",
     "Router": "router",
     "View": "answers",
     "access_log": "access_log",
@@ -85,6 +102,7 @@ LATER = {
     "cors": "cors",
     "from_wsgi": "bridges",
     "limit_body": "limit_body",
+    "percent_decode": "query",
     "pipeline": "pipeline",
     "request_id": "request_id",
     "timeout": "timeout",
