@@ -35,7 +35,7 @@ def events(request: Request) -> Response:
 
 @app.post("/publish")
 def publish(request: Request) -> None:
-    text = request.body.read(1000).decode(errors="replace")
+    text = request.text(limit=1000)
     for inbox in list(listeners):
         offer(inbox, text)
 

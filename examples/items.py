@@ -7,37 +7,33 @@ import json
 import threading
 from typing import Any
 
-from ehttpd.native import HTTPError, Request, Response, Router, limit_body, pipeline, serve
+from ehttpd.native import HTTPError, Request, Response, Router, serve
 
-router, store, lock = Router(), dict[str, Any](), threading.Lock()
-app = pipeline(router, limit_body(64_000))
+app, store, lock = Router(), dict[str, Any](), threading.Lock()
 
 
-@router.get("/items")
+@app.get("/items")
 def index(request: Request) -> list[str]:
     return sorted(store)
 
 
-@router.get("/items/{key}")
+@app.get("/items/{key}")
 def read(request: Request) -> Response:
     if request.params["key"] not in store:
         raise HTTPError(404, "There is no such item.")
     return Response(json.dumps(store[request.params["key"]]), type="application/json")
 
 
-@router.put("/items/{key}")
+@app.put("/items/{key}")
 def write(request: Request) -> Response:
-    try:
-        value = json.loads(request.body.read())
-    except ValueError:
-        raise HTTPError(400, "That is no JSON.") from None
+    value = request.json(limit=64_000)
     with lock:
         created = request.params["key"] not in store
         store[request.params["key"]] = value
     return Response(json.dumps(value), 201 if created else 200, type="application/json")
 
 
-@router.delete("/items/{key}")
+@app.delete("/items/{key}")
 def remove(request: Request) -> None:
     with lock:
         store.pop(request.params["key"], None)
