@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import traceback
+import threading
 from collections import Counter
 from collections.abc import Iterable
+from itertools import takewhile
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import traceback
 
 # How many of the innermost frames tell what a thread waits for.
 TOP_FRAMES = 3
 MOST_GROUPS = 5
 LONGEST_NAME = 80
+OURS = (os.path.dirname(os.path.dirname(__file__)), threading.__file__)
 ENDED = "(the thread has ended)"
 
 
 def stack_of(thread: int) -> traceback.StackSummary:
-    """Return the whole stack of a thread, innermost frame first: where it was, without reading a source file."""
+    """Return the application's part of a thread's stack, innermost frame first, without reading a source file."""
     return _extract(sys._current_frames().get(thread), None)
 
 
@@ -26,8 +33,17 @@ def written(stack: traceback.StackSummary) -> str:
 
 
 def _extract(frame: FrameType | None, limit: int | None) -> traceback.StackSummary:
-    frames = traceback.walk_stack(frame) if frame is not None else ()
-    return traceback.StackSummary.extract(frames, limit=limit, lookup_lines=False)
+    import traceback  # dear to import, and seldom needed
+
+    frames = list(traceback.walk_stack(frame)) if frame is not None else []
+    own = list(takewhile(_is_ours, reversed(frames)))
+    frames = frames[: -len(own)] if 0 < len(own) < len(frames) else frames
+    return traceback.StackSummary.extract(iter(frames), limit=limit, lookup_lines=False)
+
+
+def _is_ours(found: tuple[FrameType, int]) -> bool:
+    """Tell whether a frame is the server's, which says nothing about what its thread is doing."""
+    return found[0].f_code.co_filename.startswith(OURS)
 
 
 def top(frame: FrameType | None) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ehttpd.messages import Request, Response
 from ehttpd.server.stacks import ENDED, LONGEST_NAME, MOST_GROUPS, TOP_FRAMES, stack_of, summary, written
-from tests.server.live import Gate
+from tests.server.conftest import LiveServers
+from tests.server.live import Gate, hello
 
 NOBODY = 0  # is no thread's identifier
 
@@ -85,3 +87,21 @@ def test_a_long_name_is_cut() -> None:
 
 def test_nobody_is_nowhere() -> None:
     assert summary([]) == ""
+
+
+def test_the_servers_own_frames_are_left_out(live_server: LiveServers, gate: Gate) -> None:
+    def handler(request: Request) -> Response:
+        innermost(gate)
+        return hello(request)
+
+    server = live_server(handler)
+    peer = server.connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    gate.await_arrivals()
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("ehttpd-")]
+    stacks = [written(stack_of(thread.ident or NOBODY)) for thread in threads]
+    gate.open()
+    assert peer.reply().status == 200
+    (found,) = [stack for stack in stacks if "innermost(gate)" in stack]
+    assert found.lstrip().startswith("File") and "in handler" in found.splitlines()[0]
+    assert "lane.py" not in found
