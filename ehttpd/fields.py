@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from ehttpd.errors import HandlerError
+
 FieldLine: TypeAlias = tuple[str, str]
 FieldLines: TypeAlias = "Fields | Mapping[str, str] | Iterable[FieldLine]"
 
@@ -25,6 +27,12 @@ def combined(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
         else:
             values[key] += ("; " if key == "cookie" else ", ") + value
     return values
+
+
+def _check(name: str, value: str) -> None:
+    """Refuse what would be more than one line. All else is checked when it is sent."""
+    if any(octet in name or octet in value for octet in "\r\n\0"):
+        raise HandlerError(f"A field must have no CR, LF or NUL. Found {name!r}: {value[:60]!r}.")
 
 
 def _listed(lines: FieldLines) -> list[FieldLine]:
@@ -63,6 +71,11 @@ class Fields:
         if self._combined is None:
             self._combined = combined(self._list())
         return self._combined
+
+    @property
+    def raw(self) -> list[FieldLine]:
+        """Every field line, in order, as it was sent."""
+        return list(self._list())
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the combined value of the field called ``name`` in any case, or ``default``."""
@@ -105,7 +118,9 @@ class Headers(Fields):
         self.derived = None
 
     def add(self, name: str, value: str) -> None:
-        """Append a field line, whatever else of that name there is."""
+        """Append a field line, whatever else of that name there is. Raises HandlerError as `set` does."""
+        if not (name + value).isprintable():
+            _check(name, value)
         self._list().append((name, value))
         self._combined = None
 
@@ -115,10 +130,16 @@ class Headers(Fields):
         self._lines = [line for line in self._list() if line[0].lower() != key]
         self._combined = None
 
-    def __setitem__(self, name: str, value: str) -> None:
-        """Replace every field line called ``name`` by this one."""
+    def set(self, name: str, value: str) -> None:
+        """Replace every field line called ``name`` by this one.
+
+        Raises:
+            HandlerError: CR, LF or NUL would let it become more than one line (RFC 9110 §5.5).
+        """
         self.remove(name)
         self.add(name, value)
+
+    __setitem__ = set
 
     def __delitem__(self, name: str) -> None:
         if name not in self:

@@ -16,11 +16,13 @@ from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
 from ehttpd.fields import FieldLine, FieldLines, Fields, Headers
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ehttpd.toolkit.answers import Answer
-    from ehttpd.toolkit.cookies import Cookies
+    from ehttpd.toolkit.cookies import Cookies, SameSite
     from ehttpd.toolkit.events import Event
     from ehttpd.toolkit.forms import Form
-    from ehttpd.toolkit.octets import Limits
+    from ehttpd.toolkit.octets import Limits, Writable
     from ehttpd.toolkit.query import Query
     from ehttpd.toolkit.ranges import RangeSet
 
@@ -381,6 +383,8 @@ class Response:
 
     __slots__ = ("body", "headers", "status", "trailers")
 
+    version = "HTTP/1.1"  # RFC 9112 §2.3: what a server speaks, whatever the request was
+
     def __init__(
         self,
         body: Body = b"",
@@ -419,6 +423,126 @@ class Response:
         return cls(text.encode(), status, headers, type="text/plain; charset=utf-8")
 
     @classmethod
+    def ok(cls, body: Body = b"", headers: FieldLines = (), *, type: str | None = None) -> Response:
+        """Answer 200."""
+        return cls(body, 200, headers, type=type)
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: FieldLines = ()) -> Response:
+        """Answer with a value as JSON (RFC 8259).
+
+        Raises:
+            TypeError, ValueError, RecursionError: it cannot be written as JSON.
+        """
+        from ehttpd.toolkit.json_encoding import encode_json
+
+        return cls(encode_json(value), status, headers, type="application/json")
+
+    @classmethod
+    def html(cls, text: str, status: int = 200, headers: FieldLines = ()) -> Response:
+        """Answer with HTML, in UTF-8."""
+        return cls(text.encode(), status, headers, type="text/html; charset=utf-8")
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302, headers: FieldLines = ()) -> Response:
+        """Send the client to another URI, or a reference relative to this one (RFC 9110 §15.4).
+
+        303 makes it GET that, 307 and 308 make it repeat what it did, 301 and 302 leave it the choice. What cannot
+        stand in a URI is percent-encoded. Raises HandlerError if ``status`` is none of these.
+        """
+        from ehttpd.toolkit.redirection import redirection
+
+        return redirection(location, status, headers)
+
+    @classmethod
+    def file(
+        cls,
+        source: str | os.PathLike[str] | BinaryIO,
+        headers: FieldLines = (),
+        *,
+        request: Request | None = None,
+        type: str | None = None,
+        download: bool | str = False,
+        accept_ranges: bool = True,
+        precompressed: bool = False,
+    ) -> Response:
+        """Answer with a file, by its path, or open and sent from where it stands; it is closed when it has been sent.
+
+        With the ``request``, its conditions and ranges are heeded: 206, 304, 412, 416 (RFC 9110 §13 and §14), and HEAD
+        gets no body. ``type`` follows from the name of the file, text being in UTF-8. ``download``: to be saved, under
+        its own or another name (RFC 6266). ``precompressed``: a file beside it with ``.br``, ``.zst`` or ``.gz`` behind
+        its name, and not older, is sent to who prefers that.
+
+        Raises:
+            NotFound: there is no regular file of that name. OSError: it cannot be read.
+        """
+        from ehttpd.toolkit.files import file_response
+
+        return file_response(source, headers, request, type, download, accept_ranges, precompressed)
+
+    @classmethod
+    def partial(
+        cls,
+        content: bytes | BinaryIO,
+        first: int,
+        last: int,
+        total: int | None = None,
+        headers: FieldLines = (),
+        *,
+        type: str | None = None,
+    ) -> Response:
+        """Answer 206 with the octets from ``first`` to ``last``, both included, of a content (RFC 9110 §15.3.7).
+
+        ``content`` is all of it, a file from where it stands; ``total`` its length, if it cannot tell.
+
+        Raises:
+            HandlerError: there are no such octets.
+        """
+        from ehttpd.toolkit.files import partial_response
+
+        return partial_response(content, first, last, total, headers, type)
+
+    @classmethod
+    def bad_request(cls, text: str = "Bad Request\n") -> Response:
+        """Answer 400: the client broke a rule."""
+        return cls.text(text, 400)
+
+    @classmethod
+    def unauthorized(cls, challenge: str, text: str = "Unauthorized\n") -> Response:
+        """Answer 401: the client must say who it is, as the ``challenge`` tells (RFC 9110 §11.6.1)."""
+        return cls.text(text, 401, (("WWW-Authenticate", challenge),))
+
+    @classmethod
+    def forbidden(cls, text: str = "Forbidden\n") -> Response:
+        """Answer 403: whoever the client is, no."""
+        return cls.text(text, 403)
+
+    @classmethod
+    def not_found(cls, text: str = "Not Found\n") -> Response:
+        """Answer 404: there is nothing of that name."""
+        return cls.text(text, 404)
+
+    @classmethod
+    def method_not_allowed(cls, allow: str | Iterable[str], text: str = "Method Not Allowed\n") -> Response:
+        """Answer 405: only the methods that ``allow`` names are (RFC 9110 §15.5.6)."""
+        return cls.text(text, 405, (("Allow", allow if isinstance(allow, str) else ", ".join(allow)),))
+
+    @classmethod
+    def too_large(cls, text: str = "Content Too Large\n") -> Response:
+        """Answer 413: the body is longer than it may be."""
+        return cls.text(text, 413)
+
+    @classmethod
+    def range_not_satisfiable(cls, size: int, text: str = "Range Not Satisfiable\n") -> Response:
+        """Answer 416: of the ``size`` octets there are, none was asked for (RFC 9110 §15.5.17)."""
+        return cls.text(text, 416, (("Content-Range", f"bytes */{size}"),))
+
+    @classmethod
+    def error(cls, text: str = "Internal Server Error\n", status: int = 500) -> Response:
+        """Answer 500, or another error."""
+        return cls.text(text, status)
+
+    @classmethod
     def stream(
         cls, pieces: Iterable[bytes], status: int = 200, headers: FieldLines = (), *,
         trailers: Callable[[], FieldLines] | None = None,
@@ -445,6 +569,99 @@ class Response:
 
         return event_stream(events, heartbeat, headers)
 
+    @property
+    def reason(self) -> str:
+        """The reason phrase, the status' own unless it is set (RFC 9112 §4)."""
+        return self.status.reason if isinstance(self.status, Status) else Status(self.status).reason
+
+    @reason.setter
+    def reason(self, reason: str) -> None:
+        self.status = Status(self.status, reason)
+
+    @property
+    def content_length(self) -> int | None:
+        """How many octets the body has; None if that is not known before it is sent."""
+        length = self.headers.get("content-length")
+        if length is not None:
+            return int(length)
+        return len(self.body) if isinstance(self.body, bytes) else None
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: int | None = None,
+        expires: datetime | float | None = None,
+        domain: str | None = None,
+        path: str | None = "/",
+        secure: bool = False,
+        http_only: bool = True,
+        same_site: SameSite | None = "Lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Have the client keep a cookie (RFC 6265 §4.1), for ``max_age`` seconds or until ``expires``, else as long as
+        the browser runs.
+
+        Scripts do not see it, and forms of other sites do not bring it, unless you say so.
+
+        Raises:
+            HandlerError: a browser would not keep it, or would read it differently.
+        """
+        from ehttpd.toolkit.cookies import set_cookie
+
+        field = set_cookie(
+            name, value, max_age=max_age, expires=expires, domain=domain, path=path,
+            secure=secure, http_only=http_only, same_site=same_site, partitioned=partitioned,
+        )  # fmt: skip
+        self.headers.add("Set-Cookie", field)
+
+    def delete_cookie(
+        self,
+        name: str,
+        *,
+        domain: str | None = None,
+        path: str | None = "/",
+        secure: bool = False,
+        same_site: SameSite | None = "Lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Have the client forget a cookie. ``domain``, ``path`` and ``partitioned`` are those that it was set with.
+
+        Raises:
+            HandlerError: there can be no such cookie.
+        """
+        self.set_cookie(
+            name, "", max_age=0, expires=0, domain=domain, path=path,
+            secure=secure, same_site=same_site, partitioned=partitioned,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Have the connection closed after this response (RFC 9112 §9.6)."""
+        self.headers["Connection"] = "close"
+
+    def make_head(self) -> None:
+        """Drop the body; what the fields say of it stays (RFC 9110 §9.3.2). To answer HEAD without a server's help."""
+        length = self.content_length
+        if length is not None:
+            self.headers["Content-Length"] = str(length)
+        close = getattr(self.body, "close", None)
+        self.body = b""
+        if close is not None:
+            close()
+
+    def write_to(self, sink: Writable, request: Request | None = None) -> None:
+        """Write the response as octets to whatever has ``write``, and close its body. For use without a server.
+
+        ``request`` tells method and version; without it, a GET of HTTP/1.1 is answered.
+
+        Raises:
+            HandlerError: it cannot be sent; nothing was written.
+        """
+        from ehttpd.toolkit.octets import write_response
+
+        write_response(self, sink, request)
+
     def __repr__(self) -> str:
         return f"<Response {int(self.status)} {type(self.body).__name__}>"
 
@@ -452,17 +669,26 @@ class Response:
 class FileBody:
     """An open binary file as a body: sent from where it stands, by the kernel if that can, then closed.
 
-    Also what PEP 3333 calls ``wsgi.file_wrapper``: anything with ``read`` will do, and iterating gives its blocks.
+    ``count`` octets of it, or all that is left. Also what PEP 3333 calls ``wsgi.file_wrapper``: anything with ``read``
+    will do, and iterating gives its blocks.
     """
 
-    __slots__ = ("block_size", "file")
+    __slots__ = ("block_size", "count", "file")
 
-    def __init__(self, file: Any, block_size: int = 1 << 16) -> None:
+    def __init__(self, file: Any, block_size: int = 1 << 16, count: int | None = None) -> None:
         self.file = file
         self.block_size = block_size
+        self.count = count
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self.file.read(self.block_size), b"")
+        if self.count is None:
+            return iter(lambda: self.file.read(self.block_size), b"")
+        return self._counted(self.count)
+
+    def _counted(self, count: int) -> Iterator[bytes]:
+        while count and (block := self.file.read(min(self.block_size, count))):
+            yield block
+            count -= len(block)
 
     def close(self) -> None:
         if hasattr(self.file, "close"):

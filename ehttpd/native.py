@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.cors import cors
     from ehttpd.toolkit.errors import HTTPError
     from ehttpd.toolkit.events import Event
-    from ehttpd.toolkit.forms import Form, MultipartForm
+    from ehttpd.toolkit.forms import Form, MultipartForm, Upload
     from ehttpd.toolkit.limit_body import limit_body
     from ehttpd.toolkit.mounting import MountedRequest
     from ehttpd.toolkit.patterns import PatternError
     from ehttpd.toolkit.pipeline import Middleware, pipeline
     from ehttpd.toolkit.query import Query, percent_decode
     from ehttpd.toolkit.ranges import ByteRange, RangeSet
+    from ehttpd.toolkit.refusals import NotFound, UnsupportedMediaType
     from ehttpd.toolkit.request_id import request_id
     from ehttpd.toolkit.router import Router
+    from ehttpd.toolkit.static import StaticFiles, safe_join
     from ehttpd.toolkit.timeout import timeout
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "Middleware",
     "MountedRequest",
     "MultipartForm",
+    "NotFound",
     "PatternError",
     "Query",
     "RangeSet",
@@ -61,7 +64,10 @@ __all__ = [
     "Router",
     "Server",
     "Sink",
+    "StaticFiles",
     "Status",
+    "UnsupportedMediaType",
+    "Upload",
     "View",
     "access_log",
     "answer_of",
@@ -74,6 +80,7 @@ __all__ = [
     "percent_decode",
     "pipeline",
     "request_id",
+    "safe_join",
     "serve",
     "timeout",
     "to_wsgi",
@@ -90,10 +97,14 @@ LATER = {
     "Middleware": "pipeline",
     "MountedRequest": "mounting",
     "MultipartForm": "forms",
+    "NotFound": "refusals",
     "PatternError": "patterns",
     "Query": "query",
     "RangeSet": "ranges",
     "Router": "router",
+    "StaticFiles": "static",
+    "UnsupportedMediaType": "refusals",
+    "Upload": "forms",
     "View": "answers",
     "access_log": "access_log",
     "answer_of": "answers",
@@ -105,6 +116,7 @@ LATER = {
     "percent_decode": "query",
     "pipeline": "pipeline",
     "request_id": "request_id",
+    "safe_join": "static",
     "timeout": "timeout",
     "to_wsgi": "bridges",
 }

@@ -313,7 +313,8 @@ def _file_slice(body: FileBody) -> FileSlice | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return FileSlice(file, offset, max(0, status.st_size - offset))
+    rest = max(0, status.st_size - offset)
+    return FileSlice(file, offset, rest if body.count is None else min(rest, body.count))
 
 
 def _refusal_response(refusal: RequestRefused) -> Response:

@@ -127,20 +127,3 @@ def _seconds(moment: datetime | float) -> float:
         return moment
     _check(moment.tzinfo is not None, f"When a cookie expires must have a time zone. Found {moment!r}.")
     return moment.timestamp()
-
-
-def delete_cookie(
-    name: str,
-    *,
-    domain: str | None = None,
-    path: str | None = "/",
-    secure: bool = False,
-    http_only: bool = True,
-    same_site: SameSite | None = "Lax",
-    partitioned: bool = False,
-) -> str:
-    """Return the value of a Set-Cookie field that makes a browser forget a cookie. Raises HandlerError."""
-    return set_cookie(
-        name, "", max_age=0, expires=0, domain=domain, path=path,
-        secure=secure, http_only=http_only, same_site=same_site, partitioned=partitioned,
-    )  # fmt: skip
