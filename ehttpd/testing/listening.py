@@ -7,6 +7,7 @@ The operating system's. A guard holds the number: it is bound and never listens,
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 from collections import deque
@@ -19,6 +20,8 @@ from ehttpd.server.listener import Address, Listener
 from ehttpd.server.poller import READ
 
 PATIENCE = 10.0  # Seconds, for the leader to look up.
+# Seconds. On loopback the kernel answers at once: a queue that has not done so by then is full.
+FULL_AFTER = 0.02
 
 
 class Switch(Listener):
@@ -125,15 +128,25 @@ class Port:
         switch.ask(lambda: unlisten(lane, listener))
         listening = socket.socket(fileno=os.dup(listener.fileno()))
         listening.listen(0)
-        # The queue of the kernel holds one connection now; this one.
-        parked = socket.create_connection(self._place)
+        parked: list[socket.socket] = []
         try:
+            while self._takes_another(parked):
+                pass
             yield
         finally:
-            parked.close()
+            for each in parked:
+                each.close()
             listening.listen(self._backlog)
             listening.close()
             switch.ask(lambda: relisten(lane, listener))
+
+    def _takes_another(self, parked: list[socket.socket]) -> bool:
+        """Connect once more, to fill the kernel's queue, which holds one now; tell whether there was room."""
+        connecting = socket.socket(self._family)
+        connecting.setblocking(False)
+        parked.append(connecting)
+        connecting.connect_ex(self._place)
+        return bool(select.select([], [connecting], [], FULL_AFTER)[1])
 
 
 def unlisten(lane: Lane, listener: Listener) -> None:
