@@ -3,7 +3,6 @@
 Try ``curl --request PUT --data '{"price": 3}' http://127.0.0.1:8000/items/tea``.
 """
 
-import json
 import threading
 from typing import Any
 
@@ -21,7 +20,7 @@ def index(request: Request) -> list[str]:
 def read(request: Request) -> Response:
     if request.params["key"] not in store:
         raise HTTPError(404, "There is no such item.")
-    return Response(json.dumps(store[request.params["key"]]), type="application/json")
+    return Response.json(store[request.params["key"]])
 
 
 @app.put("/items/{key}")
@@ -30,7 +29,7 @@ def write(request: Request) -> Response:
     with lock:
         created = request.params["key"] not in store
         store[request.params["key"]] = value
-    return Response(json.dumps(value), 201 if created else 200, type="application/json")
+    return Response.json(value, 201 if created else 200)
 
 
 @app.delete("/items/{key}")

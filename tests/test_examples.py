@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import runpy
 import select
 import socket
@@ -128,6 +129,21 @@ def test_items_are_written_read_listed_and_removed() -> None:
         assert (response.status, response.getheader("Allow")) == (405, "DELETE, GET, HEAD, OPTIONS, PUT")
 
 
+def test_vault_keeps_what_it_is_sent_and_nothing_outside(tmp_path: Path) -> None:
+    sent = bytes(index % 251 for index in range(300_000))
+    with example("vault.py", environment={"VAULT": str(tmp_path)}) as connection:
+        response, body = ask(connection, "PUT", "/files/a.bin", sent)
+        assert (response.status, json.loads(body)["sha256"]) == (201, hashlib.sha256(sent).hexdigest())
+        assert ask(connection, "PUT", "/files/a.bin", b"other")[0].status == 409
+        response, body = ask(connection, "GET", "/files/a.bin")
+        assert (body, response.getheader("Content-Disposition")) == (sent, 'attachment; filename="a.bin"')
+        assert ask(connection, "GET", "/files/a.bin", fields={"Range": "bytes=-5"})[1] == sent[-5:]
+        for target in ("/files/..%2Fb", "/files/%2e%2e", "/files/none"):
+            assert ask(connection, "PUT" if "%2" in target else "GET", target, b"x")[0].status == 404
+    assert [file.name for file in tmp_path.iterdir()] == ["a.bin"]
+    assert not (tmp_path.parent / "b").exists()
+
+
 def test_events_are_sent_to_everybody_who_listens() -> None:
     with example("events.py") as listener:
         listener.request("GET", "/events")
@@ -145,6 +161,17 @@ def test_events_are_sent_to_everybody_who_listens() -> None:
         events.readline()
         lines = [events.readline() for _ in range(3)]
     assert lines == [b"event: message\n", "data: é\n".encode(), b"data: \n"]
+
+
+def test_website_is_files_a_json_page_and_a_flask_application() -> None:
+    page = (ROOT / "examples" / "public" / "index.html").read_bytes()
+    with example("website.py", EHTTPD) as connection:
+        response, body = ask(connection, "GET", "/")
+        assert (response.getheader("Content-Type"), body) == ("text/html; charset=utf-8", page)
+        assert ask(connection, "GET", "/style.css")[0].getheader("X-Request-ID")
+        assert ask(connection, "GET", "/api/health")[1] == b'{"ok": true}'
+        assert ask(connection, "GET", "/office/desk")[1] == b"This page is /office/desk\n"
+        assert ask(connection, "GET", "/../website.py")[0].status in (400, 404)
 
 
 def test_proxy_hands_on_what_another_server_answers() -> None:
