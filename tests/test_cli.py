@@ -58,10 +58,12 @@ class Running:
         host, _, port = self.ready["listen"].removeprefix("http://").partition(":")
         return HTTPConnection(host, int(port), timeout=PATIENCE)
 
-    def ask(self) -> bytes:
+    def ask(self, target: str = "/") -> tuple[int, bytes]:
+        """Return the status and the body of a response."""
         with closing(self.connect()) as connection:
-            connection.request("GET", "/")
-            return connection.getresponse().read()
+            connection.request("GET", target)
+            response = connection.getresponse()
+            return response.status, response.read()
 
     def line(self) -> str:
         assert self.process.stdout is not None
@@ -118,7 +120,7 @@ def test_what_is_named_is_served(named: str, text: str, kind: str) -> None:
     write("shop.py", text)
     with running(named, "--bind", "127.0.0.1:0") as server:
         assert server.ready["kind"] == kind
-        assert server.ask() == b"Hello"
+        assert server.ask() == (200, b"Hello")
 
 
 def test_a_connection_handler_is_served_without_http() -> None:
@@ -160,7 +162,7 @@ def test_the_process_may_open_as_many_files_as_the_system_allows() -> None:
     if resource.RLIMIT_NOFILE != 7 or hard == resource.RLIM_INFINITY:
         pytest.skip("another system")
     with running("shop", "-b", "127.0.0.1:0") as server:
-        assert server.ask().decode() == str((hard, hard))
+        assert server.ask() == (200, str((hard, hard)).encode())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -195,6 +197,21 @@ def test_a_handler_that_never_ends_delays_the_end_no_longer_than_the_grace() -> 
     with running("shop", "-b", "127.0.0.1:0", "--graceful-timeout", "50ms") as server, asked(server):
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_thread_that_is_stuck_neither_holds_its_client_nor_the_end() -> None:
+    write("shop.py", SLOW)
+    flags = "-b 127.0.0.1:0 --threads 1 --request-timeout 50ms --max-stuck-threads 1 --health-path /health"
+    with running("shop", *flags.split()) as server:
+        assert server.ask("/health") == (200, b"healthy\n")
+        assert server.ask("/") == (504, b"The application did not answer within 0.05 seconds.\n")
+        assert server.ask("/health") == (503, b"1 threads are stuck in handlers\n")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert server.process.stderr is not None
+        said = server.process.stderr.read()
+        assert "no response within 0.05 s, so 504 was sent" in said
+        assert "sys.stdin.readline()" in said, "the line of the application that it is at"
 
 
 @contextmanager

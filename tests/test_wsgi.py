@@ -204,6 +204,92 @@ def test_only_the_adapter_knows_whether_there_are_other_threads_and_processes() 
         assert server.connect().ask().body == b"(False, True)"
 
 
+# Deadlines, and clients that leave
+
+
+def test_without_a_deadline_there_is_one_that_never_passes(environ_of: Callable[..., Environ]) -> None:
+    deadline = environ_of("/")["ehttpd.deadline"]
+    assert deadline.remaining() is None
+    assert not deadline.passed
+
+
+def test_each_request_has_a_deadline_of_its_own(served: Callable[..., LiveServer]) -> None:
+    deadlines = []
+
+    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        deadlines.append(environ["ehttpd.deadline"])
+        start_response("200 OK", PLAIN)
+        return [str(environ["ehttpd.deadline"].remaining()).encode()]
+
+    peer = served(application, request_timeout=5).connect()
+    for _ in range(4):  # what connections keep of the environ holds none
+        assert 4 < float(peer.ask("/", "X-Name: value").body) <= 5
+    moments = [deadline.at for deadline in deadlines]
+    assert moments == sorted(set(moments))
+
+
+@pytest.mark.parametrize("generates", [False, True])
+def test_an_application_that_exceeds_its_deadline_is_answered_with_504(
+    served: Callable[..., LiveServer], generates: bool
+) -> None:
+    gate = Gate()
+    closed = threading.Event()
+
+    def generate(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        try:
+            gate.wait()
+            start_response("200 OK", PLAIN)
+            yield b"late"
+        finally:
+            closed.set()
+
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        pieces = generate(environ, start_response)
+        return pieces if generates else list(pieces)
+
+    peer = served(application, threads=1, request_timeout=0.05).connect()
+    assert peer.ask().status == 504
+    assert peer.ended()
+    gate.open()
+    assert closed.wait(PATIENCE)
+
+
+def test_what_was_written_in_time_is_not_cut(served: Callable[..., LiveServer]) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        write = start_response("200 OK", PLAIN)
+        write(b"written")
+        threading.Event().wait(3 * environ["ehttpd.deadline"].remaining())
+        assert environ["ehttpd.deadline"].passed
+        return [b" and rest"]
+
+    reply = served(application, request_timeout=0.02).connect().ask()
+    assert (reply.status, reply.body, reply.whole) == (200, b"written and rest", True)
+
+
+def test_an_application_is_told_that_its_client_has_left(served: Callable[..., LiveServer]) -> None:
+    begun, told, called = threading.Event(), threading.Event(), threading.Event()
+
+    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        disconnected = environ["ehttpd.disconnected"]
+        start_response("200 OK", PLAIN)
+        if environ["PATH_INFO"] == "/leave":
+            disconnected.add_callback(called.set)
+            begun.set()
+            assert disconnected.wait(PATIENCE)
+            assert disconnected.is_set()
+            told.set()
+        return [str(disconnected.is_set()).encode()]
+
+    peer = served(application).connect()
+    for _ in range(3):
+        assert peer.ask().body == b"False"
+    peer.send(b"GET /leave HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert begun.wait(PATIENCE)
+    peer.close()
+    assert told.wait(PATIENCE)
+    assert called.wait(PATIENCE)
+
+
 # The input
 
 READS: dict[str, Callable[[Any], object]] = {
@@ -224,9 +310,7 @@ BODY = b"one\ntwo\r\n\nthree"
 @pytest.mark.parametrize("way", READS)
 @pytest.mark.parametrize("in_memory", [1000, 4])
 @pytest.mark.parametrize("framing", ["length", "chunked", "none"])
-def test_a_body_is_read_like_a_file(
-    served: Callable[..., LiveServer], way: str, in_memory: int, framing: str
-) -> None:
+def test_a_body_is_read_like_a_file(served: Callable[..., LiveServer], way: str, in_memory: int, framing: str) -> None:
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", PLAIN)
         return [repr(READS[way](environ["wsgi.input"])).encode()]
