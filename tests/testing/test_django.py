@@ -27,12 +27,14 @@ DATABASES = {
 URLS = """
 import threading
 from django.contrib.auth.models import Group
+from django.db import connections
 from django.http import HttpResponse
 from django.urls import path
 
-arrived, may_go, seen = threading.Event(), threading.Event(), []
+arrived, may_go, seen, used = threading.Event(), threading.Event(), [], []
 
 def count(request):
+    used.append(connections["default"])
     return HttpResponse(str(Group.objects.count()))
 
 def slow(request):
@@ -84,15 +86,17 @@ class LiveTest(StaticLiveServerTestCase):
 PYTEST = """
 import pytest
 from checks import check, seen
+from urls import used
 
 @pytest.mark.parametrize("number", range(3))
-def test_live(ehttpd_live, number):
+def test_live(ehttpd_server, ehttpd_live, number):  # what keeps the servers is older than the database
     assert str(ehttpd_live) == ehttpd_live.url
     assert len(ehttpd_live.requests) == 0
     check(ehttpd_live.url)
 
 def test_after_them():
     assert seen == [1, 1, 1]
+    assert [each.connection for each in used] == [None, None, None], "threads keep no connection"
 """
 
 

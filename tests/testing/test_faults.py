@@ -109,6 +109,13 @@ def test_a_stalled_connection_lives_until_the_server_stops() -> None:
         assert connected.recv(1000) == b""
 
 
+@pytest.mark.parametrize("stage", ["request-head", "response-head"])
+def test_a_stalled_connection_outlives_every_timeout(stage: str) -> None:
+    with TestServer(hello, header_timeout=0.02, keep_alive_timeout=0.02) as server:
+        server.fail(faults.stall(at=stage))
+        assert conversation(server, ASK, timeout=0.1) == (b"", "stall")
+
+
 def test_garbage_is_no_response_and_repeats_itself_with_its_seed() -> None:
     with TestServer(hello) as server:
         server.fail(faults.garbage(50, seed=7))
