@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.octets import Limits, Writable
     from ehttpd.toolkit.query import Query
     from ehttpd.toolkit.ranges import RangeSet
+    from ehttpd.toolkit.upgrade import Talk, Tunnel
 
     Body: TypeAlias = "bytes | str | Iterable[bytes] | BinaryIO"
 
@@ -97,6 +98,15 @@ class Client:
 
     def start_response(self, request: Request, status: int, headers: Iterable[FieldLine]) -> Callable[[bytes], None]:
         """Send the head of the final response now; return what sends a piece of its body. The handler's thread only."""
+        raise NotImplementedError("there is no server behind this request")
+
+    def take_over(self) -> Tunnel:
+        """Have the connection leave HTTP: nothing more is answered. The handler's thread only, which gives up its place
+        in the pool until the handler returns.
+
+        Raises:
+            ServiceUnavailable: ``max_upgrades`` connections have left already.
+        """
         raise NotImplementedError("there is no server behind this request")
 
     def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
@@ -278,7 +288,8 @@ class Request:
     def read(cls, source: bytes | IO[bytes], limits: Limits | None = None) -> Request | None:
         """Return the next request of a binary file, or that of octets, its body received; None at the end.
 
-        For use without a server. The file then stands behind the request.
+        For use without a server. The file then stands behind the request. Close the request's ``body``: a long one is
+        a temporary file.
 
         Raises:
             RequestRefused: the request breaks a rule, or is larger than ``limits``.
@@ -661,6 +672,18 @@ class Response:
         from ehttpd.toolkit.octets import write_response
 
         write_response(self, sink, request)
+
+    @classmethod
+    def upgrade(cls, protocol: str, talk: Talk, headers: FieldLines = ()) -> Response:
+        """Leave HTTP: the server sends 101, and ``talk`` is called with a `Tunnel` (RFC 9110 §7.8).
+
+        A client that did not offer ``protocol`` in its Upgrade field gets 426. ``talk`` may take as long as it wants:
+        it counts against ``max_upgrades``, not against ``threads``; beyond that the answer is 503. The connection
+        closes when ``talk`` returns. Raises HandlerError if ``protocol`` is no name of a protocol.
+        """
+        from ehttpd.toolkit.upgrade import upgrade
+
+        return upgrade(protocol, talk, headers)
 
     def __repr__(self) -> str:
         return f"<Response {int(self.status)} {type(self.body).__name__}>"

@@ -6,7 +6,6 @@ RFC 9112. Reads from and writes to binary files, one message at a time and no oc
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable
 from typing import IO, BinaryIO, Protocol, cast
 
@@ -17,6 +16,8 @@ from ehttpd.http11.limits import Limits as Limits  # for those above who read wi
 from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.serialize import serialize
 from ehttpd.messages import Request, Response
+from ehttpd.server.body import BodyBuffer
+from ehttpd.server.budget import Budget
 
 READ_AT_ONCE = 1 << 16
 IN_MEMORY = 1 << 20  # Octets of a body. What is longer goes to a temporary file.
@@ -55,15 +56,13 @@ def read_request(source: bytes | IO[bytes], limits: Limits | None = None) -> Req
 
 
 def _receive_body(reader: RequestReader, file: IO[bytes]) -> BinaryIO:
-    body = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="ehttpd-body-")  # noqa: SIM115 - the handler's
+    body = BodyBuffer(IN_MEMORY, Budget())
     try:
-        while data := _next_data(reader, file, body.tell()):
+        while data := _next_data(reader, file, body.size):
             body.write(data)
-    except BaseException:
-        body.close()
-        raise
-    body.seek(0)
-    return cast("BinaryIO", body)
+        return cast("BinaryIO", body.finish())
+    finally:
+        body.discard()
 
 
 def _next_data(reader: RequestReader, file: IO[bytes], received: int) -> bytes:

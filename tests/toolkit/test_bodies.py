@@ -1,0 +1,178 @@
+"""Bodies of requests: read as octets, text, JSON or a file, or refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import requests
+
+from ehttpd.errors import BadRequest, ContentTooLarge
+from ehttpd.fields import Fields
+from ehttpd.native import Request, Response, UnsupportedMediaType
+from tests.server.live import PATIENCE, serving
+from tests.toolkit.asking import asked
+
+
+def sent(body: bytes, *fields: str) -> Request:
+    return asked("/", *fields, method="POST", body=body)
+
+
+def chunked(body: bytes) -> Request:
+    """Return a request that does not tell how long its body is."""
+    return Request("POST", "/", headers=Fields([("Transfer-Encoding", "chunked")]), body=io.BytesIO(body))
+
+
+def test_a_request_tells_whether_and_how_much_body_there_is() -> None:
+    assert (asked("/").has_body, asked("/").content_length) == (False, None)
+    assert (sent(b"abc").has_body, sent(b"abc").content_length) == (True, 3)
+    assert (chunked(b"abc").has_body, chunked(b"abc").content_length) == (True, None)
+
+
+def test_a_body_is_read_and_read_again() -> None:
+    request = sent(b"1234", "Content-Type: application/json")
+    assert (request.read_all(), request.read_all(4), request.text(), request.json()) == (b"1234", b"1234", "1234", 1234)
+
+
+@pytest.mark.parametrize("made", [sent, chunked])
+@pytest.mark.parametrize("read", [Request.read_all, Request.text, Request.json])
+def test_a_body_beyond_the_limit_is_refused(made: Callable[[bytes], Request], read: Callable[..., Any]) -> None:
+    assert read(made(b"1234"), 4) in (b"1234", "1234", 1234)
+    with pytest.raises(ContentTooLarge, match="3 octets"):
+        read(made(b"1234"), 3)
+
+
+def test_a_length_that_was_told_is_refused_before_anything_is_read() -> None:
+    request = sent(b"1234")
+    with pytest.raises(ContentTooLarge):
+        request.read_all(3)
+    assert request.body.read() == b"1234"
+
+
+def test_a_body_beyond_the_limit_is_not_read_to_its_end() -> None:
+    request = chunked(b"x" * (1 << 20))
+    with pytest.raises(ContentTooLarge):
+        request.read_all(1000)
+    assert len(request.body.read()) > 900_000
+
+
+def test_what_was_read_within_one_limit_may_be_too_large_for_another() -> None:
+    request = sent(b"1234")
+    request.read_all()
+    with pytest.raises(ContentTooLarge):
+        request.text(3)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "text"),
+    [
+        ("é".encode(), None, "é"),
+        ("é".encode(), "text/plain", "é"),
+        ("é".encode("latin-1"), "text/plain; charset=ISO-8859-1", "é"),
+        ("é".encode("utf-16"), 'text/plain; format=flowed; charset="utf-16"', "é"),
+    ],
+)
+def test_text_is_in_the_charset_of_its_type(body: bytes, content_type: str | None, text: str) -> None:
+    assert sent(body, *([f"Content-Type: {content_type}"] if content_type else [])).text() == text
+
+
+def test_text_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(BadRequest, match="utf-8"):
+        sent(b"\xff").text()
+    for charset in ("klingon", "rot13", "hex"):
+        with pytest.raises(UnsupportedMediaType, match=charset):
+            sent(b"abcd", f"Content-Type: text/plain; charset={charset}").text()
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON ; charset=utf-8", "application/a+json"])
+def test_json_is_read_by_its_type_or_without_one(content_type: str) -> None:
+    assert sent(b'{"a": [1, null, "\xc3\xa9"]}', f"Content-Type: {content_type}").json() == {"a": [1, None, "é"]}
+    assert sent(b"[]").json() == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"{'a': 1}",
+        b"[1,]",
+        b"NaN",
+        b"[Infinity]",
+        b'"\xff"',
+        b"1 2",
+        b"[" * 100_000,
+        b"1" * 5000,
+        b"\xff\xfe1\0",
+    ],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest, match="JSON"):
+        sent(body).json()
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json"]
+)
+def test_json_of_another_type_is_refused(content_type: str) -> None:
+    # That is what a page of another site can make a browser send with our user's cookies.
+    with pytest.raises(UnsupportedMediaType, match="must be application/json"):
+        sent(b"{}", f"Content-Type: {content_type}").json()
+
+
+def test_a_compressed_body_is_refused_not_misread() -> None:
+    request = sent(gzip.compress(b"{}"), "Content-Encoding: gzip")
+    for read in (request.json, request.text, request.form):
+        with pytest.raises(UnsupportedMediaType, match="gzip"):
+            read()
+    assert gzip.decompress(request.read_all()) == b"{}"
+
+
+def test_a_body_is_saved_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "saved"
+    assert sent(b"first").save(path) == 5
+    assert chunked(b"second").save(str(path), limit=6) == 6
+    with pytest.raises(ContentTooLarge):
+        chunked(b"third, and longer").save(path, limit=6)
+    with pytest.raises(ContentTooLarge):
+        sent(b"fourth, and longer").save(path, limit=6)
+    assert path.read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError):
+        sent(b"").save(tmp_path / "no folder" / "saved")
+
+
+def test_a_server_answers_a_refusal_with_its_status() -> None:
+    with serving(lambda request: Response.json(request.json(limit=10))) as server:
+        peer = server.connect()
+        kind = "Content-Type: application/json"
+        assert peer.ask("/", kind, method="POST", body=b"[1]").body == b"[1]"
+        assert peer.ask("/", kind, method="POST", body=b"[1").status == 400
+        assert peer.ask("/", kind, method="POST", body=b"[1,2,3,4,5,6]").status == 413
+        assert peer.ask("/", "Content-Type: text/html", method="POST", body=b"[1]").status == 415
+        assert peer.ask("/", kind, method="POST", body=b"[2]").body == b"[2]"
+
+
+def test_a_body_that_nobody_reads_is_not_the_next_request() -> None:
+    smuggled = b"GET /smuggled HTTP/1.1\r\nHost: here\r\n\r\n"
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(smuggled), smuggled)
+    with serving(lambda request: Response.text(request.path)) as server:
+        peer = server.connect()
+        assert peer.ask("/length", method="POST", body=smuggled).body == b"/length"
+        peer.send(b"POST /chunks HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        assert peer.reply().body == b"/chunks"
+        assert peer.ask("/next").body == b"/next"
+
+
+def test_other_people_s_clients_send_json() -> None:
+    with serving(lambda request: Response.json(request.json())) as server:
+        value = {"é": [1, 2.5, None]}
+        assert requests.post(server.url, json=value, timeout=PATIENCE).json() == value
+        assert httpx.post(server.url, json=value, trust_env=False).json() == value
+        assert httpx.post(server.url, content=iter([json.dumps(value).encode()]), trust_env=False).json() == value
