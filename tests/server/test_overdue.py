@@ -19,13 +19,14 @@ from ehttpd.server.raw import Sink, Source
 from tests.conftest import open_sockets
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
-from tests.server.test_pool import Misbehaving, block, load, many_switches, watch
+from tests.server.test_pool import Misbehaving, block, many_switches, watch
 from tests.server.watch import Watch
 
 __all__ = ["many_switches", "watch"]  # fixtures
 
 TIMEOUT = 0.05
 STUCK = b"GET /stuck HTTP/1.1\r\nHost: here\r\n\r\n"
+OVERDUE = b"The application did not answer within %s seconds.\n"
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -67,7 +68,7 @@ def test_the_client_gets_504_at_its_deadline_while_the_handler_still_runs(
         assert reply.status == 504
         assert reply.fields["connection"] == "close"
         assert reply.fields["content-type"] == "text/plain; charset=utf-8"
-        assert reply.body == b"The application did not answer within 0.05 seconds.\n"
+        assert reply.body == OVERDUE % b"0.05"
         assert TIMEOUT - 0.005 <= seconds < TIMEOUT + 0.05
         assert peer.ended()
     gate.open()
@@ -227,7 +228,7 @@ def test_a_handler_that_ends_in_the_moment_of_its_deadline_is_answered_once(
     caplog.set_level(logging.CRITICAL, "ehttpd")  # writing down what is captured takes longer than all the rest
     server = live_server(handler, threads=clients, request_timeout=seconds, max_stuck_threads=1000)
     bodies = {200: b"hello", 500: b"Internal Server Error\n"}
-    bodies[504] = b"The application did not answer within 0.01 seconds.\n"
+    bodies[504] = OVERDUE % b"0.01"
     seen: list[int] = []
 
     def ask(which: int) -> None:
@@ -448,22 +449,27 @@ def test_connections_without_http_have_no_deadline() -> None:
 def test_the_invariants_hold_while_handlers_exceed_their_deadlines(
     live_server: LiveServers, watch: Watch, many_switches: None, threads: int
 ) -> None:
-    entered = Misbehaving()
+    misbehaving = Misbehaving()
 
     def handler(request: Request) -> Response:
         if request.target.startswith("/late"):
             block(random.uniform(0, 0.04))  # half of them in time
             return hello(request)
-        return entered(request)
+        return misbehaving(request)
 
     server = live_server(handler, threads=threads, request_timeout=0.02, max_stuck_threads=1000)
-    kinds = ["quick", "quick", "block", "compute"]
+    targets = ["/quick/hello", "/quick/hello", "/block/hello", "/compute/hello", "/late"]
 
-    def be_late() -> None:
-        for _ in range(20):
-            assert server.connect().ask("/late").status in (200, 504)
+    def ask(seed: int) -> None:
+        choice, peer = random.Random(seed), server.connect()
+        for _ in range(40):
+            reply = peer.ask(choice.choice(targets))
+            assert (reply.status, reply.body) in ((200, b"hello"), (504, OVERDUE % b"0.02"))
+            if reply.status == 504:
+                assert peer.ended()
+                peer = server.connect()
 
-    with in_parallel(be_late, be_late, *(load(server, seed, kinds, 30) for seed in range(threads + 1))):
+    with in_parallel(*(partial(ask, seed) for seed in range(threads + 3))):
         pass
     assert not watch.breaches
     await_nobody_stuck(server)

@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -246,11 +247,13 @@ def test_threads_that_would_go_on_come_before_requests_that_wait(clogged: LiveSe
     come_true(lambda: not clogged.lane.pool._resuming)
 
 
+def would_go_on(thread: threading.Thread) -> bool:
+    frames = traceback.walk_stack(sys._current_frames()[thread.ident or 0])
+    return any(frame.f_code is Pool.resume.__code__ for frame, _ in frames)
+
+
 def test_an_exception_thrown_into_a_thread_that_would_go_on_costs_no_place(clogged: LiveServer, gate: Gate) -> None:
-    frames = sys._current_frames()
-    waiting = [
-        thread for thread in clogged.lane.pool._threads if frames[thread.ident or 0].f_code is Pool.resume.__code__
-    ]
+    waiting = [thread for thread in clogged.lane.pool._threads if would_go_on(thread)]
     assert len(waiting) == 3
     for thread in waiting:
         throw_into(thread, Death)
