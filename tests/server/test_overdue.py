@@ -445,7 +445,7 @@ def test_connections_without_http_have_no_deadline() -> None:
             assert peer.read(5) == b"hello"
 
 
-@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("threads", [1, 4])
 def test_the_invariants_hold_while_handlers_exceed_their_deadlines(
     live_server: LiveServers, watch: Watch, many_switches: None, threads: int
 ) -> None:
@@ -462,7 +462,7 @@ def test_the_invariants_hold_while_handlers_exceed_their_deadlines(
 
     def ask(seed: int) -> None:
         choice, peer = random.Random(seed), server.connect()
-        for _ in range(40):
+        for _ in range(20):
             reply = peer.ask(choice.choice(targets))
             assert (reply.status, reply.body) in ((200, b"hello"), (504, OVERDUE % b"0.02"))
             if reply.status == 504:
