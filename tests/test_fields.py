@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine, FieldLines, Fields, Headers, combined
 
 LINES = [("Accept", "a"), ("Host", "h"), ("ACCEPT", "b")]
@@ -138,3 +139,20 @@ def test_what_is_combined_is_never_stale(sequence: list[tuple[str, str, str]]) -
             lines.append((name, value))
         assert headers.values == combined(lines)
         assert list(headers) == lines
+
+
+def test_a_field_that_would_be_more_than_one_line_is_refused_where_it_is_set() -> None:
+    headers = Headers()
+    for name, value in (("A", "b\r\nC: d"), ("A", "b\n"), ("A", "b\0"), ("A\r", "b"), ("A\n", "b")):
+        for change in (headers.add, headers.set, headers.__setitem__, headers.setdefault):
+            with pytest.raises(HandlerError, match="no CR, LF or NUL"):
+                change(name, value)
+    assert list(headers) == []
+
+
+def test_a_field_may_have_a_tab_or_octets_that_are_no_ascii() -> None:
+    headers = Headers()
+    headers.add("A", "b\tc")
+    headers.set("B", "\x80\xad")
+    headers.set("b", "\xe9")
+    assert headers.raw == [("A", "b\tc"), ("b", "\xe9")]

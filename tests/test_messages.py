@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from ehttpd.fields import Fields
 from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, Request, Response, Status, percent_decode
 
 
@@ -99,6 +100,72 @@ def test_the_type_of_a_text_may_be_another() -> None:
 def test_octets_have_no_type_unless_it_is_given() -> None:
     assert list(Response(b"").headers) == []
     assert Response(b"", type="a/b").headers["content-type"] == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "body", "headers"),
+    [
+        (Response.ok(), 200, b"", []),
+        (Response.ok("a", {"B": "c"}), 200, b"a", [("B", "c"), ("Content-Type", "text/plain; charset=utf-8")]),
+        (Response.ok(b"a", type="a/b"), 200, b"a", [("Content-Type", "a/b")]),
+        (Response.json({"é": [1, None]}), 200, '{"é": [1, null]}'.encode(), [("Content-Type", "application/json")]),
+        (Response.json([], 201), 201, b"[]", [("Content-Type", "application/json")]),
+        (Response.html("<p>é"), 200, "<p>é".encode(), [("Content-Type", "text/html; charset=utf-8")]),
+        (Response.bad_request("no\n"), 400, b"no\n", []),
+        (Response.unauthorized('Basic realm="a"'), 401, b"Unauthorized\n", [("WWW-Authenticate", 'Basic realm="a"')]),
+        (Response.forbidden(), 403, b"Forbidden\n", []),
+        (Response.not_found(), 404, b"Not Found\n", []),
+        (Response.method_not_allowed("GET, HEAD"), 405, b"Method Not Allowed\n", [("Allow", "GET, HEAD")]),
+        (Response.method_not_allowed(["PUT", "GET"], "no"), 405, b"no", [("Allow", "PUT, GET")]),
+        (Response.too_large(), 413, b"Content Too Large\n", []),
+        (Response.range_not_satisfiable(7), 416, b"Range Not Satisfiable\n", [("Content-Range", "bytes */7")]),
+        (Response.error(), 500, b"Internal Server Error\n", []),
+        (Response.error("later\n", 503), 503, b"later\n", []),
+    ],
+)
+def test_a_response_has_a_name(response: Response, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
+    if status >= 400:
+        headers = [*headers, ("Content-Type", "text/plain; charset=utf-8")]
+    assert (response.status, response.body, list(response.headers)) == (status, body, headers)
+
+
+def test_what_is_no_json_is_not_sent() -> None:
+    for value, error in ((float("nan"), ValueError), (object(), TypeError)):
+        with pytest.raises(error):
+            Response.json(value)
+
+
+def test_a_response_has_a_reason_that_may_be_another() -> None:
+    response = Response(b"", 404)
+    assert (response.reason, response.version) == ("Not Found", "HTTP/1.1")
+    response.reason = "Gone Fishing"
+    assert (response.status, response.reason, Status(404).reason) == (404, "Gone Fishing", "Not Found")
+
+
+def test_a_response_closes_its_connection_if_it_is_told_to() -> None:
+    response = Response(b"")
+    response.close()
+    assert response.headers["connection"] == "close"
+
+
+def test_a_response_without_its_body_says_how_long_it_was() -> None:
+    response = Response("hello")
+    response.make_head()
+    assert (response.body, response.content_length) == (b"", 5)
+    file = io.BytesIO(b"hello")
+    response = Response(file)
+    assert response.content_length is None
+    response.make_head()
+    assert (response.body, file.closed, "content-length" in response.headers) == (b"", True, False)
+
+
+def test_a_request_tells_where_it_came_to_and_who_it_is() -> None:
+    request = Request("GET", "/", headers=Fields([("Host", "example.org:81")]), client=Client(scheme="https"))
+    assert (request.scheme, request.host, Request("GET", "/").host) == ("https", "example.org:81", "")
+    assert len(request.id) == 16
+    assert request.id == request.id == request.state["request_id"] != Request("GET", "/").id
+    request.state["request_id"] = "given"
+    assert request.id == "given"
 
 
 def test_a_stream_has_pieces_and_trailers() -> None:

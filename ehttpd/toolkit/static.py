@@ -99,7 +99,7 @@ class StaticFiles:
         for_folder = not last
         if last:
             segments.append(last)
-        if not all(_is_public(segment) for segment in segments):
+        if not all(_is_public(segment) and "/" not in segment for segment in segments):
             raise NotFound("There is no such file.")
         path = safe_join(self._root, *segments)
         try:
