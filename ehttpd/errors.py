@@ -8,7 +8,9 @@ answer that is raised (`RaisedAnswer`). Catch the base, raise the leaf.
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class EhttpdError(Exception):

@@ -97,18 +97,22 @@ class Server:
         """
         if self._lane is not None or self._stopped.is_set():
             raise RuntimeError("The server has been started already.")
-        settings = self.settings
         self.listen()
+        lane = self._new_lane()
+        lane.listen(self._listeners)
+        lane.pool = Pool(lane, self.settings)
+        lane.pool.start()
+        self._lane = lane
+        return self
+
+    def _new_lane(self) -> Lane:
+        settings = self.settings
         service: Service[Any] = self._service or RawService(self._connection_handler)  # type: ignore[arg-type]
         lane = Lane(service, settings, _limits(settings), self._standing, settings.max_connections or _descriptors())
         if self._service is None:
             lane.connection_type = RawConnection
             lane.rests_after = settings.keep_alive_timeout  # nothing is parsed, so nothing is let go of earlier
-        lane.listen(self._listeners)
-        lane.pool = Pool(lane, settings)
-        lane.pool.start()
-        self._lane = lane
-        return self
+        return lane
 
     @property
     def healthy(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ehttpd.messages import Handler
 from ehttpd.server.accesslog import Record
@@ -55,11 +55,10 @@ class ObservedServer(Server):
             raise RuntimeError("Only a TCP port can be kept while nobody answers there.")
         return self._port
 
-    def start(self) -> Self:
-        super().start()
-        # Whoever connects to a port that was known before gets here first and is served all the same, unobserved.
-        self.lane.connection_type = partial(ObservedConnection, self._observer)  # type: ignore[assignment]
-        return self
+    def _new_lane(self) -> Lane:
+        lane = super()._new_lane()
+        lane.connection_type = partial(ObservedConnection, self._observer)  # type: ignore[assignment]
+        return lane
 
     def _open_listeners(self) -> None:
         (address,) = self.settings.bind
