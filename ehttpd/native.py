@@ -15,6 +15,7 @@ from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
 from ehttpd.server.raw import ConnectionHandler, Sink
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
+from ehttpd.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from ehttpd.toolkit.access_log import access_log
@@ -66,6 +67,7 @@ __all__ = [
     "Sink",
     "StaticFiles",
     "Status",
+    "Tunnel",
     "UnsupportedMediaType",
     "Upload",
     "View",

@@ -103,6 +103,15 @@ def encode_field_lines(lines: Iterable[FieldLine]) -> bytes:
     return _encode(texts)
 
 
+def encode_upgrade(lines: Iterable[FieldLine]) -> bytes:
+    """Return the Upgrade fields among some, with the Connection field that belongs to them (RFC 9110 §7.8).
+
+    Raises HandlerError for one that cannot be sent.
+    """
+    protocols = [value for name, value in lines if name.lower() == "upgrade"]
+    return _encode([f"Upgrade: {', '.join(protocols)}\r\n", "Connection: upgrade\r\n"]) if protocols else b""
+
+
 def _kind(name: str, value: str) -> int:
     kind = _KINDS.get(name)
     if kind is None:

@@ -51,7 +51,7 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
                     Step.UPGRADE: State.TUNNEL},
     State.RESPONSE: {Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER},
     State.LINGER: {},
-    State.TUNNEL: {Step.ANSWERED: State.TUNNEL},
+    State.TUNNEL: {Step.RETIRE: State.LINGER},
     State.CLOSED: {},
 }  # fmt: skip
 for _steps in TRANSITIONS.values():

@@ -12,12 +12,12 @@ from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine, Headers
 from ehttpd.http11 import grammar
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_section
+from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_section, encode_upgrade
 from ehttpd.messages import Status
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 _BY_LENGTH, _BY_CLOSING = Framing.LENGTH, Framing.CLOSE
-_UNUSUAL = frozenset((204, 205, 304))
+_UNUSUAL = frozenset((204, 205, 304, 426))
 MOST_STATUS_LINES = 1000
 _known_sections = KnownSections()
 
@@ -91,7 +91,9 @@ def encode_head(
         framing, framing_line = _BY_LENGTH, length_line
     else:
         framing, framing_line = _frame(status, length, length_line, section.length is not None, method, version)
-        length = 0
+        length = length if length is not None and framing is _BY_LENGTH else 0
+        if status == 426:
+            framing_line += encode_upgrade(lines)  # RFC 9110 §15.5.22: it must say to what
     persistent = persistent and not closes and framing is not _BY_CLOSING
     if not persistent:
         framing_line += b"Connection: close\r\n"
@@ -114,9 +116,20 @@ def _frame(
         # body given for a HEAD request says nothing about the length of a GET's.
         known = declared or (bool(length) and status != 304)
         return Framing.NONE, length_line if known and status != 204 else b""
+    if length is not None:
+        return Framing.LENGTH, length_line
     if version == "HTTP/1.0":
         return Framing.CLOSE, b""
     return Framing.CHUNKED, b"Transfer-Encoding: chunked\r\n"
+
+
+def switching(protocol: str, headers: Iterable[FieldLine] = ()) -> bytes:
+    """Return the head after which a connection is no more HTTP (RFC 9110 §15.2.2).
+
+    Raises HandlerError if a field cannot be sent. Those that concern the connection are left out, as everywhere.
+    """
+    status_line = f"HTTP/1.1 {Status(101).text}\r\n".encode()
+    return b"".join((status_line, encode_upgrade([("Upgrade", protocol)]), encode_section(headers).octets, b"\r\n"))
 
 
 def interim(status: int, headers: Iterable[FieldLine] = ()) -> bytes:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ehttpd.server.exchange import HTTPService
     from ehttpd.server.lane import Lane
     from ehttpd.server.stream import BodyStream
+    from ehttpd.server.tunnel import Tunnel
     from ehttpd.settings import Settings
 
 # How much output waits for more of it.
@@ -112,7 +113,8 @@ class Connection(Client):
         self.body: BodyBuffer | SizedBody | None = None
         self.request: Request | None = None
         self.refusal: RequestRefused | None = None
-        self.stream: BodyStream | None = None  # the response's, while it is produced piece by piece
+        # The response's, while it is produced piece by piece; or what the connection has become that left HTTP.
+        self.stream: BodyStream | Tunnel | None = None
         self.answered: Response | None  # for the record of an exchange, if one is made
         self.sent_octets: int
         self._head_counted = 0
@@ -317,6 +319,10 @@ class Connection(Client):
         service: HTTPService = self.lane.service  # type: ignore[assignment]
         service.send_interim(self, request, status, headers)
 
+    def take_over(self) -> Tunnel:
+        service: HTTPService = self.lane.service  # type: ignore[assignment]
+        return service.take_over(self)
+
     # The claim: who answers a request with a deadline
 
     def claim_answer(self) -> None:
@@ -402,6 +408,10 @@ class Connection(Client):
         self._since, self._progress = now, 0
         self.deadline = now + self.settings.send_timeout
         return Next.SEND
+
+    def retire(self, now: float) -> Next:
+        """End what left HTTP: the client may still read what was written last."""
+        return self._linger(now)
 
     def refuse(self, refusal: RequestRefused) -> Next:
         """Have ``refusal`` answered instead of a request."""

@@ -23,13 +23,16 @@ from ehttpd.errors import (
 )
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.writer import Head, encode_head, interim
+from ehttpd.http11.state import State
+from ehttpd.http11.writer import Head, encode_head, interim, switching
 from ehttpd.logs import log
 from ehttpd.messages import NO_BODY, FileBody, Handler, Request, Response
 from ehttpd.server.accesslog import Record
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stream import BodyStream
+from ehttpd.server.switch import Switch
+from ehttpd.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
@@ -94,8 +97,7 @@ class HTTPService:
                 request.body.close()
             return connection.answer(octets + body, persistent, connection.lane.now)
         except ConnectionLost:
-            request.body.close()
-            return Next.CLOSE
+            return self._lose(connection, request)
         except BaseException as error:
             return self._fail(connection, request, error)
 
@@ -132,6 +134,10 @@ class HTTPService:
 
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
         body = response.body
+        if isinstance(connection.stream, Tunnel):  # the application has talked all it wanted
+            return self._leave(connection, request, connection.stream)
+        if isinstance(body, Switch):
+            return self._switch(connection, request, response, body)
         if connection.stream is not None and isinstance(body, bytes):
             body = [body]  # the response has begun already
         if isinstance(body, (bytearray, memoryview)):
@@ -175,7 +181,9 @@ class HTTPService:
         """Send a body as it is produced. Nothing is sent before its first data, so that a failure until then gives
         500.
         """
-        stream = connection.stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
+        stream = connection.stream
+        assert not isinstance(stream, Tunnel)
+        stream = stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
         connection.stream = stream
         try:
             try:
@@ -217,6 +225,52 @@ class HTTPService:
         if request.version != "HTTP/1.0":
             connection.write(interim(status, headers))
 
+    def take_over(self, connection: Connection) -> Tunnel:
+        """Have a connection leave HTTP; see `Client.take_over`."""
+        if isinstance(connection.stream, Tunnel):
+            return connection.stream
+        if connection.stream is not None:
+            raise HandlerError("A response has begun, so the connection cannot leave HTTP.")
+        connection.claim_answer()
+        connection.stream = tunnel = connection.lane.tunnels.open(connection)
+        connection.state = State.TUNNEL
+        return tunnel
+
+    def _switch(self, connection: Connection, request: Request, response: Response, switch: Switch) -> Next:
+        """Send 101 and have the two talk; or say why not."""
+        if not switch.is_asked_for(request):
+            refusal = Response.text(f"This is for clients that upgrade to {switch.protocol}.\n", 426)
+            refusal.headers["Upgrade"] = switch.protocol
+            return self._answer_error(connection, request, refusal)
+        try:
+            head = switching(switch.protocol, [*response.headers, *switch.fields(request)])
+        except RaisedAnswer as raised:
+            return self._answer_error(connection, request, raised.response(request))
+        tunnel = self.take_over(connection)
+        tunnel.write(head)
+        try:
+            switch.talk(request, tunnel)
+        except ConnectionLost:
+            pass
+        except BaseException as error:
+            _log_failure(request, error)
+        return self._leave(connection, request, tunnel)
+
+    def _leave(self, connection: Connection, request: Request, tunnel: Tunnel) -> Next:
+        """End what left HTTP."""
+        connection.stream = None
+        connection.lane.tunnels.close(tunnel)
+        request.body.close()
+        return connection.retire(time.monotonic())
+
+    def _lose(self, connection: Connection, request: Request) -> Next:
+        """End an exchange with a client that has gone."""
+        stream, connection.stream = connection.stream, None
+        if isinstance(stream, Tunnel):
+            connection.lane.tunnels.close(stream)
+        request.body.close()
+        return Next.CLOSE
+
     def _finish(self, connection: Connection, request: Request, persistent: bool) -> Next:
         if request.body is not NO_BODY:
             request.body.close()
@@ -230,6 +284,11 @@ class HTTPService:
     def _fail(self, connection: Connection, request: Request, error: BaseException) -> Next:
         """Answer 500 for an exception that came before anything was sent; log it."""
         stream, connection.stream = connection.stream, None
+        if isinstance(stream, Tunnel):
+            # WSGI: so say those who have taken werkzeug.socket or gunicorn.socket that nothing is to be answered.
+            if not isinstance(error, (StopIteration, ConnectionError)):
+                _log_failure(request, error)
+            return self._leave(connection, request, stream)
         if stream is not None and stream.started:
             return self._break_off(connection, request, stream, error)
         if isinstance(error, RequestRefused):

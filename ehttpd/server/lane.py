@@ -26,6 +26,7 @@ from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
 from ehttpd.server.stacks import stack_of
+from ehttpd.server.tunnel import Tunnels
 
 if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
@@ -65,6 +66,7 @@ class Lane:
         self.held_at_most = min(HELD_AT_MOST, settings.output_buffer)
         self.budget = Budget(settings.limit_buffered)
         self.blocks = Blocks(settings.body_memory, self.budget)
+        self.tunnels = Tunnels(settings.max_upgrades)
         self._limits = limits
         self._standing = standing
         self._most_connections = most_connections
@@ -121,6 +123,7 @@ class Lane:
     def stop(self, deadline: float) -> None:
         """Accept no more, answer what was accepted, close what is idle; at ``deadline`` close everything that rests."""
         self._stop_at = deadline
+        self.tunnels.stop()
         self.wake()
 
     # The thread that owns the connection
@@ -150,6 +153,13 @@ class Lane:
         self._resting.pop(connection.descriptor, None)
         self._served[connection.descriptor] = connection
         self._watch(connection, DEPARTURE)
+
+    def unwatch(self, connection: Connection) -> None:
+        """Have the poller tell nothing at all of a connection that is served off the lead."""
+        with self.lock:
+            if connection.interest == DEPARTURE:
+                self._poller.unregister(connection.descriptor)
+                connection.interest = 0
 
     # The leader
 
@@ -488,6 +498,7 @@ class Lane:
                 self._arrange(connection, Next.CLOSE)
         if now >= self._stop_at and self._open:
             self.given_up = True
+            self.tunnels.cut_off()
         return None
 
     def close(self) -> None:
@@ -501,6 +512,7 @@ class Lane:
             self._close(connection)
         for listener in self._listeners.values():
             listener.close()
+        self.tunnels.end()
         self._poller.close()
         self._inbox.close()
         self._outbox.close()

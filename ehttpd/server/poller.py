@@ -159,10 +159,20 @@ class SelectorPoller:
         self._changes.clear()
 
 
-def wait_for(connected: socket.socket, interest: int, seconds: float) -> bool:
-    """Wait until one socket is ready, for ``seconds`` at most; tell whether it is. Blocks: not for a leader."""
-    with selectors.DefaultSelector() as selector:
+# Others take a descriptor for each who waits.
+_Waiting: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+def wait_for(
+    connected: socket.socket, interest: int, seconds: float | None, signal: socket.socket | None = None
+) -> bool:  # fmt: skip
+    """Wait until one socket is ready, or there is something to read from ``signal``; for ``seconds`` at most. Tell
+    whether that is so. Blocks: not for a leader.
+    """
+    with _Waiting() as selector:
         selector.register(connected, SelectorPoller.MASKS[interest])
+        if signal is not None:
+            selector.register(signal, selectors.EVENT_READ)
         return bool(selector.select(seconds))
 
 

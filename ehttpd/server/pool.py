@@ -284,8 +284,22 @@ class Pool:
             self.lane.wake()
         return True
 
+    def leave(self, connection: Connection) -> None:
+        """As `pause`, for a caller who may be long, and of whom there are not too many. He has to `come_back`."""
+        self.step_aside(connection)
+        with self._lock:
+            self._free_place()
+        if self.place_free:
+            self.lane.wake()
+
     def resume(self) -> None:
-        """Wait until there is a place for the caller, who has paused.
+        """Wait until there is a place for the caller, who has paused."""
+        with self._lock:
+            self._paused -= 1
+        self.come_back()
+
+    def come_back(self) -> None:
+        """Wait until there is a place for the caller, who has left.
 
         A thread that finishes gives up its own, or the leader finds one, and it alone: it knows whether it runs a
         handler itself.
@@ -293,7 +307,6 @@ class Pool:
         place = threading.Lock()
         place.acquire()
         with self._lock:
-            self._paused -= 1
             if self.stopping:
                 self._busy += 1
                 return

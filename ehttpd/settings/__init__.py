@@ -96,6 +96,12 @@ class Settings:
         section="Threads",
         at_least=0,
     )
+    max_upgrades: Count = setting(
+        Count(1000),
+        "Let this many connections leave HTTP, on threads of their own (WebSockets, for one); answer 503 beyond it.",
+        section="Threads",
+        at_least=0,
+    )
     health_path: Path = setting(
         Path(""),
         "Answer this path at once, whatever the threads do: 200, or 503 when draining or out of threads to replace.",

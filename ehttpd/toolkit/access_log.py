@@ -49,6 +49,8 @@ def access_log() -> Middleware:
 
 
 def _length(response: Response) -> int | None:
+    if response.status < 200:
+        return 0
     if isinstance(response.body, bytes):
         return len(response.body)
     told = response.headers.get("content-length")

@@ -12,7 +12,7 @@ from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import sections, writer
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.writer import CONTINUE, Standing, encode_head, interim
+from ehttpd.http11.writer import CONTINUE, Standing, encode_head, interim, switching
 from ehttpd.messages import Status
 from tests.http11.streams import modest
 
@@ -128,6 +128,31 @@ def test_fields_of_the_connection_are_the_servers(name: str) -> None:
     octets, framing, _, _ = encode_head(200, [(name, "chunked")], 3)
     assert framing is Framing.LENGTH
     assert len(lines_of(octets)) == 2
+
+
+@pytest.mark.parametrize(("method", "framing"), [("GET", Framing.LENGTH), ("HEAD", Framing.NONE)])
+def test_426_says_what_to_upgrade_to(method: str, framing: Framing) -> None:
+    octets, found, _, persistent = encode_head(426, [("Upgrade", "a"), ("upgrade", "b/1")], 3, method)
+    assert lines_of(octets)[1:] == ["Content-Length: 3", "Upgrade: a, b/1", "Connection: upgrade"]
+    assert (found, persistent) == (framing, True)
+
+
+def test_426_of_unknown_length_is_framed_as_any_other() -> None:
+    assert encode_head(426, [], None)[1] is Framing.CHUNKED
+    assert encode_head(426, [], 5)[1:3] == (Framing.LENGTH, 5)
+
+
+@pytest.mark.parametrize("protocol", ["a\r\nX: y", "\u20ac", "a\0"])
+def test_a_protocol_that_cannot_be_sent_is_not(protocol: str) -> None:
+    with pytest.raises(HandlerError):
+        encode_head(426, [("Upgrade", protocol)], 0)
+    with pytest.raises(HandlerError):
+        switching(protocol)
+
+
+def test_switching_has_no_fields_of_a_body_or_of_another_connection() -> None:
+    head = switching("a", [("X", "y"), ("Upgrade", "b"), ("Connection", "close"), ("Content-Length", "3"), ("TE", "x")])
+    assert head == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: a\r\nConnection: upgrade\r\nX: y\r\n\r\n"
 
 
 def test_standing_fields_are_added() -> None:

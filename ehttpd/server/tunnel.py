@@ -1,0 +1,249 @@
+"""Connections that left HTTP: their octets, as whoever talks over them reads and writes them.
+
+RFC 9110 §7.8. The thread that talks gives its place in the pool to another, so that as many may talk as
+``max_upgrades`` says, beside as many handlers as there are threads.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ehttpd.errors import ConnectionLost, ServiceUnavailable
+from ehttpd.server.poller import READ, WRITE, wait_for
+
+if TYPE_CHECKING:
+    from ehttpd.server.connection import Connection
+
+RECEIVE_AT_ONCE = 1 << 16
+
+
+class Tunnel:
+    """A connection that left HTTP, as a blocking stream. What was received behind the head is read first.
+
+    One thread may read while others write; what one call writes stays together. When the server stops, reading comes to
+    its end, as if the client had sent its last, and ``stopping`` is true; writing still works, until the grace is over.
+
+    It also has the names that programs use which were written for sockets: `recv`, `send`, `sendall`, `settimeout` and
+    `fileno`.
+    """
+
+    started = True  # see BodyStream: no response can be sent any more
+
+    def __init__(self, connection: Connection, tunnels: Tunnels, received: bytes) -> None:
+        self._connection = connection
+        self._tunnels = tunnels
+        self._received = bytearray(received)
+        self._writing = threading.Lock()
+        self._closed = False
+        self.timeout: float | None = None
+        """For how many seconds a read waits for the client before it raises TimeoutError; None: without end. Nothing is
+        lost then, and the next read goes on."""
+        self.heeds_stop = True
+        """Whether reading comes to its end when the server stops. A protocol that has to read a farewell clears it."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server stops, and wants the talk to come to its end."""
+        return self._tunnels.stopping
+
+    def read(self, size: int = -1) -> bytes:
+        """Return ``size`` octets, fewer only at the end; all up to the end if ``size`` is negative.
+
+        Raises:
+            TimeoutError: the client was silent for longer than ``timeout``.
+            ConnectionLost: the connection broke.
+        """
+        wanted = math.inf if size < 0 else size
+        while len(self._received) < wanted and self._receive():
+            pass
+        return self._take(len(self._received) if size < 0 else size)
+
+    def readline(self, limit: int = 1 << 16) -> bytes:
+        """Return a line with its line feed, without it if ``limit`` octets or the end come first. Raises as `read`."""
+        scanned = 0
+        while (found := self._received.find(b"\n", scanned, limit)) < 0:
+            scanned = len(self._received)
+            if scanned >= limit or not self._receive():
+                return self._take(limit)
+        return self._take(found + 1)
+
+    def recv(self, size: int = RECEIVE_AT_ONCE) -> bytes:
+        """Return what has arrived, at most ``size`` octets; wait for the first. ``b""`` at the end. Raises
+        as `read`.
+        """
+        if not self._received:
+            self._receive()
+        return self._take(size)
+
+    def write(self, data: bytes) -> int:
+        """Send all of ``data``; wait while the client takes nothing, for ``send_timeout`` seconds. Return its length.
+
+        Raises:
+            ConnectionLost: the connection broke, or the client took nothing for too long.
+        """
+        connection = self._connection
+        with self._writing:
+            while connection.output is not None:  # what was sent while it was still HTTP
+                self._await_room()
+                connection.flush()
+            left = memoryview(data)
+            while left:
+                left = left[self._send(left) :]
+        return len(data)
+
+    send = write
+
+    def sendall(self, data: bytes) -> None:
+        """As `write`."""
+        self.write(data)
+
+    def flush(self) -> None:
+        """Do nothing: what is written is on its way."""
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Set ``timeout``."""
+        self.timeout = seconds
+
+    def fileno(self) -> int:
+        """Return the descriptor, to wait for it; reading and writing is for the methods."""
+        return self._connection.descriptor
+
+    def close(self) -> None:
+        """Close it at once, both ways: a read that waits comes to its end. Any thread. Returning from the talk closes
+        it, too, and lets the client read what was written last.
+        """
+        self._closed = True
+        self.cut_off()
+
+    def cut_off(self) -> None:
+        """Have whoever talks find the connection broken."""
+        try:
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # it is closed or broken already
+            pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._received[:size])
+        del self._received[:size]
+        return data
+
+    def _receive(self) -> bool:
+        """Wait for what comes next; False at the end."""
+        expires = math.inf if self.timeout is None else time.monotonic() + self.timeout
+        stop = self._tunnels.stop_signal if self.heeds_stop else None
+        while not self._closed:
+            try:
+                data = self._connection.socket.recv(RECEIVE_AT_ONCE)
+            except BlockingIOError:
+                if stop is not None and self.stopping:
+                    return False
+                left = None if expires == math.inf else max(0.0, expires - time.monotonic())
+                if not wait_for(self._connection.socket, READ, left, stop):
+                    raise TimeoutError(f"The client was silent for {self.timeout:g} seconds.") from None
+            except OSError as error:
+                if self._closed:
+                    break
+                raise ConnectionLost(str(error)) from None
+            else:
+                self._received += data
+                return bool(data)
+        return False
+
+    def _send(self, data: memoryview) -> int:
+        while True:
+            try:
+                return self._connection.socket.send(data)
+            except BlockingIOError:
+                self._await_room()
+            except OSError as error:
+                raise ConnectionLost(str(error)) from None
+
+    def _await_room(self) -> None:
+        if not wait_for(self._connection.socket, WRITE, self._connection.settings.send_timeout):
+            raise ConnectionLost("the client took nothing for too long")
+
+
+class Tunnels:
+    """The tunnels of a lane: ``most`` at once. Any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._open: set[Tunnel] = set()
+        self._signal: tuple[socket.socket, socket.socket] | None = None
+        self._ended = False
+        self.stopping = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def stop_signal(self) -> socket.socket | None:
+        """What has something to read once the server stops."""
+        return self._signal[0] if self._signal is not None else None
+
+    def open(self, connection: Connection) -> Tunnel:
+        """Make a tunnel of a connection; the caller, who serves it, gives up his place in the pool.
+
+        Raises:
+            ServiceUnavailable: there are too many.
+        """
+        reader = connection.reader
+        with self._lock:
+            if len(self._open) >= self._most:
+                raise ServiceUnavailable("The server is busy: as many connections have left HTTP as may.")
+            if self._signal is None:
+                self._signal = socket.socketpair()
+                if self.stopping:
+                    self._signal[1].close()
+            tunnel = Tunnel(connection, self, reader.unread)
+            self._open.add(tunnel)
+        reader.unread = b""
+        connection.lane.pool.leave(connection)
+        connection.lane.unwatch(connection)  # whoever looks whether the client has reset it takes the error away
+        return tunnel
+
+    def close(self, tunnel: Tunnel) -> None:
+        """Forget a tunnel; the caller, who served it, waits until there is a place for him in the pool."""
+        with self._lock:
+            self._open.discard(tunnel)
+        tunnel._connection.lane.pool.come_back()
+        self._let_go()
+
+    def stop(self) -> None:
+        """Tell whoever talks to come to an end."""
+        with self._lock:
+            self.stopping = True
+            if self._signal is not None:
+                self._signal[1].close()
+
+    def cut_off(self) -> None:
+        """Break the tunnels that are left."""
+        with self._lock:
+            for tunnel in self._open:
+                tunnel.cut_off()
+
+    def end(self) -> None:
+        """Let go of what is needed while there are tunnels, once there are none."""
+        self._ended = True
+        self.stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with self._lock:
+            if self._ended and not self._open and self._signal is not None:
+                for end in self._signal:
+                    end.close()
