@@ -190,6 +190,13 @@ def test_an_open_file_is_sent_from_where_it_stands(path: Path) -> None:
         assert (file.closed, "etag" in response.headers) == (True, False)
 
 
+def test_several_parts_of_an_open_file_are_counted_from_where_it_stands(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(1000)
+        body = octets_of(Response.file(file, request=asked("/", "Range: bytes=0-1,5-6")))
+    assert [body.count(DATA[first : first + 2] + b"\r\n--") for first in (1000, 1005)] == [1, 1]
+
+
 def test_what_has_no_length_is_sent_all_the_same() -> None:
     class Pipe(io.RawIOBase):
         def readable(self) -> bool:
@@ -241,7 +248,8 @@ def test_an_old_or_linked_neighbour_is_not_sent(tmp_path: Path) -> None:
     path.write_bytes(b"new")
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"old"))
     os.utime(tmp_path / "a.txt.gz", (MTIME, MTIME))
-    (tmp_path / "a.txt.br").symlink_to("/etc/passwd")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "a.txt.br").symlink_to("secret")
     response = Response.file(path, request=asked("/", "Accept-Encoding: gzip, br"), precompressed=True)
     assert (octets_of(response), "vary" in response.headers) == (b"new", False)
 
