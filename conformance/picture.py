@@ -12,7 +12,7 @@ from chart import MARGIN, WIDTH, opening, text
 from conformance.results import Results
 
 NAME_WIDTH = 130
-FIGURES_WIDTH = 190
+FIGURES_WIDTH = 230
 BAR = 20
 BAR_STEP = 32
 TOP = 104
