@@ -1,6 +1,6 @@
 """A key-value service: JSON in, JSON out.
 
-Try ``curl --request PUT --data '{"price": 3}' http://127.0.0.1:8000/items/tea``.
+Try ``curl --request PUT --json '{"price": 3}' http://127.0.0.1:8000/items/tea``.
 """
 
 import threading
