@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.query import Query
     from ehttpd.toolkit.ranges import RangeSet
     from ehttpd.toolkit.upgrade import Talk, Tunnel
+    from ehttpd.toolkit.websocket import Talk as WebSocketTalk
 
     Body: TypeAlias = "bytes | str | Iterable[bytes] | BinaryIO"
 
@@ -684,6 +685,28 @@ class Response:
         from ehttpd.toolkit.upgrade import upgrade
 
         return upgrade(protocol, talk, headers)
+
+    @classmethod
+    def websocket(
+        cls, talk: WebSocketTalk, subprotocols: Sequence[str] = (), *, origins: Collection[str] | None = None,
+        max_message_size: int = 1 << 20, ping_interval: float = 20.0, ping_timeout: float = 20.0,
+        headers: FieldLines = (),
+    ) -> Response:  # fmt: skip
+        """Open a WebSocket (RFC 6455), and call ``talk`` with it; as `upgrade`, with the extra ``ehttpd[ws]``.
+
+        ``subprotocols`` are those that ``talk`` speaks; ``origins`` the pages that may open it, as browsers name them
+        in the Origin field (``https://example.org``), None for all. A message of more than ``max_message_size`` octets
+        closes it with 1009 (0: none is too long). A client that is silent for ``ping_interval`` seconds is pinged, and
+        given up when it is silent for ``ping_timeout`` seconds more (0: never).
+
+        A request that is none for a WebSocket gets 426, 400, 403 or 405. Raises HandlerError without the extra.
+        """
+        from ehttpd.toolkit.websocket import websocket
+
+        return websocket(
+            talk, subprotocols, origins=origins, max_message_size=max_message_size, ping_interval=ping_interval,
+            ping_timeout=ping_timeout, headers=headers,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<Response {int(self.status)} {type(self.body).__name__}>"

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.router import Router
     from ehttpd.toolkit.static import StaticFiles, safe_join
     from ehttpd.toolkit.timeout import timeout
+    from ehttpd.toolkit.websocket import WebSocket, WebSocketClosed
 
 __all__ = [
     "Answer",
@@ -71,6 +72,8 @@ __all__ = [
     "UnsupportedMediaType",
     "Upload",
     "View",
+    "WebSocket",
+    "WebSocketClosed",
     "access_log",
     "answer_of",
     "basic_auth",
@@ -108,6 +111,8 @@ LATER = {
     "UnsupportedMediaType": "refusals",
     "Upload": "forms",
     "View": "answers",
+    "WebSocket": "websocket",
+    "WebSocketClosed": "websocket",
     "access_log": "access_log",
     "answer_of": "answers",
     "basic_auth": "basic_auth",
