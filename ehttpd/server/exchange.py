@@ -222,6 +222,8 @@ class HTTPService:
         return stream.write
 
     def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
+        if connection.given_up:
+            raise ConnectionLost("the final response was sent already")
         if request.version != "HTTP/1.0":
             connection.write(interim(status, headers))
 

@@ -14,7 +14,9 @@ import pytest
 
 from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Request, Response
+from ehttpd.server import lane
 from ehttpd.server.accesslog import Record
+from ehttpd.server.overdue import answer_overdue
 from ehttpd.server.raw import Sink, Source
 from tests.conftest import open_sockets
 from tests.server.conftest import LiveServers
@@ -429,6 +431,20 @@ def test_the_record_of_an_overdue_exchange_says_504(gate: Gate, streams: bool) -
         (each,) = records
         assert (each.status, each.body_octets, each.request_line) == (504, len(reply.body), "GET /stuck HTTP/1.1")
         assert each.seconds >= TIMEOUT
+
+
+def test_a_thread_that_has_lost_waits_until_the_lane_has_answered(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer_slowly(*arguments: Any) -> None:
+        gate.open()
+        block(0.02)
+        answer_overdue(*arguments)
+
+    monkeypatch.setattr(lane, "answer_overdue", answer_slowly)
+    records: list[Record] = []
+    with serving(stuck_at(gate), request_timeout=TIMEOUT, record=records.append) as server:
+        assert server.connect().ask("/stuck").status == 504
+        await_nobody_stuck(server)
+    assert [record.status for record in records] == [504]
 
 
 def test_connections_without_http_have_no_deadline() -> None:

@@ -219,7 +219,11 @@ def clogged(gate: Gate) -> Iterator[LiveServer]:
             yield PIECE
 
     def handler(request: Request) -> Response:
-        return Response.stream(endless()) if request.target == "/stream" else waits_at(gate)(request)
+        if request.target == "/stream":
+            return Response.stream(endless())
+        if request.target == "/count":
+            return Response.text(f"{len(server.lane.pool._resuming)}")
+        return waits_at(gate)(request)
 
     with serving(handler, threads=1, output_buffer=50_000) as server:
         pool = server.lane.pool
@@ -240,11 +244,10 @@ def clogged(gate: Gate) -> Iterator[LiveServer]:
 
 def test_threads_that_would_go_on_come_before_requests_that_wait(clogged: LiveServer, gate: Gate) -> None:
     peer = clogged.connect()
-    peer.send(GET)
+    peer.send(b"GET /count HTTP/1.1\r\nHost: here\r\n\r\n")
     clogged.await_queued(1)
     gate.open()
-    assert peer.reply().body == b"hello"
-    come_true(lambda: not clogged.lane.pool._resuming)
+    assert peer.reply().body == b"0", "how many would go on when it was its turn"
 
 
 def would_go_on(thread: threading.Thread) -> bool:
