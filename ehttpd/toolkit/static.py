@@ -39,7 +39,7 @@ def safe_join(root: str | os.PathLike[str], *parts: str) -> Path:
     base = os.path.realpath(root)
     try:
         path = os.path.realpath(os.path.join(base, *segments))
-    except (OSError, ValueError):
+    except ValueError:  # it cannot be the name of a file in this system's encoding
         raise NotFound("There is no such file.") from None
     if path != base and not path.startswith(base.rstrip(os.sep) + os.sep):
         raise NotFound("There is no such file.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import EACCES, EISDIR
+from errno import EACCES, EISDIR, EMFILE
 from pathlib import Path
 
 import pytest
@@ -165,6 +165,15 @@ def test_what_may_not_be_read_is_forbidden(
     assert got(StaticFiles(root), "/sub/page.html")[0] == status
 
 
+def test_a_machine_that_fails_is_not_the_client_s_mistake(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> int:
+        raise OSError(EMFILE, "too many open files")
+
+    monkeypatch.setattr("ehttpd.toolkit.files.os.open", fail)
+    with pytest.raises(OSError, match="too many"):
+        StaticFiles(root)(asked("/sub/page.html"))
+
+
 def test_static_files_need_a_folder(root: Path) -> None:
     for path in (root / "nothing", root / "index.html"):
         with pytest.raises(HandlerError, match="is none"):
@@ -190,6 +199,7 @@ def test_joining_gives_a_path_below_the_root(root: Path) -> None:
     [
         [".."], ["sub", ".."], ["sub/../x"], ["/etc/passwd"], [""], ["a", ""], ["a/"], ["."], ["%2e%2e"], ["%2E."],
         ["a%2fb"], ["a%5Cb"], ["a\\b"], ["a\0"], ["a%00"], ["out"], ["out-folder", "secret"], ["dangling"],
+        ["\ud800"],
     ],
 )  # fmt: skip
 def test_joining_leads_nobody_out(root: Path, parts: list[str]) -> None:
