@@ -9,13 +9,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ehttpd.cancellation import NO_DEADLINE
-from ehttpd.errors import HandlerError
+from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, percent_decode
+
+if TYPE_CHECKING:
+    from ehttpd.server.tunnel import Tunnel
 
 Environ: TypeAlias = dict[str, Any]
 ExcInfo: TypeAlias = "tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]"
@@ -110,6 +113,8 @@ def _environ(of_server: Environ, request: Request, values: Mapping[str, str]) ->
     except KeyError:
         environ.update((_key(name), value) for name, value in values.items())
     environ.pop(LEFT_OUT, None)
+    if "HTTP_UPGRADE" in environ:
+        environ["werkzeug.socket"] = environ["gunicorn.socket"] = TakenSocket(request.client)
     return environ
 
 
@@ -180,6 +185,59 @@ class Answer(Response):
             result = (result,)
         self.body = result
         return self
+
+
+class TakenSocket:
+    """The client's socket, for an application that leaves HTTP: with the first call, and nothing is answered any more.
+
+    PEP 3333 has no word for this. Programs look for ``werkzeug.socket`` or ``gunicorn.socket``, and these methods are
+    what they use of a socket; a blocking one. See `Tunnel` for what happens when the server stops.
+    """
+
+    __slots__ = ("_client", "_taken")
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._taken: Tunnel | None = None
+
+    def _tunnel(self) -> Tunnel:
+        if self._taken is None:
+            self._taken = self._client.take_over()
+        return self._taken
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return what has arrived, at most ``size`` octets; ``b""`` at the end. Raises OSError as a socket does."""
+        try:
+            return self._tunnel().recv(size)
+        except ConnectionLost as error:
+            raise ConnectionResetError(str(error)) from None
+
+    def send(self, data: bytes, flags: int = 0) -> int:
+        """Send all of ``data``; return its length. Raises OSError as a socket does."""
+        try:
+            return self._tunnel().write(data)
+        except ConnectionLost as error:
+            raise BrokenPipeError(str(error)) from None
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """As `send`."""
+        self.send(data)
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Have `recv` raise TimeoutError after ``seconds`` of silence; None: never."""
+        self._tunnel().timeout = seconds
+
+    def fileno(self) -> int:
+        """Return the descriptor, to wait for it."""
+        return self._tunnel().fileno()
+
+    def shutdown(self, how: int) -> None:
+        """As `close`."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._tunnel().close()
 
 
 def serve(

@@ -435,6 +435,8 @@ class Connection(Client):
         """Close it and let go of everything."""
         if self._head_counted:
             self._count_head(0)
+        if self.state is _LINGER:
+            self._wake_readers()
         self.state = State.CLOSED
         self.request = None  # it knows its client, and a circle would wait for the garbage collector
         if self.output is not None:
@@ -443,6 +445,13 @@ class Connection(Client):
             self.body.discard()
             self.body = None
         self.socket.close()
+
+    def _wake_readers(self) -> None:
+        """Have threads look up that a program which left HTTP has left behind, reading."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # the client has closed
+            pass
 
     def _begin_body(self, now: float) -> Next:
         reader, in_memory = self.reader, self.settings.body_memory

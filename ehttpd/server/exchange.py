@@ -135,6 +135,7 @@ class HTTPService:
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
         body = response.body
         if isinstance(connection.stream, Tunnel):  # the application has talked all it wanted
+            _close(body)
             return self._leave(connection, request, connection.stream)
         if isinstance(body, Switch):
             return self._switch(connection, request, response, body)
@@ -183,23 +184,23 @@ class HTTPService:
         """
         stream = connection.stream
         assert not isinstance(stream, Tunnel)
-        stream = stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
-        connection.stream = stream
         try:
             try:
                 for data in body:
+                    if stream is None:
+                        stream = self._begin(connection, request, response)
                     stream.write(data)
                     if stream.full:
                         break
             finally:
-                close = getattr(body, "close", None)
-                if close is not None:
-                    close()
+                _close(body)
+            if stream is None:
+                stream = self._begin(connection, request, response)
             persistent = stream.end(() if response.trailers is None else Fields(response.trailers()))
         except ConnectionLost:
             raise
         except BaseException as error:
-            if not stream.started:
+            if stream is None or not stream.started:
                 raise
             return self._break_off(connection, request, stream, error)
         connection.stream = None
@@ -217,9 +218,15 @@ class HTTPService:
         """Begin a response before its handler returns; see `Client.start_response`."""
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
-        stream = BodyStream(connection, lambda: self._head(connection, request, response, None))
-        connection.stream = stream
-        return stream.write
+        return self._begin(connection, request, response).write
+
+    def _begin(self, connection: Connection, request: Request, response: Response) -> BodyStream:
+        """Make the head of a response whose body is produced piece by piece, unless that was done before."""
+        stream = connection.stream
+        if stream is None:
+            stream = connection.stream = BodyStream(connection, self._head(connection, request, response, None))
+        assert not isinstance(stream, Tunnel)
+        return stream
 
     def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
         if connection.given_up:
@@ -261,6 +268,7 @@ class HTTPService:
     def _leave(self, connection: Connection, request: Request, tunnel: Tunnel) -> Next:
         """End what left HTTP."""
         connection.stream = None
+        connection.answered, connection.sent_octets = Response(b"", 101), 0
         connection.lane.tunnels.close(tunnel)
         request.body.close()
         return connection.retire(time.monotonic())
@@ -359,6 +367,12 @@ class RecordedService(HTTPService):
         seconds = time.monotonic() - began
         self._record(Record(request, line, connection.remote[0], int(response.status), octets, seconds))
         return step
+
+
+def _close(body: object) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
 
 
 def _file_slice(body: FileBody) -> FileSlice | None:

@@ -27,9 +27,6 @@ class Tunnel:
 
     One thread may read while others write; what one call writes stays together. When the server stops, reading comes to
     its end, as if the client had sent its last, and ``stopping`` is true; writing still works, until the grace is over.
-
-    It also has the names that programs use which were written for sockets: `recv`, `send`, `sendall`, `settimeout` and
-    `fileno`.
     """
 
     started = True  # see BodyStream: no response can be sent any more
@@ -96,18 +93,8 @@ class Tunnel:
                 left = left[self._send(left) :]
         return len(data)
 
-    send = write
-
-    def sendall(self, data: bytes) -> None:
-        """As `write`."""
-        self.write(data)
-
     def flush(self) -> None:
         """Do nothing: what is written is on its way."""
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Set ``timeout``."""
-        self.timeout = seconds
 
     def fileno(self) -> int:
         """Return the descriptor, to wait for it; reading and writing is for the methods."""
@@ -117,8 +104,12 @@ class Tunnel:
         """Close it at once, both ways: a read that waits comes to its end. Any thread. Returning from the talk closes
         it, too, and lets the client read what was written last.
         """
-        self._closed = True
+        self.end()
         self.cut_off()
+
+    def end(self) -> None:
+        """Have nothing more read."""
+        self._closed = True
 
     def cut_off(self) -> None:
         """Have whoever talks find the connection broken."""
@@ -218,6 +209,7 @@ class Tunnels:
 
     def close(self, tunnel: Tunnel) -> None:
         """Forget a tunnel; the caller, who served it, waits until there is a place for him in the pool."""
+        tunnel.end()
         with self._lock:
             self._open.discard(tunnel)
         tunnel._connection.lane.pool.come_back()

@@ -140,7 +140,7 @@ def test_reads_return_what_they_promise(live_server: LiveServers) -> None:
     def talk(tunnel: Tunnel) -> None:
         got.extend([tunnel.read(3), tunnel.read(0), tunnel.readline(4), tunnel.readline(), tunnel.recv(2)])
         got.extend([tunnel.read(), tunnel.read(), tunnel.readline(), tunnel.recv()])
-        tunnel.sendall(b"done")
+        tunnel.write(b"done")
 
     peer = leave(live_server(leaving(talk)))
     peer.send(b"abcdefghij\nklm")
@@ -151,7 +151,7 @@ def test_reads_return_what_they_promise(live_server: LiveServers) -> None:
 
 def test_a_read_that_waits_too_long_loses_nothing(live_server: LiveServers) -> None:
     def talk(tunnel: Tunnel) -> None:
-        tunnel.settimeout(0.01)
+        tunnel.timeout = 0.01
         with pytest.raises(TimeoutError):
             tunnel.read(4)
         tunnel.write(b"?")
