@@ -184,23 +184,21 @@ class HTTPService:
         """
         stream = connection.stream
         assert not isinstance(stream, Tunnel)
+        stream = stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
+        connection.stream = stream
         try:
             try:
                 for data in body:
-                    if stream is None:
-                        stream = self._begin(connection, request, response)
                     stream.write(data)
                     if stream.full:
                         break
             finally:
                 _close(body)
-            if stream is None:
-                stream = self._begin(connection, request, response)
             persistent = stream.end(() if response.trailers is None else Fields(response.trailers()))
         except ConnectionLost:
             raise
         except BaseException as error:
-            if stream is None or not stream.started:
+            if not stream.started:
                 raise
             return self._break_off(connection, request, stream, error)
         connection.stream = None
@@ -218,15 +216,9 @@ class HTTPService:
         """Begin a response before its handler returns; see `Client.start_response`."""
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
-        return self._begin(connection, request, response).write
-
-    def _begin(self, connection: Connection, request: Request, response: Response) -> BodyStream:
-        """Make the head of a response whose body is produced piece by piece, unless that was done before."""
-        stream = connection.stream
-        if stream is None:
-            stream = connection.stream = BodyStream(connection, self._head(connection, request, response, None))
-        assert not isinstance(stream, Tunnel)
-        return stream
+        stream = BodyStream(connection, lambda: self._head(connection, request, response, None))
+        connection.stream = stream
+        return stream.write
 
     def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
         if connection.given_up:
