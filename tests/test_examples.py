@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
+import websockets.sync.client
 
 import ehttpd.native
 from tests.running import EHTTPD_NOT_INSTALLED, PATIENCE, ROOT, running
@@ -189,6 +190,22 @@ def test_proxy_says_when_nobody_is_behind_it() -> None:
         response, body = ask(connection, "GET", "/")
     assert response.status == 502
     assert b"does not answer" in body
+
+
+def test_chat_says_to_everybody_what_one_says() -> None:
+    with example("chat.py", EHTTPD) as connection:
+        response, body = ask(connection, "GET", "/")
+        assert (response.status, b"new WebSocket" in body) == (200, True)
+        assert ask(connection, "GET", "/talk")[0].status == 426
+        url = f"ws://{connection.host}:{connection.port}/talk"
+        with (
+            websockets.sync.client.connect(url, open_timeout=PATIENCE, proxy=None) as one,
+            websockets.sync.client.connect(url, open_timeout=PATIENCE, proxy=None) as other,
+        ):
+            one.send("first")
+            assert one.recv(timeout=PATIENCE) == "first"  # so one is there, and hears
+            other.send("é")
+            assert one.recv(timeout=PATIENCE) == "é"
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
