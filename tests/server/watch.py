@@ -75,8 +75,9 @@ class Watch:
 
     def _receive(self, receive: Callable[..., Next], connection: Connection, *arguments: Any) -> Next:
         with self._judging:
-            self.require(self._last_led == threading.get_ident(), "3: received by a thread that has lost the lead")
-            self.require(connection not in self._served, "2: received while it is served")
+            me, owner = threading.get_ident(), self._served.get(connection)
+            self.require(me in (self._last_led, owner), "3: received by a thread that has lost the lead")
+            self.require(owner in (None, me), "2: received while another serves it")
         return receive(connection, *arguments)
 
     def _register(self, register: Callable[..., None], lane: Lane, connection: Connection, interest: int) -> None:
