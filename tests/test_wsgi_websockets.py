@@ -150,7 +150,7 @@ def test_nothing_is_answered_once_the_socket_is_taken(taking: Callable[..., Live
 
 
 def test_the_socket_is_there_for_those_who_ask_only(taking: Callable[..., LiveServer]) -> None:
-    assert taking(lambda taken: None).connect().ask().status == 500
+    assert taking(lambda taken: [b"answer"]).connect().ask().status == 500
 
 
 def test_a_socket_that_is_looked_at_is_not_taken(taking: Callable[..., LiveServer]) -> None:
@@ -169,7 +169,7 @@ def test_what_is_raised_after_a_talk_is_not_answered(
     peer = taking(talk).connect()
     peer.send(b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
     assert peer.rest() == b"last words"
-    assert ("KeyError" in caplog.text) is logged
+    assert bool(caplog.text) is logged
 
 
 def test_a_broken_connection_is_the_error_that_a_socket_has(taking: Callable[..., LiveServer], gate: Gate) -> None:

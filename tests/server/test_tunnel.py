@@ -15,6 +15,7 @@ from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.http11.state import State
 from ehttpd.messages import Handler, Request, Response
 from ehttpd.native import View, access_log, answer_of, compress, pipeline, to_wsgi
+from ehttpd.server.connection import Connection
 from ehttpd.server.tunnel import Tunnel
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, Peer, hello, in_parallel
@@ -215,6 +216,45 @@ def test_a_client_that_resets_is_no_error(live_server: LiveServers, caplog: pyte
     peer.close()
     assert ends.get(timeout=PATIENCE)
     assert caplog.text == ""
+
+
+def test_a_client_that_is_lost_while_it_leaves_takes_no_place(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        request.client.take_over()
+        raise ConnectionLost("it has gone")
+
+    server = live_server(handler, max_upgrades=1)
+    for _ in range(2):
+        peer = server.connect()
+        peer.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert peer.rest() == b""
+
+
+def test_what_several_threads_write_stays_together(live_server: LiveServers) -> None:
+    pieces = [letter * 2_000_000 for letter in (b"a", b"b", b"c")]
+
+    def talk(tunnel: Tunnel) -> None:
+        with in_parallel(*[lambda piece=piece: tunnel.write(piece) for piece in pieces]):
+            pass
+
+    received = leave(live_server(leaving(talk))).rest()
+    assert len(received) == 6_000_000
+    assert all(piece in received for piece in pieces)
+
+
+def test_what_was_sent_before_comes_first(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        assert isinstance(request.client, Connection)
+        while request.client.output is None:  # until the client takes no more
+            request.early_hints(["x" * 5000] * 10)
+        return Response.upgrade("echo", lambda tunnel: tunnel.write(b"talk"))
+
+    peer = live_server(handler).connect(receive_buffer=4096)
+    peer.send("\r\n".join(["GET / HTTP/1.1", "Host: h", *ASKED, "", ""]).encode())
+    statuses = [line for line in iter(peer.line, "Upgrade: echo") if line.startswith("HTTP/1.1")]
+    assert set(statuses[:-1]) == {"HTTP/1.1 103 Early Hints"}
+    assert statuses[-1] == "HTTP/1.1 101 Switching Protocols"
+    assert peer.rest() == b"Connection: upgrade\r\n\r\ntalk"
 
 
 def test_another_thread_may_close_it(live_server: LiveServers) -> None:

@@ -7,6 +7,7 @@ them, bad UTF-8, frames that break a rule, closing.
 from __future__ import annotations
 
 import queue
+import select
 import struct
 import sys
 import threading
@@ -142,7 +143,10 @@ def test_frames_that_come_with_the_request_are_not_lost() -> None:
         (frame(TEXT, "é".encode() * 501), 1009),
     ],
 )
-def test_what_breaks_a_rule_closes_with_its_code(octets: bytes, code: int) -> None:
+def test_what_breaks_a_rule_closes_with_its_code(
+    octets: bytes, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("ehttpd.toolkit.websocket.CLOSING", 2 * PATIENCE)
     ends: queue.Queue[WebSocketClosed] = queue.Queue()
 
     def talk(websocket: WebSocket) -> None:
@@ -158,6 +162,9 @@ def test_what_breaks_a_rule_closes_with_its_code(octets: bytes, code: int) -> No
         kind, payload = read_frame(peer)
         assert (kind, payload[:2]) == (CLOSE, closing(code))
         assert ends.get(timeout=PATIENCE).code == code
+        if code == 1009:
+            peer.send(frame(CLOSE, closing(code)))
+        assert peer.ended()  # an answer is waited for only where it could be read
 
 
 def test_the_largest_message_that_may_be_sent_can_be() -> None:
@@ -254,6 +261,37 @@ def test_a_stop_tells_the_clients_that_the_server_goes_away() -> None:
                 client.recv(timeout=PATIENCE)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1001
+
+
+def test_a_stop_waits_for_the_clients_answer() -> None:
+    with talking() as server:
+        peer = opened(server)
+        with in_parallel(lambda: server.stop(grace=PATIENCE)):
+            assert read_frame(peer) == (CLOSE, closing(1001, "the server stops"))
+            assert not select.select([peer.socket], [], [], 0.1)[0]
+            peer.send(frame(TEXT, b"on its way") + frame(CLOSE, closing(1001)))
+            assert peer.ended()
+            peer.close()
+
+
+def test_nothing_is_received_once_it_was_closed() -> None:
+    sockets: queue.Queue[WebSocket] = queue.Queue()
+    ends: queue.Queue[object] = queue.Queue()
+
+    def talk(websocket: WebSocket) -> None:
+        sockets.put(websocket)
+        try:
+            ends.put(websocket.receive())
+        except WebSocketClosed as closed:
+            ends.put(closed.code)
+
+    with talking(talk) as server:
+        peer = opened(server)
+        sockets.get(timeout=PATIENCE).close(4001)
+        assert read_frame(peer) == (CLOSE, closing(4001))
+        peer.send(frame(TEXT, b"late") + frame(PING) + frame(CLOSE, closing(4000)))
+        assert ends.get(timeout=PATIENCE) == 4001
+        assert peer.ended()
 
 
 def test_a_silent_client_is_pinged_and_given_up(caplog: pytest.LogCaptureFixture) -> None:
