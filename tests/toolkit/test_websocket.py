@@ -289,8 +289,9 @@ def test_nothing_is_received_once_it_was_closed() -> None:
         peer = opened(server)
         sockets.get(timeout=PATIENCE).close(4001)
         assert read_frame(peer) == (CLOSE, closing(4001))
-        peer.send(frame(TEXT, b"late") + frame(PING) + frame(CLOSE, closing(4000)))
+        peer.send(frame(TEXT, b"late"))
         assert ends.get(timeout=PATIENCE) == 4001
+        peer.send(frame(PING) + frame(CLOSE, closing(4000)))
         assert peer.ended()
 
 
