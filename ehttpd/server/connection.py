@@ -565,7 +565,7 @@ class Connection(Client):
                 raise ConnectionLost("the client was silent for too long")
         finally:
             if paused:
-                pool.resume()
+                pool.places.resume()
 
     def _drop_output(self) -> None:
         output, self.output = self.output, None

@@ -298,7 +298,7 @@ class Lane:
                 expired = pool.line.expired(now)
             for connection in expired:
                 self._arrange(connection, self._overloaded(connection))
-        if pool.place_free:
+        if pool.places.found:
             self._take_waiting()
         if now >= self._accept_again:
             self._resume_accepting()

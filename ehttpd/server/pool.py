@@ -29,13 +29,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.habits import Habits
+from ehttpd.server.places import Places
 from ehttpd.server.relief import Relief
 from ehttpd.server.waiting import WaitingLine
 
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
     from ehttpd.settings import Settings
 
-# How many threads may wait for their clients beyond the maximum. One more, and they take the places of handlers.
-MOST_PAUSED = 128
 DEFECT = "The lane failed; this is a defect in ehttpd."
 
 
@@ -82,11 +80,9 @@ class Pool:
         self.line = WaitingLine(settings.queue_limit, float(settings.queue_timeout))
         self._serving: dict[Follower, float] = {}  # off the lead, each with the end of its deadline
         self._stuck = 0  # threads whose handler has exceeded it
-        self._paused = 0  # threads that wait for their client
-        self._resuming: deque[threading.Lock] = deque()  # and those that would go on
         self._threads: set[threading.Thread] = set()
         self._named = 0
-        self._busy = 0  # handlers that run off the lead
+        self.places = Places(self.maximum, self._lock, self.line, self._update, lane.wake)
         self.stopping = False
         self._ended = threading.Condition(self._lock)
         self._habits = Habits()
@@ -97,7 +93,6 @@ class Pool:
         self.direct = True  # every handler runs inline
         self.serial = 0  # how many handlers have been begun inline
         self.polling = False  # the leader waits for events
-        self.place_free = False  # and a request in the line, which no thread will find there
         self.overdue_at = math.inf  # when the next handler exceeds its deadline
 
     # The server
@@ -127,7 +122,7 @@ class Pool:
     @property
     def busy(self) -> int:
         """How many handlers run off the lead."""
-        return self._busy
+        return self.places.taken
 
     @property
     def queued(self) -> int:
@@ -137,12 +132,7 @@ class Pool:
     @property
     def exhausted(self) -> bool:
         """Whether every thread is inside a handler."""
-        return self._busy >= self.maximum
-
-    @property
-    def paused(self) -> int:
-        """How many threads wait for their clients."""
-        return self._paused
+        return self.places.taken >= self.maximum
 
     @property
     def stuck(self) -> int:
@@ -165,11 +155,11 @@ class Pool:
 
     def is_quick(self, connection: Connection) -> bool:
         """Tell whether a request can be served on the lead without a second thought."""
-        return self._busy < self.maximum and connection.route not in self._habits
+        return self.places.taken < self.maximum and connection.route not in self._habits
 
     def runs_inline(self, route: str) -> bool:
         """Tell whether a request for ``route`` is to be served on the lead."""
-        if self._busy >= self.maximum:
+        if self.exhausted:
             return False
         if route not in self._habits:
             return True
@@ -190,11 +180,11 @@ class Pool:
 
         With the lock held.
         """
-        return self._busy < self.maximum and self._pass_lead(connection)
+        return not self.exhausted and self._pass_lead(connection)
 
     def enqueue(self, connection: Connection) -> bool:
         """Have a request wait for a thread; False if too many do. With the lock held."""
-        if not self._busy or self.line.full:
+        if not self.busy or self.line.full:
             return False
         self.line.join(connection)
         return True
@@ -204,13 +194,10 @@ class Pool:
         connections from the line as there are places left. The leader's, outside of handlers.
         """
         with self._lock:
-            while self._resuming and self._busy < self.maximum:
-                self._busy += 1
-                self._resuming.popleft().release()
-            self._update()
-            taken = [self.line.first() for _ in range(min(len(self.line), self.maximum - self._busy))]
+            places = self.places.grant()
+            taken = [self.line.first() for _ in range(min(len(self.line), places))]
             # What the leader serves inline takes no place: look again.
-            self.place_free = bool(taken) and len(self.line) > 0
+            self.places.found = bool(taken) and len(self.line) > 0
             return taken
 
     def overdue(self, now: float) -> list[tuple[int, Connection, Request]]:
@@ -237,7 +224,7 @@ class Pool:
         follower.replaced = self._stuck < self._most_stuck
         self._stuck += 1
         if follower.replaced:
-            self._free_place()
+            self.places.give_up()
 
     # The thread that serves a connection
 
@@ -272,65 +259,15 @@ class Pool:
 
     def pause(self, connection: Connection) -> bool:
         """Let another thread run in the place of the caller, who serves ``connection`` and is about to wait for its
-        client. False if too many wait already; else the caller has to `resume`.
+        client. False if too many wait already; else the caller has to call `Places.resume`.
         """
         self.step_aside(connection)
-        with self._lock:
-            if self._paused >= MOST_PAUSED:
-                return False
-            self._paused += 1
-            self._free_place()
-        if self.place_free:
-            self.lane.wake()
-        return True
+        return self.places.pause()
 
     def leave(self, connection: Connection) -> None:
-        """As `pause`, for a caller who may be long, and of whom there are not too many. He has to `come_back`."""
+        """As `pause`, for a caller who may be long. It has to call `Places.come_back`."""
         self.step_aside(connection)
-        with self._lock:
-            self._free_place()
-        if self.place_free:
-            self.lane.wake()
-
-    def resume(self) -> None:
-        """Wait until there is a place for the caller, who has paused."""
-        with self._lock:
-            self._paused -= 1
-        self.come_back()
-
-    def come_back(self) -> None:
-        """Wait until there is a place for the caller, who has left.
-
-        A thread that finishes gives up its own, or the leader finds one, and it alone: it knows whether it runs a
-        handler itself.
-        """
-        place = threading.Lock()
-        place.acquire()
-        with self._lock:
-            if self.stopping:
-                self._busy += 1
-                return
-            self._resuming.append(place)
-            self.place_free = self._busy < self.maximum
-        if self.place_free:
-            self.lane.wake()
-        try:
-            place.acquire()
-        except BaseException:  # thrown into this thread by another
-            with self._lock:
-                if place in self._resuming:
-                    self._resuming.remove(place)
-                    self._busy += 1
-            raise
-
-    def _free_place(self) -> None:
-        """Give up a place: to a thread that would go on, if there is one. With the lock held."""
-        if self._resuming:
-            self._resuming.popleft().release()
-            return
-        self._busy -= 1
-        self.place_free = len(self.line) > 0
-        self._update()
+        self.places.leave()
 
     # Threads
 
@@ -461,16 +398,16 @@ class Pool:
                 self._stuck -= 1
             if follower.replaced:
                 pass  # its place was given up long ago
-            elif not self._resuming and self._may_take():
+            elif not self.places.claimed and self._may_take():
                 self._begin_serving(follower, self.line.first())
             else:
-                self._free_place()
+                self.places.give_up()
             follower.overdue = follower.replaced = False
         return Next.SERVE
 
     def _may_take(self) -> bool:
         """Tell whether a thread off the lead may serve what waits: not if it served a refusal beyond the maximum."""
-        return len(self.line) > 0 and self._busy <= self.maximum
+        return len(self.line) > 0 and self.busy <= self.maximum
 
     def _drop(self, follower: Follower) -> Next:
         """Close what a defect has hit, and take the next."""
@@ -489,8 +426,7 @@ class Pool:
             return False
         if connection is not None and self._leader is not None:
             self._begin_serving(self._leader, connection)
-            self._busy += 1
-            self._update()
+            self.places.take()
         self.lease = []
         self._leader = self._followers.pop()
         self._leader.lead.release()
@@ -504,14 +440,12 @@ class Pool:
         self.overdue_at = min(self.overdue_at, expires)
 
     def _update(self) -> None:
-        self.direct = self._busy < self.maximum and not self._habits
+        self.direct = self.places.taken < self.maximum and not self._habits
 
     def _stop(self) -> None:
         with self._lock:
             self.stopping = True
-            self._busy += len(self._resuming)
-            while self._resuming:
-                self._resuming.popleft().release()
+            self.places.close()
             for follower in self._followers:
                 follower.lead.release()
             self._followers.clear()

@@ -156,7 +156,7 @@ def test_unsent_output_counts_and_slows_streams_down(live_server: LiveServers) -
     peer.send(b"GET /large HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
     assert produced.acquire(timeout=PATIENCE)
     assert peer.socket.recv(1) == b"H"
-    while not server.lane.pool.paused:
+    while not server.lane.pool.places.paused:
         assert server.connect().ask().status == 200
     assert 0 < held_by(server) <= 200_000 + 200_000, "a stream stops soon above the limit, not at output_buffer"
     while peer.socket.recv(1 << 16):

@@ -83,10 +83,10 @@ def test_a_longer_stream_waits_in_nobodys_place(live_server: LiveServers) -> Non
     for _ in range(3):
         assert server.connect().ask().body == b"hello"
     pool = server.lane.pool
-    assert (pool.busy, pool.paused) == (0, 3)
+    assert (pool.busy, pool.places.paused) == (0, 3)
     assert [count(each) > 20_000_000 for each in slow] == [True] * 3
     assert server.stop()
-    assert (pool.busy, pool.paused) == (0, 0)
+    assert (pool.busy, pool.places.paused) == (0, 0)
 
 
 def test_a_stream_holds_no_more_unsent_than_the_operator_allows(

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from ehttpd.messages import Request, Response
-from ehttpd.server import pool, waiting
-from ehttpd.server.pool import Pool
+from ehttpd.server import places, waiting
+from ehttpd.server.places import Places
 from ehttpd.server.waiting import WaitingLine
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
@@ -199,7 +199,7 @@ def test_threads_that_waited_for_their_clients_go_on_only_where_there_is_room(
     assert not watch.breaches
     pool = server.lane.pool
     assert server.stop()
-    assert (pool.busy, pool.paused) == (0, 0)
+    assert (pool.busy, pool.places.paused) == (0, 0)
 
 
 def come_true(holds: Callable[[], bool]) -> None:
@@ -222,7 +222,7 @@ def clogged(gate: Gate) -> Iterator[LiveServer]:
         if request.target == "/stream":
             return Response.stream(endless())
         if request.target == "/count":
-            return Response.text(f"{len(server.lane.pool._resuming)}")
+            return Response.text(f"{len(server.lane.pool.places._resuming)}")
         return waits_at(gate)(request)
 
     with serving(handler, threads=1, output_buffer=50_000) as server:
@@ -230,16 +230,16 @@ def clogged(gate: Gate) -> Iterator[LiveServer]:
         slow = [server.connect(receive_buffer=4096) for _ in range(3)]
         for peer in slow:
             peer.send(b"GET /stream HTTP/1.0\r\n\r\n")
-        come_true(lambda: pool.paused == 3)
+        come_true(lambda: pool.places.paused == 3)
         server.connect().send(WAIT)
         gate.await_arrivals()
         come_true(lambda: pool.busy == 1)
         for peer in slow:
             peer.close()
-        come_true(lambda: len(pool._resuming) == 3)
+        come_true(lambda: len(pool.places._resuming) == 3)
         yield server
         gate.open()
-    assert (pool.busy, pool.paused, len(pool._resuming)) == (0, 0, 0)
+    assert (pool.busy, pool.places.paused, len(pool.places._resuming)) == (0, 0, 0)
 
 
 def test_threads_that_would_go_on_come_before_requests_that_wait(clogged: LiveServer, gate: Gate) -> None:
@@ -252,7 +252,7 @@ def test_threads_that_would_go_on_come_before_requests_that_wait(clogged: LiveSe
 
 def would_go_on(thread: threading.Thread) -> bool:
     frames = traceback.walk_stack(sys._current_frames()[thread.ident or 0])
-    return any(frame.f_code is Pool.resume.__code__ for frame, _ in frames)
+    return any(frame.f_code is Places.come_back.__code__ for frame, _ in frames)
 
 
 def test_an_exception_thrown_into_a_thread_that_would_go_on_costs_no_place(clogged: LiveServer, gate: Gate) -> None:
@@ -263,13 +263,13 @@ def test_an_exception_thrown_into_a_thread_that_would_go_on_costs_no_place(clogg
     gate.open()
     come_true(lambda: clogged.lane.pool.busy == 0)
     assert [clogged.connect().ask().body for _ in range(5)] == [b"hello"] * 5
-    assert clogged.lane.pool.paused == 0
+    assert clogged.lane.pool.places.paused == 0
 
 
 def test_a_server_that_stops_lets_threads_go_on_that_would(clogged: LiveServer, gate: Gate) -> None:
     pool = clogged.lane.pool
     assert not clogged.stop(grace=0.05), "/wait was not answered"
-    assert (len(pool._resuming), pool.threads) == (0, 1), "only who is inside /wait is left"
+    assert (len(pool.places._resuming), pool.threads) == (0, 1), "only who is inside /wait is left"
     gate.open()
     come_true(lambda: pool.threads == 0)
 
@@ -277,7 +277,7 @@ def test_a_server_that_stops_lets_threads_go_on_that_would(clogged: LiveServer, 
 def test_no_more_threads_wait_for_clients_beside_the_places_than_are_allowed(
     live_server: LiveServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "MOST_PAUSED", 2)
+    monkeypatch.setattr(places, "MOST_PAUSED", 2)
 
     def handler(request: Request) -> Response:
         return Response.stream([PIECE] * 100) if request.target == "/stream" else hello(request)
@@ -285,7 +285,7 @@ def test_no_more_threads_wait_for_clients_beside_the_places_than_are_allowed(
     server = live_server(handler, threads=1, output_buffer=50_000, queue_limit=0)
     for peer in (server.connect(receive_buffer=4096) for _ in range(3)):
         peer.send(b"GET /stream HTTP/1.0\r\n\r\n")
-    come_true(lambda: (server.lane.pool.paused, server.lane.pool.busy) == (2, 1))
+    come_true(lambda: (server.lane.pool.places.paused, server.lane.pool.busy) == (2, 1))
     assert server.connect().ask().status == 503, "the third has the one place"
     server.peers[0].close()
     server.peers[2].close()

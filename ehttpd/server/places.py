@@ -1,0 +1,122 @@
+"""Who counts as inside a handler, and who waits to go on.
+
+The pool's, guarded by the lane's lock. One rule: the number of places taken grows where the lead is passed on, or by
+the leader outside of handlers; nobody else knows whether the leader runs a handler itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ehttpd.server.waiting import WaitingLine
+
+# How many threads may wait for their clients beyond the maximum. One more, and they take the places of handlers.
+MOST_PAUSED = 128
+
+
+class Places:
+    """``maximum`` places for handlers off the lead. ``wake`` has the leader look for a place that only it can give."""
+
+    def __init__(
+        self,
+        maximum: int,
+        lock: threading.Lock,
+        line: WaitingLine,
+        changed: Callable[[], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self.maximum = maximum
+        self.taken = 0
+        self.paused = 0  # threads that wait for their clients
+        self.found = False  # a place that no thread will find for who waits; the leader's to give
+        self._lock = lock
+        self._line = line
+        self._changed = changed
+        self._wake = wake
+        self._resuming: deque[threading.Lock] = deque()  # threads that would go on
+        self._closed = False
+
+    # With the lock held
+
+    def take(self) -> None:
+        """Count the caller, who passes the lead on, as inside a handler."""
+        self.taken += 1
+        self._changed()
+
+    def give_up(self) -> None:
+        """Count one thread less: its place goes to one that would go on, if there is one."""
+        if self._resuming:
+            self._resuming.popleft().release()
+            return
+        self.taken -= 1
+        self.found = len(self._line) > 0
+        self._changed()
+
+    @property
+    def claimed(self) -> bool:
+        """Whether threads wait to go on: they come before who waits in the line."""
+        return len(self._resuming) > 0
+
+    def grant(self) -> int:
+        """Have threads go on where places are free; return how many are left. The leader's, outside of handlers."""
+        while self._resuming and self.taken < self.maximum:
+            self.taken += 1
+            self._resuming.popleft().release()
+        self._changed()
+        return self.maximum - self.taken
+
+    def close(self) -> None:
+        """Let everybody go on: the pool stops."""
+        self._closed = True
+        self.taken += len(self._resuming)
+        while self._resuming:
+            self._resuming.popleft().release()
+
+    # A thread off the lead, which serves a connection
+
+    def pause(self) -> bool:
+        """Give up the caller's place while it waits for its client. False if too many do; else it has to `resume`."""
+        with self._lock:
+            if self.paused >= MOST_PAUSED:
+                return False
+            self.paused += 1
+        self.leave()
+        return True
+
+    def resume(self) -> None:
+        """Wait until there is a place for the caller, who has paused."""
+        with self._lock:
+            self.paused -= 1
+        self.come_back()
+
+    def leave(self) -> None:
+        """As `pause`, for a caller who may be long, and of whom there are not too many. It has to `come_back`."""
+        with self._lock:
+            self.give_up()
+        if self.found:
+            self._wake()
+
+    def come_back(self) -> None:
+        """Wait until there is a place for the caller, who has left: of a thread that finishes, or from the leader."""
+        place = threading.Lock()
+        place.acquire()
+        with self._lock:
+            if self._closed:
+                self.taken += 1
+                return
+            self._resuming.append(place)
+            self.found = self.taken < self.maximum
+        if self.found:
+            self._wake()
+        try:
+            place.acquire()
+        except BaseException:  # thrown into this thread by another
+            with self._lock:
+                if place in self._resuming:
+                    self._resuming.remove(place)
+                    self.taken += 1
+            raise
