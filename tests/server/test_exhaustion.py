@@ -50,10 +50,11 @@ def test_the_operator_learns_what_the_threads_do(
     (warning,) = warnings(caplog)
     first, *lines = warning.splitlines()
     assert first == "All 2 threads are inside handlers, and 1 requests wait. The threads are at:"
-    (line,) = lines
-    assert line.startswith("  2 x GET /orders: ")
-    assert "wait (" in line
-    assert f"({__file__}:" in line or "live.py:" in line
+    # One of them may be on its way to where the other waits.
+    assert sum(int(line.partition(" x ")[0]) for line in lines) == 2
+    assert all(" x GET /orders: " in line for line in lines)
+    assert "wait (" in lines[0]
+    assert f"({__file__}:" in lines[0] or "live.py:" in lines[0]
     assert "secret" not in warning
 
 
