@@ -267,9 +267,10 @@ class Lane:
             if self.pool.give_lead(connection):
                 return connection, Next.SERVE
             waits = self.pool.enqueue(connection)
+            exhausted = self.pool.exhausted
         if not waits:
             self._arrange(connection, self._overloaded(connection))
-        if self.pool.exhausted:
+        if exhausted:
             self._exhaustion.report(self.pool, self.now)
         return None
 

@@ -45,6 +45,7 @@ def test_the_operator_learns_what_the_threads_do(
     waiting = exhausted.connect()
     waiting.send(GET)
     exhausted.await_queued(1)
+    come_true(lambda: bool(warnings(caplog)))
     gate.open()
     assert waiting.reply().status == 200
     (warning,) = warnings(caplog)
