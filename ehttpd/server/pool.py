@@ -9,9 +9,10 @@ the former leader finishes undisturbed, puts its connection back and follows. Wh
 gives the lead away before it calls the handler. If every thread is inside a handler, the lead never runs one;
 requests wait in a bounded line, and a thread that comes free takes the line first.
 
-Two kinds of threads are not counted among those inside a handler. One that waits for its client to take more of a
+Three kinds of threads are not counted among those inside a handler. One that waits for its client to take more of a
 response *pauses*: another may run in its place, and it waits for a place before it goes on. One whose handler has
 exceeded its deadline is *written off*, and replaced; when the handler returns after all, the thread follows again.
+One that talks over a connection that left HTTP *leaves*, for as long as it wants, and comes back to end it.
 
 Habits are kept by route, the method and the first segment of the path, so that one slow page makes no other page
 slower. A route is remembered from the first time that it blocks until it has been quick for long.
@@ -32,6 +33,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.habits import Habits
@@ -146,10 +148,12 @@ class Pool:
 
     @property
     def serving(self) -> list[tuple[int, Connection]]:
-        """The identifiers of the threads that serve off the lead and were not replaced, each with its connection."""
+        """The identifiers of the threads that are inside handlers off the lead, each with its connection: not of those
+        that were replaced or that talk over a connection that left HTTP.
+        """
         with self._lock:
-            serving = [each for each in self._serving if not each.replaced]
-            return [(each.thread, each.serves) for each in serving if each.serves is not None]
+            serving = [(each.thread, each.serves) for each in self._serving if not each.replaced]
+            return [(thread, serves) for thread, serves in serving if serves and serves.state is not State.TUNNEL]
 
     # The leader
 
