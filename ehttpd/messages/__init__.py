@@ -1,0 +1,33 @@
+"""Requests, responses and what lies between them: a handler.
+
+RFC 9110. Plain values: nothing here knows how a message is written, and nothing here reads or sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ehttpd.messages.bodies import NO_BODY, FileBody, NoBody
+from ehttpd.messages.client import NO_CLIENT, Client
+from ehttpd.messages.request import NO_FIELDS, Request
+from ehttpd.messages.response import Response
+from ehttpd.messages.status import REASONS, Status
+from ehttpd.messages.targets import percent_decode
+
+__all__ = [
+    "NO_BODY",
+    "NO_CLIENT",
+    "NO_FIELDS",
+    "REASONS",
+    "Client",
+    "FileBody",
+    "Handler",
+    "NoBody",
+    "Request",
+    "Response",
+    "Status",
+    "percent_decode",
+]
+
+Handler: TypeAlias = Callable[[Request], Response]

@@ -1,0 +1,61 @@
+"""Bodies that are no octets yet: none at all, or an open file. RFC 9110 §6.4."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+
+class NoBody(io.RawIOBase):
+    """The body of a request that has none. It has no state, so all such requests share it."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readall(self) -> bytes:
+        return b""
+
+    def readinto(self, buffer: object) -> int:
+        return 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        return b""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        """Do nothing: it is not one request's to close."""
+
+
+NO_BODY = NoBody()
+
+
+class FileBody:
+    """An open binary file as a body: sent from where it stands, by the kernel if that can, then closed.
+
+    ``count`` octets of it, or all that is left. Also what PEP 3333 calls ``wsgi.file_wrapper``: anything with ``read``
+    will do, and iterating gives its blocks.
+    """
+
+    __slots__ = ("block_size", "count", "file")
+
+    def __init__(self, file: Any, block_size: int = 1 << 16, count: int | None = None) -> None:
+        self.file = file
+        self.block_size = block_size
+        self.count = count
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.count is None:
+            return iter(lambda: self.file.read(self.block_size), b"")
+        return self._counted(self.count)
+
+    def _counted(self, count: int) -> Iterator[bytes]:
+        while count and (block := self.file.read(min(self.block_size, count))):
+            yield block
+            count -= len(block)
+
+    def close(self) -> None:
+        if hasattr(self.file, "close"):
+            self.file.close()

@@ -1,0 +1,244 @@
+"""What a client asked for. RFC 9110 §3.4. Nothing here reads: the body is a file."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
+
+from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
+from ehttpd.fields import Fields
+from ehttpd.messages.bodies import NO_BODY, NoBody
+from ehttpd.messages.client import NO_CLIENT, Client
+from ehttpd.messages.targets import percent_decode
+
+if TYPE_CHECKING:
+    from ehttpd.toolkit.cookies import Cookies
+    from ehttpd.toolkit.forms import Form
+    from ehttpd.toolkit.octets import Limits
+    from ehttpd.toolkit.query import Query
+    from ehttpd.toolkit.ranges import RangeSet
+
+NO_FIELDS = Fields()
+
+
+class Request:
+    """What a client asked for.
+
+    ``method``, ``target`` (as sent, RFC 9112 §3.2), ``version`` (``"HTTP/1.1"``), ``headers``, ``body`` (a binary file
+    that ends where the body ends), ``trailers`` (RFC 9110 §6.5) and ``client``. One thread at a time: the handler's.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        version: str = "HTTP/1.1",
+        headers: Fields = NO_FIELDS,
+        body: BinaryIO | NoBody = NO_BODY,
+        client: Client = NO_CLIENT,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.body = body
+        self.client = client
+
+    trailers: Fields = NO_FIELDS
+    params: Mapping[str, Any] = {}  # what a router captured
+    deadline: Deadline = NO_DEADLINE
+
+    @property
+    def disconnected(self) -> Disconnection:
+        """Whether the client has left meanwhile."""
+        return self.client.disconnected
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What middlewares have found out, for handlers: one mapping per request, empty at first."""
+        state: dict[str, Any] = self.__dict__.setdefault("_state", {})
+        return state
+
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent, percent-encoded: ``"*"`` and absolute targets give ``"/"`` or their own path."""
+        path = self.target.partition("?")[0]
+        if not path.startswith("/"):
+            _, _, rest = path.partition("://")
+            path = "/" + rest.partition("/")[2]
+        return path
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded, as text in UTF-8 (octets that are no UTF-8 become U+FFFD)."""
+        path = self.raw_path
+        return percent_decode(path).decode("utf-8", "replace") if "%" in path else path
+
+    @property
+    def raw_query(self) -> str:
+        """What follows the first ``?``, as it was sent."""
+        return self.target.partition("?")[2]
+
+    @cached_property
+    def query(self) -> Query:
+        """What follows the first ``?``: names and values, decoded. Raises BadRequest if there are too many."""
+        from ehttpd.toolkit.query import Query
+
+        return Query.parse(self.target)
+
+    @cached_property
+    def cookies(self) -> Cookies:
+        """The cookies that came with the request (RFC 6265 §5.4), as far as they can be read."""
+        from ehttpd.toolkit.cookies import Cookies
+
+        return Cookies.parse(self.headers.get("cookie") or "")
+
+    @cached_property
+    def range(self) -> RangeSet | None:
+        """Which parts of the content are wanted (RFC 9110 §14.2); None: all of it, or no range that has a meaning."""
+        from ehttpd.toolkit.ranges import RangeSet
+
+        field = self.headers.get("range")
+        return None if field is None else RangeSet.parse(field)
+
+    def accepts(self, *types: str) -> str | None:
+        """Return which of these media types the client wants most, the first of equals (RFC 9110 §12.5.1).
+
+        None if it wants none of them. A client that says nothing takes everything.
+        """
+        from ehttpd.toolkit.negotiation import best_type
+
+        return best_type(self.headers.get("accept"), types)
+
+    @property
+    def scheme(self) -> str:
+        """``"http"`` or ``"https"``."""
+        return self.client.scheme
+
+    @property
+    def host(self) -> str:
+        """The host that was asked, with its port if one was given (RFC 9110 §7.2); empty if nobody said."""
+        return self.headers.get("host") or ""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client would send another request on this connection (RFC 9112 §9.3)."""
+        from ehttpd.toolkit.octets import keeps_alive
+
+        return keeps_alive(self)
+
+    @property
+    def id(self) -> str:
+        """A name for logs, no other request's: the one that `request_id` has given it, else 16 random digits."""
+        name: str = self.state.setdefault("request_id", None) or os.urandom(8).hex()
+        self.state["request_id"] = name
+        return name
+
+    @property
+    def raw_head(self) -> bytes:
+        """The request line and the fields as octets, but for whitespace around field values."""
+        from ehttpd.toolkit.octets import head_of
+
+        return head_of(self)
+
+    @classmethod
+    def read(cls, source: bytes | IO[bytes], limits: Limits | None = None) -> Request | None:
+        """Return the next request of a binary file, or that of octets, its body received; None at the end.
+
+        For use without a server. The file then stands behind the request. Close the request's ``body``: a long one is
+        a temporary file.
+
+        Raises:
+            RequestRefused: the request breaks a rule, or is larger than ``limits``.
+            ConnectionLost: the file ends in the middle of a request.
+        """
+        from ehttpd.toolkit.octets import read_request
+
+        return read_request(source, limits)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body came with the request, be it empty chunks."""
+        return self.body is not NO_BODY
+
+    @property
+    def content_length(self) -> int | None:
+        """How many octets the body has, as its sender told (RFC 9110 §8.6); None if nobody did."""
+        length = self.headers.get("content-length")
+        return None if length is None else int(length)
+
+    def read_all(self, limit: int | None = None) -> bytes:
+        """Return the body. Who asks again gets it again.
+
+        Raises:
+            ContentTooLarge: it has more than ``limit`` octets.
+        """
+        from ehttpd.toolkit.bodies import read_all
+
+        return read_all(self, limit)
+
+    def text(self, limit: int | None = None) -> str:
+        """Return the body as text, in the charset that its type names, else in UTF-8.
+
+        Raises:
+            RequestRefused: it is no such text, or has more than ``limit`` octets.
+        """
+        from ehttpd.toolkit.bodies import read_text
+
+        return read_text(self, limit)
+
+    def json(self, limit: int | None = None) -> Any:
+        """Return the value that the body is in JSON (RFC 8259).
+
+        Raises:
+            BadRequest: it is no JSON.
+            UnsupportedMediaType: Content-Type says that it is something else.
+            ContentTooLarge: it has more than ``limit`` octets.
+        """
+        from ehttpd.toolkit.bodies import read_json
+
+        return read_json(self, limit)
+
+    def form(self, limit: int | None = None) -> Form:
+        """Return what a form has sent: its fields as a mapping, uploads as ``.files``. Who asks again gets it again.
+
+        multipart/form-data needs ``pip install "ehttpd[forms]"``; uploads are kept on disk, until the form is let go.
+
+        Raises:
+            BadRequest: it is broken.
+            UnsupportedMediaType: it is no form.
+            ContentTooLarge: it has more than ``limit`` octets, or too many fields.
+            HandlerError: the extra is not installed.
+        """
+        from ehttpd.toolkit.forms import read_form
+
+        return read_form(self, limit)
+
+    def save(self, path: str | os.PathLike[str], limit: int | None = None) -> int:
+        """Write the body to a file, which is there as a whole or not at all; return how many octets it has.
+
+        Raises:
+            ContentTooLarge: it has more than ``limit`` octets.
+            OSError: the file cannot be written.
+        """
+        from ehttpd.toolkit.bodies import save
+
+        return save(self, path, limit)
+
+    def early_hints(self, links: Iterable[str]) -> None:
+        """Send 103 (Early Hints, RFC 8297) now: what a client may fetch while it waits for the response.
+
+        ``links`` are values of the Link field, such as ``</style.css>; rel=preload; as=style``. The handler's thread
+        only.
+        """
+        self.client.send_interim(self, 103, [("Link", link) for link in links])
+
+    def set_deadline(self, seconds: float) -> None:
+        """Have an answer wanted within ``seconds`` from now, unless the deadline is earlier already."""
+        self.deadline = Deadline(min(self.deadline.at, time.monotonic() + seconds))
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.target!r} {self.version}>"
