@@ -25,7 +25,7 @@ class Exhaustion:
         if now - self._last < SECONDS_BETWEEN:
             return
         self._last = now
-        serving = [(thread, connection.route.replace(" ", " /", 1)) for thread, connection in pool.serving]
+        serving = [(thread, connection.route.replace(" ", " /", 1)) for thread, connection in pool.inside]
         log.warning(
             "All %d threads are inside handlers, and %d requests wait. The threads are at:\n%s",
             pool.maximum, pool.queued, summary(serving),

@@ -225,7 +225,7 @@ class Lane:
         """Return how long the leader may wait for events."""
         if self._turns:
             return 0.0
-        at = min(self._next_sweep, self._accept_again, self.pool.line.expires, self.pool.overdue_at)
+        at = min(self._next_sweep, self._accept_again, self.pool.line.expires, self.pool.serving.overdue_at)
         if self._stop_at is not None:
             at = min(at, self._stop_at)
         return None if at == math.inf else max(0.0, at - time.monotonic())
@@ -292,7 +292,7 @@ class Lane:
         if now >= self._next_sweep:
             self._sweep(now)
         pool = self.pool
-        if now >= pool.overdue_at:
+        if now >= pool.serving.overdue_at:
             self._answer_overdue(now)
         if now >= pool.line.expires:
             with self.lock:
@@ -450,8 +450,8 @@ class Lane:
                 reports.append((request, seconds, stack_of(thread)))
         for report in reports:
             report_overdue(*report)
-            if not self.pool.healthy:
-                log.critical("%d threads are stuck in handlers, and no more will be replaced.", self.pool.stuck)
+            if not self.pool.serving.healthy:
+                log.critical("%d threads are stuck in handlers, and no more will be replaced.", self.pool.serving.stuck)
 
     def _take_waiting(self) -> None:
         """Give places that came free outside a handler to requests that wait."""

@@ -27,18 +27,17 @@ block gives the lead away first; (5) a lease is revoked at most once.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.habits import Habits
 from ehttpd.server.places import Places
 from ehttpd.server.relief import Relief
+from ehttpd.server.serving import Follower, Serving
 from ehttpd.server.waiting import WaitingLine
 
 if TYPE_CHECKING:
@@ -49,22 +48,6 @@ if TYPE_CHECKING:
 DEFECT = "The lane failed; this is a defect in ehttpd."
 
 
-class Follower:
-    """A thread that waits for the lead. ``lead`` is held until it is given; ``serves`` is what it serves off the
-    lead.
-    """
-
-    __slots__ = ("lead", "overdue", "replaced", "serves", "thread")
-
-    def __init__(self) -> None:
-        self.lead = threading.Lock()
-        self.lead.acquire()
-        self.serves: Connection | None = None
-        self.overdue = False  # its handler has exceeded the deadline
-        self.replaced = False  # and another thread may run in its place
-        self.thread = 0  # its identifier
-
-
 class Pool:
     """Threads for one lane. ``maximum`` handlers run at once, on at most one thread more."""
 
@@ -73,15 +56,12 @@ class Pool:
         self.maximum = settings.threads.maximum
         self._minimum = settings.threads.minimum
         self._idle_timeout = float(settings.thread_idle_timeout)
-        self._request_timeout = float(settings.request_timeout)
-        self._most_stuck = settings.max_stuck_threads
         self._name = name
         self._lock = lane.lock
         self._followers: list[Follower] = []  # the one that waited least is woken first
         self._leader: Follower | None = None
         self.line = WaitingLine(settings.queue_limit, float(settings.queue_timeout))
-        self._serving: dict[Follower, float] = {}  # off the lead, each with the end of its deadline
-        self._stuck = 0  # threads whose handler has exceeded it
+        self.serving = Serving(float(settings.request_timeout), settings.max_stuck_threads)
         self._threads: set[threading.Thread] = set()
         self._named = 0
         self.places = Places(self.maximum, self._lock, self.line, self._update, lane.wake)
@@ -95,7 +75,6 @@ class Pool:
         self.direct = True  # every handler runs inline
         self.serial = 0  # how many handlers have been begun inline
         self.polling = False  # the leader waits for events
-        self.overdue_at = math.inf  # when the next handler exceeds its deadline
 
     # The server
 
@@ -110,10 +89,10 @@ class Pool:
     def join(self, deadline: float) -> bool:
         """Wait until every thread has ended but those that are stuck, or for ``deadline``; tell whether they have."""
         with self._lock:
-            while len(self._threads) > self._stuck:
+            while len(self._threads) > self.serving.stuck:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._ended.wait(left):
-                    return len(self._threads) <= self._stuck
+                    return len(self._threads) <= self.serving.stuck
         return True
 
     @property
@@ -137,23 +116,10 @@ class Pool:
         return self.places.taken >= self.maximum
 
     @property
-    def stuck(self) -> int:
-        """How many threads are in handlers that have exceeded their deadline."""
-        return self._stuck
-
-    @property
-    def healthy(self) -> bool:
-        """Whether stuck threads can still be replaced."""
-        return self._stuck < max(1, self._most_stuck)
-
-    @property
-    def serving(self) -> list[tuple[int, Connection]]:
-        """The identifiers of the threads that are inside handlers off the lead, each with its connection: not of those
-        that were replaced or that talk over a connection that left HTTP.
-        """
+    def inside(self) -> list[tuple[int, Connection]]:
+        """The identifiers of the threads that are inside handlers off the lead, each with its connection."""
         with self._lock:
-            serving = [(each.thread, each.serves) for each in self._serving if not each.replaced]
-            return [(thread, serves) for thread, serves in serving if serves and serves.state is not State.TUNNEL]
+            return self.serving.by_thread
 
     # The leader
 
@@ -210,25 +176,11 @@ class Pool:
         Return the identifier of each thread, with the connection and the request that the caller has to answer. With
         the lock held.
         """
-        found = []
-        for follower, expires in self._serving.items():
-            if expires <= now and follower.serves is not None:
-                # Look again, always before what the thread may serve next is overdue: nobody wakes the leader for that.
-                self._serving[follower] = now + self._request_timeout
-                request = follower.serves.give_up()
-                if request is not None:
-                    self._write_off(follower)
-                    found.append((follower.thread, follower.serves, request))
-        self.overdue_at = min(self._serving.values(), default=math.inf)
-        return found
-
-    def _write_off(self, follower: Follower) -> None:
-        """Count a thread as stuck, and let another run in its place. With the lock held."""
-        follower.overdue = True
-        follower.replaced = self._stuck < self._most_stuck
-        self._stuck += 1
-        if follower.replaced:
-            self.places.give_up()
+        found = self.serving.overdue(now)
+        for follower, _, _ in found:
+            if follower.replaced:
+                self.places.give_up()
+        return [(follower.thread, connection, request) for follower, connection, request in found]
 
     # The thread that serves a connection
 
@@ -386,7 +338,7 @@ class Pool:
                     # Others have waited longer than what is pipelined behind this request.
                     self.line.join(connection)
                     connection = self.line.first()
-                self._begin_serving(follower, connection)
+                self.serving.begin(follower, connection)
             step = self.lane.service.exchange(connection)
             if step is Next.SERVE:
                 return step
@@ -396,17 +348,12 @@ class Pool:
     def _take(self, follower: Follower) -> Next:
         """Have a thread that has finished serve what waits in the queue."""
         with self._lock:
-            self._serving.pop(follower, None)
-            follower.serves = None
-            if follower.overdue:
-                self._stuck -= 1
-            if follower.replaced:
+            if not self.serving.end(follower):
                 pass  # its place was given up long ago
             elif not self.places.claimed and self._may_take():
-                self._begin_serving(follower, self.line.first())
+                self.serving.begin(follower, self.line.first())
             else:
                 self.places.give_up()
-            follower.overdue = follower.replaced = False
         return Next.SERVE
 
     def _may_take(self) -> bool:
@@ -429,19 +376,12 @@ class Pool:
         if not self._followers and not self._enlist():
             return False
         if connection is not None and self._leader is not None:
-            self._begin_serving(self._leader, connection)
+            self.serving.begin(self._leader, connection)
             self.places.take()
         self.lease = []
         self._leader = self._followers.pop()
         self._leader.lead.release()
         return True
-
-    def _begin_serving(self, follower: Follower, connection: Connection) -> None:
-        """Have a thread serve a connection off the lead. With the lock held."""
-        follower.serves = connection
-        expires = time.monotonic() + self._request_timeout if self._request_timeout else math.inf
-        self._serving[follower] = expires
-        self.overdue_at = min(self.overdue_at, expires)
 
     def _update(self) -> None:
         self.direct = self.places.taken < self.maximum and not self._habits

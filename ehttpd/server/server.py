@@ -123,8 +123,8 @@ class Server:
         """Say what is wrong with the server, nothing if all is well."""
         if self._service is not None and self._service.draining:
             return "draining"
-        if self._lane is not None and not self._lane.pool.healthy:
-            return f"{self._lane.pool.stuck} threads are stuck in handlers"
+        if self._lane is not None and not self._lane.pool.serving.healthy:
+            return f"{self._lane.pool.serving.stuck} threads are stuck in handlers"
         return ""
 
     def _open_listeners(self) -> None:

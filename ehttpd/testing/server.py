@@ -339,7 +339,7 @@ class TestServer:
         """Return a line for each open connection, with its state, and the stack of each thread that serves one."""
         lines = [str(connection) for connection in list(self._connections.values())]
         frames = sys._current_frames()
-        for identifier, connection in self._server.lane.pool.serving:
+        for identifier, connection in self._server.lane.pool.inside:
             if identifier in frames:
                 stack = "".join(traceback.format_stack(frames[identifier]))
                 lines.append(f"the thread that serves {connection.remote[0]}:{connection.remote[1]}:\n{stack}")

@@ -52,7 +52,7 @@ def await_that(holds: Callable[[], bool]) -> None:
 
 
 def await_nobody_stuck(server: LiveServer) -> None:
-    await_that(lambda: not server.lane.pool.stuck)
+    await_that(lambda: not server.lane.pool.serving.stuck)
 
 
 # The client
@@ -273,7 +273,7 @@ def test_threads_that_are_stuck_are_replaced(live_server: LiveServers, gate: Gat
     pool = server.lane.pool
     for stuck in range(1, 11):
         assert server.connect().ask("/stuck").status == 504
-        assert pool.stuck == stuck
+        assert pool.serving.stuck == stuck
         assert server.connect().ask().body == b"hello"
     assert pool.threads <= 10 + threads + 2, (
         "the leader and the relief, besides those that are stuck and those that work"
@@ -402,7 +402,7 @@ def test_a_client_that_has_gone_needs_no_504(live_server: LiveServers, gate: Gat
     peer.send(STUCK)
     gate.await_arrivals()
     peer.close()
-    await_that(lambda: server.lane.pool.stuck == 1)
+    await_that(lambda: server.lane.pool.serving.stuck == 1)
     gate.open()
     await_nobody_stuck(server)
     assert server.connect().ask().status == 200

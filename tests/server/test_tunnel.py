@@ -290,7 +290,7 @@ def test_those_who_talk_take_no_place_of_handlers(live_server: LiveServers, gate
 
     server = live_server(handler, threads=1)
     talkers = [leave(server) for _ in range(5)]
-    assert (server.lane.pool.busy, server.lane.pool.serving) == (0, [])
+    assert (server.lane.pool.busy, server.lane.pool.inside) == (0, [])
     waiting = server.connect()
     waiting.send(b"GET /gate HTTP/1.1\r\nHost: h\r\n\r\n")
     gate.await_arrivals()

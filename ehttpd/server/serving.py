@@ -1,0 +1,92 @@
+"""What runs off the lead: which thread serves which connection, until when an answer is wanted, and who is stuck.
+
+The pool's, guarded by the lane's lock.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ehttpd.http11.state import State
+
+if TYPE_CHECKING:
+    from ehttpd.messages import Request
+    from ehttpd.server.connection import Connection
+
+
+class Follower:
+    """A thread that waits for the lead. ``lead`` is held until it is given; ``serves`` is what it serves off the
+    lead.
+    """
+
+    __slots__ = ("lead", "overdue", "replaced", "serves", "thread")
+
+    def __init__(self) -> None:
+        self.lead = threading.Lock()
+        self.lead.acquire()
+        self.serves: Connection | None = None
+        self.overdue = False  # its handler has exceeded the deadline
+        self.replaced = False  # and another thread may run in its place
+        self.thread = 0  # its identifier
+
+
+class Serving:
+    """The threads that serve off the lead. ``most_stuck`` of them are replaced when they exceed ``timeout`` seconds."""
+
+    def __init__(self, timeout: float, most_stuck: int) -> None:
+        self.stuck = 0  # threads whose handler has exceeded its deadline
+        self.overdue_at = math.inf  # when the next one does; for the leader's loop
+        self._timeout = timeout
+        self._most_stuck = most_stuck
+        self._expires: dict[Follower, float] = {}
+
+    @property
+    def healthy(self) -> bool:
+        """Whether stuck threads can still be replaced."""
+        return self.stuck < max(1, self._most_stuck)
+
+    @property
+    def by_thread(self) -> list[tuple[int, Connection]]:
+        """The identifiers of the threads, each with its connection: not of those that were replaced, or that talk over
+        a connection that left HTTP.
+        """
+        serving = [(each.thread, each.serves) for each in self._expires if not each.replaced]
+        return [(thread, serves) for thread, serves in serving if serves and serves.state is not State.TUNNEL]
+
+    def begin(self, follower: Follower, connection: Connection) -> None:
+        """Have a thread serve a connection."""
+        follower.serves = connection
+        expires = time.monotonic() + self._timeout if self._timeout else math.inf
+        self._expires[follower] = expires
+        self.overdue_at = min(self.overdue_at, expires)
+
+    def end(self, follower: Follower) -> bool:
+        """Take it that a thread has served its connection; tell whether it still has its place."""
+        self._expires.pop(follower, None)
+        keeps, follower.serves = not follower.replaced, None
+        if follower.overdue:
+            self.stuck -= 1
+        follower.overdue = follower.replaced = False
+        return keeps
+
+    def overdue(self, now: float) -> list[tuple[Follower, Connection, Request]]:
+        """Count as stuck the threads whose handlers have exceeded their deadline, unless they have begun to answer.
+
+        Return each with the connection and the request that the caller has to answer.
+        """
+        found = []
+        for follower, expires in self._expires.items():
+            if expires <= now and follower.serves is not None:
+                # Look again, always before what the thread may serve next is overdue: nobody wakes the leader for that.
+                self._expires[follower] = now + self._timeout
+                request = follower.serves.give_up()
+                if request is not None:
+                    follower.overdue = True
+                    follower.replaced = self.stuck < self._most_stuck
+                    self.stuck += 1
+                    found.append((follower, follower.serves, request))
+        self.overdue_at = min(self._expires.values(), default=math.inf)
+        return found
