@@ -12,16 +12,7 @@ import pytest
 from ehttpd import cancellation
 from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
 from ehttpd.messages import Request
-from tests.server.live import PATIENCE, in_parallel
-
-
-class Clock:
-    """Stands for the module `time`."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.server.live import PATIENCE, Clock, in_parallel
 
 
 @pytest.fixture

@@ -21,10 +21,11 @@ from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
-from ehttpd.server.connection import HELD_AT_MOST, Connection, Next
+from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
+from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.stacks import stack_of
 from ehttpd.server.tunnel import Tunnels
 

@@ -43,6 +43,7 @@ from ehttpd.server.waiting import WaitingLine
 if TYPE_CHECKING:
     from ehttpd.messages import Request
     from ehttpd.server.lane import Lane
+    from ehttpd.server.sender import Sender
     from ehttpd.settings import Settings
 
 DEFECT = "The lane failed; this is a defect in ehttpd."
@@ -184,7 +185,7 @@ class Pool:
 
     # The thread that serves a connection
 
-    def hold_lease(self, connection: Connection) -> bool:
+    def hold_lease(self, connection: Sender) -> bool:
         """Take the caller's lease out, so that nobody relieves it until `return_lease`; False if it does not lead.
 
         To be held for a moment, and never while waiting. Whoever asks makes progress, and may lead for `MOST_TICKS`.
@@ -199,11 +200,11 @@ class Pool:
         self.progress += 1
         return True
 
-    def return_lease(self, connection: Connection) -> None:
+    def return_lease(self, connection: Sender) -> None:
         """Put the lease back that `hold_lease` took out."""
-        self.lease.append(connection)
+        self.lease.append(connection)  # type: ignore[arg-type]  # whoever sends is a Connection
 
-    def step_aside(self, connection: Connection) -> None:
+    def step_aside(self, connection: Sender) -> None:
         """Give the lead away, if it is with the caller who serves ``connection``, because the caller is about to
         block.
         """
@@ -213,7 +214,7 @@ class Pool:
                 return
             self._revoke(lease)
 
-    def pause(self, connection: Connection) -> bool:
+    def pause(self, connection: Sender) -> bool:
         """Let another thread run in the place of the caller, who serves ``connection`` and is about to wait for its
         client. False if too many wait already; else the caller has to call `Places.resume`.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
@@ -185,6 +186,23 @@ def serving(handler: Handler | None = None, **options: Any) -> Iterator[LiveServ
 
 def hello(request: Request) -> Response:
     return Response.text("hello")
+
+
+class Clock:
+    """Stands for the module `time`: a moment that only a test moves."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def come_true(holds: Callable[[], bool]) -> None:
+    """Wait until something becomes true that nobody tells."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        threading.Event().wait(0.001)
 
 
 class Gate:

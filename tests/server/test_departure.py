@@ -14,9 +14,8 @@ from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Request, Response
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, Peer, hello
+from tests.server.live import PATIENCE, Gate, Peer, come_true, hello
 from tests.server.test_pool import block, many_switches, watch
-from tests.server.test_waiting import come_true
 from tests.server.watch import Watch
 
 __all__ = ["many_switches", "watch"]  # fixtures

@@ -8,8 +8,7 @@ from ehttpd.messages import Request, Response
 from ehttpd.server import exhaustion
 from ehttpd.server.exhaustion import SECONDS_BETWEEN, Exhaustion
 from tests.server.conftest import LiveServers
-from tests.server.live import Gate, LiveServer, hello
-from tests.server.test_waiting import come_true
+from tests.server.live import Gate, LiveServer, come_true, hello
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 

@@ -12,9 +12,8 @@ from ehttpd.messages import Handler, Request, Response
 from ehttpd.server.accesslog import Record
 from ehttpd.wsgi import adapt
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, Peer, serving
+from tests.server.live import PATIENCE, Gate, LiveServer, Peer, come_true, serving
 from tests.server.test_pool import watch
-from tests.server.test_waiting import come_true
 from tests.server.watch import Watch
 
 __all__ = ["watch"]  # a fixture

@@ -20,7 +20,7 @@ from ehttpd.server.overdue import answer_overdue
 from ehttpd.server.raw import Sink, Source
 from tests.conftest import open_sockets
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
+from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving
 from tests.server.test_pool import Misbehaving, block, many_switches, watch
 from tests.server.watch import Watch
 
@@ -43,16 +43,8 @@ def stuck_at(gate: Gate) -> Callable[[Request], Response]:
     return handler
 
 
-def await_that(holds: Callable[[], bool]) -> None:
-    """Wait until something becomes true that nobody tells."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        block(0.001)
-
-
 def await_nobody_stuck(server: LiveServer) -> None:
-    await_that(lambda: not server.lane.pool.serving.stuck)
+    come_true(lambda: not server.lane.pool.serving.stuck)
 
 
 # The client
@@ -259,7 +251,7 @@ def test_the_stack_of_the_thread_is_logged(
 ) -> None:
     server = live_server(stuck_at(gate), request_timeout=TIMEOUT)
     assert server.connect().ask("/stuck").status == 504
-    await_that(lambda: bool(caplog.messages))
+    come_true(lambda: bool(caplog.messages))
     (message,) = caplog.messages
     assert "GET '/stuck'" in message
     assert "no response within 0.05 s" in message
@@ -296,7 +288,7 @@ def test_no_more_threads_are_replaced_than_the_operator_allows(caplog: pytest.Lo
         assert not server.healthy
         sick = health.ask("/health")
         assert (sick.status, sick.body) == (503, b"3 threads are stuck in handlers\n")
-        await_that(lambda: "3 threads are stuck in handlers, and no more will be replaced." in caplog.messages)
+        come_true(lambda: "3 threads are stuck in handlers, and no more will be replaced." in caplog.messages)
         for _ in range(2):  # two places are left, and these take them for good
             assert server.connect().ask("/stuck").status == 504
         threads = pool.threads
@@ -324,8 +316,8 @@ def test_a_thread_that_returns_works_again_and_ends_when_nobody_needs_it(live_se
     assert len(open_sockets()) - sockets == 5, "each thread keeps its connection"
     gate.open()
     await_nobody_stuck(server)
-    await_that(lambda: server.lane.pool.threads == 2)
-    await_that(lambda: len(open_sockets()) == sockets)
+    come_true(lambda: server.lane.pool.threads == 2)
+    come_true(lambda: len(open_sockets()) == sockets)
     assert server.lane.open_connections == 0
 
 
@@ -402,7 +394,7 @@ def test_a_client_that_has_gone_needs_no_504(live_server: LiveServers, gate: Gat
     peer.send(STUCK)
     gate.await_arrivals()
     peer.close()
-    await_that(lambda: server.lane.pool.serving.stuck == 1)
+    come_true(lambda: server.lane.pool.serving.stuck == 1)
     gate.open()
     await_nobody_stuck(server)
     assert server.connect().ask().status == 200
@@ -489,4 +481,4 @@ def test_the_invariants_hold_while_handlers_exceed_their_deadlines(
         pass
     assert not watch.breaches
     await_nobody_stuck(server)
-    await_that(lambda: server.lane.pool.busy == 0)
+    come_true(lambda: server.lane.pool.busy == 0)

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ from ehttpd.server import places, waiting
 from ehttpd.server.places import Places
 from ehttpd.server.waiting import WaitingLine
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
+from tests.server.live import Clock, Gate, LiveServer, come_true, hello, in_parallel, serving
 from tests.server.test_pool import Death, block, many_switches, throw_into, waits_at, watch
 from tests.server.watch import Watch
 
@@ -29,15 +29,6 @@ WAIT = b"GET /wait HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 # The line itself
-
-
-class Clock:
-    """Stands for the module `time`: a moment that only a test moves."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -200,14 +191,6 @@ def test_threads_that_waited_for_their_clients_go_on_only_where_there_is_room(
     pool = server.lane.pool
     assert server.stop()
     assert (pool.busy, pool.places.paused) == (0, 0)
-
-
-def come_true(holds: Callable[[], bool]) -> None:
-    """Wait until something becomes true that nobody tells."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        block(0.001)
 
 
 @pytest.fixture

@@ -1,0 +1,175 @@
+"""The sending half of a connection: what leaves now, what is held back, and what the client has not taken yet.
+
+The owner's only, but for what is said of the relief and of the lane.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+from ehttpd.errors import ConnectionLost
+from ehttpd.messages import Client
+from ehttpd.server.output import SEND_AT_ONCE, Output
+from ehttpd.server.poller import READ, WRITE, wait_for
+
+if TYPE_CHECKING:
+    from ehttpd.server.lane import Lane
+    from ehttpd.settings import Settings
+
+# How much output waits for more of it.
+HELD_AT_MOST = 1 << 16
+
+
+class Sender(Client):
+    """Sends to a client without blocking, unless it says so."""
+
+    __slots__ = ("_since", "held", "lane", "output", "settings", "socket")
+
+    def __init__(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane) -> None:
+        super().__init__(remote, local)
+        self.socket = connected
+        self.lane = lane
+        self.settings: Settings = lane.settings
+        self.output: Output | None = None
+        self.held = b""  # output that waits for more of it; see `write_soon`
+
+    def send(self, data: bytes) -> None:
+        """Send what the peer takes now, up to a turn's share, and keep the rest as unsent output. Raises
+        ConnectionLost.
+        """
+        try:
+            sent = self.socket.send(data if len(data) <= SEND_AT_ONCE else memoryview(data)[:SEND_AT_ONCE])
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise ConnectionLost(str(error)) from None
+        if sent != len(data):
+            self.send_later(memoryview(data)[sent:])
+
+    def send_later(self, data: memoryview) -> None:
+        """Keep data as unsent output, after what there is of it."""
+        if self.output is None:
+            self.output = Output(self.lane.budget)
+        self.output.append(data)
+
+    def write(self, data: bytes) -> None:
+        """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises
+        ConnectionLost.
+        """
+        if self.output is None:
+            self.send(data)
+        else:
+            self.output.append(data)
+            self.flush()
+        if self.output is not None and self.output.size > self._most_unsent:
+            self._wait_for_room()
+
+    @property
+    def _most_unsent(self) -> int:
+        """How much of a stream may be unsent: less where the whole server holds too much."""
+        most = self.settings.output_buffer
+        return min(most, HELD_AT_MOST) if self.lane.budget.exceeded else most
+
+    def write_soon(self, data: bytes) -> None:
+        """As `write`, but small pieces that follow each other quickly leave together.
+
+        PEP 3333 wants transmission to go on while the application produces its next piece. So data is held back only on
+        the lead, where the relief watches: it sends what is held when it takes the lead from a piece that takes long.
+        Without that, many small pieces would cost a system call each.
+        """
+        pool = self.lane.pool
+        if not pool.hold_lease(self):
+            with self.lane.lock:  # the relief may be about to send what was held
+                pass
+            self.write(data)
+            return
+        if self.held:
+            data = self.held + data
+        if len(data) < self.lane.held_at_most and self.output is None:
+            self.held = data
+            pool.return_lease(self)
+            return
+        self.held = b""
+        pool.return_lease(self)
+        self.write(data)
+
+    def write_held(self, data: bytes = b"") -> None:
+        """Send what `write_soon` held back, and ``data`` with it. Raises ConnectionLost."""
+        pool = self.lane.pool
+        if pool.hold_lease(self):
+            if self.held:
+                data, self.held = self.held + data, b""
+            pool.return_lease(self)
+        else:
+            with self.lane.lock:  # the relief may be about to send what was held
+                pass
+        if data:
+            self.write(data)
+
+    def send_held(self) -> None:
+        """Send what the peer takes of what was held back. The relief's, which has just taken the lease."""
+        data, self.held = self.held, b""
+        if data:
+            try:
+                self.send(data)
+            except ConnectionLost:
+                pass  # its owner will find out
+
+    def flush(self) -> None:
+        """Send what the peer takes now of the unsent output. Raises ConnectionLost."""
+        assert self.output is not None
+        try:
+            self.output.send(self.socket)
+        except (OSError, EOFError) as error:
+            raise ConnectionLost(str(error)) from None
+        if not self.output:
+            self._drop_output()
+
+    def _wait_for_room(self) -> None:
+        self._since, moved = time.monotonic(), 0
+        while self.output is not None and self.output.size > self._most_unsent // 2:
+            now = time.monotonic()
+            self._wait(WRITE, self._paced(now, self.settings.send_timeout, moved) - now)
+            before = self.output.size
+            self.flush()
+            moved += before - (self.output.size if self.output is not None else 0)
+
+    def _wait(self, interest: int, seconds: float) -> None:
+        pool = self.lane.pool
+        paused = pool.pause(self)
+        try:
+            if not wait_for(self.socket, interest, max(0.0, seconds)):
+                raise ConnectionLost("the client was silent for too long")
+        finally:
+            if paused:
+                pool.places.resume()
+
+    def _drop_output(self) -> None:
+        output, self.output = self.output, None
+        if output is not None:
+            output.close()
+
+    def _paced(self, now: float, timeout: float, moved: int) -> float:
+        """Return the deadline of a transfer: ``timeout`` of silence, and the minimum rate over the whole of it."""
+        rate = self.settings.minimum_rate
+        silent = now + timeout
+        return min(silent, self._since + timeout + moved / rate) if rate else silent
+
+    def wait_readable(self, seconds: float) -> None:
+        """Wait until there is something to read, off the lead. Raises ConnectionLost after ``seconds``."""
+        self._wait(READ, seconds)
+
+    def abort(self) -> None:
+        """Have `close` reset the connection, so that no client takes what it got for complete."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def cut_off(self, data: bytes) -> None:
+        """Send data, and nothing after it. Not the owner's, who only closes the connection from now on."""
+        try:
+            self.socket.send(data)
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
