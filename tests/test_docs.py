@@ -6,10 +6,12 @@ tests/launch/test_reference.py. ``python -m tests.test_docs`` renews the part th
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import shlex
 import socket
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from ehttpd.commands import COMMANDS
 from ehttpd.errors import RequestRefused
 from ehttpd.http11.state import TIMEOUTS, TRANSITIONS, State, Step
 from ehttpd.launch.arguments import read_arguments
@@ -115,12 +118,15 @@ def commands() -> list[tuple[str, list[str]]]:
     ]
 
 
-COMMANDS = commands()
+SHOWN = commands()
 
 
-@pytest.mark.parametrize("words", [words for _, words in COMMANDS], ids=[where for where, _ in COMMANDS])
+@pytest.mark.parametrize("words", [words for _, words in SHOWN], ids=[where for where, _ in SHOWN])
 def test_a_command_can_be_given(words: list[str]) -> None:
     match words:
+        case ["ehttpd", command, *rest] | ["python" | "python3", "-m", "ehttpd", command, *rest] if command in COMMANDS:
+            parser = importlib.import_module(f"ehttpd.commands.{command}").make_parser()
+            assert parser.parse_args(rest, Namespace(given={}))
         case ["ehttpd", *rest] | ["python" | "python3", "-m", "ehttpd", *rest]:
             arguments = read_arguments(rest, "")
             assert Settings.from_sources(arguments.given)

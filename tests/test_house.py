@@ -21,6 +21,7 @@ ROOMS = [
     "__init__",
     "__main__",
     "cli",
+    "commands",
     "testing",
     "launch",
     "native",

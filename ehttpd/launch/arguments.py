@@ -6,7 +6,7 @@ The operator's room. Knows how flags are spelled and shown; what they mean is se
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ehttpd.errors import SettingsError
@@ -66,14 +66,14 @@ class Arguments:
         self.given = given
 
 
-def read_arguments(words: Sequence[str] | None, version: str) -> Arguments:
-    """Return what the operator wrote.
+def read_arguments(words: Sequence[str] | None, version: str, commands: Mapping[str, str] | None = None) -> Arguments:
+    """Return what the operator wrote. Its help page lists the other ``commands``, each with its sentence.
 
     Raises:
         SettingsError: a flag is unknown or lacks its value, or no application is named.
         SystemExit: ``--help`` or ``--version`` was asked for, and printed.
     """
-    parser = make_parser(version)
+    parser = make_parser(version, commands or {})
     namespace, unknown = parser.parse_known_args(words, argparse.Namespace(given={}))
     if unknown:
         raise SettingsError(unknown_word(unknown[0], namespace.application), SEE_HELP)
@@ -82,12 +82,12 @@ def read_arguments(words: Sequence[str] | None, version: str) -> Arguments:
     return Arguments(namespace.application, namespace.given)
 
 
-def make_parser(version: str) -> Parser:
+def make_parser(version: str, commands: Mapping[str, str]) -> Parser:
     """Return the parser: one group per section, one flag per setting and its aliases unseen."""
     parser = Parser(
         prog="ehttpd",
         usage="ehttpd APP [flags]",
-        description=f"{DESCRIPTION}\n\n{FORMS}",
+        description=f"{DESCRIPTION}\n\n{FORMS}{listed(commands)}",
         epilog=EPILOG,
         formatter_class=help_formatter,
         allow_abbrev=False,
@@ -102,6 +102,12 @@ def make_parser(version: str) -> Parser:
     others.add_argument("-h", "--help", action="help", help="Show this page and end.")
     others.add_argument("--version", action="version", version=version, help="Show the version and end.")
     return parser
+
+
+def listed(commands: Mapping[str, str]) -> str:
+    """Return the commands as the help page has them."""
+    lines = [f"  ehttpd {name:11} {sentence}" for name, sentence in commands.items()]
+    return "\n".join(["\nCommands:", *lines, ""]) if lines else ""
 
 
 def add_flags(group: argparse._ArgumentGroup, entry: Setting) -> None:

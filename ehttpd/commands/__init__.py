@@ -1,0 +1,16 @@
+"""What ``ehttpd`` can be told to do: one module for each command, and the table of them.
+
+The operator's room. A command is a module of this package that is called like it and has two functions:
+
+- ``run(words)`` does it with the words behind its name, and returns the exit code. It may raise an `OperatorError`:
+  ``cli.py`` tells it.
+- ``make_parser()`` returns the parser of these words. Completion and the tests of the pages look at it.
+
+Whatever is no command is an application to serve; ``ehttpd run dev`` serves a module that is called like a command.
+"""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "run": "Serve an application: the same as ehttpd APP.",
+}

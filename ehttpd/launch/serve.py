@@ -1,0 +1,121 @@
+"""Serve one application in this process until a signal: logging, the server, the banner, the end.
+
+The operator's room. Knows the order of events and the signals; how the words were read is commands/'s.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from ehttpd.errors import ListenError
+from ehttpd.launch.application import Application
+from ehttpd.launch.banner import banner
+from ehttpd.launch.kind import Kind
+from ehttpd.logs import log
+from ehttpd.server.accesslog import access_log
+from ehttpd.server.server import Server
+from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
+from ehttpd.settings import Settings
+
+STOPPED = 0
+SIGNALLED = 128  # plus the number of the signal
+
+
+def prepare_logging(settings: Settings) -> None:
+    """Configure logging: now if there is an access log to be opened, else when there is something to log."""
+
+    def configure() -> None:
+        from ehttpd.launch.logs import configure_logging
+
+        configure_logging(settings)
+
+    if settings.access_log:
+        configure()
+    else:
+        log.prepare(configure)
+
+
+def serve(application: Application, settings: Settings, began: float) -> int:
+    """Serve ``application`` until a signal arrives, and return the exit code. ``began`` is when the process did."""
+    gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
+    raise_descriptor_limit()
+    server = make_server(application, settings)
+    terminal = sys.stderr.isatty()
+    with signals_as_octets(leave_next_time) as (inbox, _):
+        try:
+            server.start()
+        except ListenError as error:
+            raise with_port_holder(error) from error
+        announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
+        next_signal(inbox)
+        finish(server, settings, terminal=terminal)
+    return STOPPED
+
+
+def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
+    """Answer what was accepted, then stop."""
+    if terminal:
+        announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
+    server.stop(grace=settings.graceful_timeout)
+
+
+def make_server(application: Application, settings: Settings) -> Server:
+    """Return a server for an application of any kind."""
+    if application.kind is Kind.CONNECTION:
+        return Server(connection=application.target, settings=settings)
+    record = access_log() if settings.access_log else None
+    if application.kind is Kind.NATIVE:
+        return Server(application.target, settings=settings, record=record)
+    from ehttpd.wsgi import adapt
+
+    return Server(adapt(application.target), settings=settings, record=record)
+
+
+def leave_next_time(number: int, frame: FrameType | None) -> None:
+    """Take the first signal; the second one ends the process there and then.
+
+    The exit code is then 128 and the number of the signal, as a shell would report it.
+    """
+    for again in STOPPING:
+        signal.signal(again, leave)
+
+
+def leave(number: int, frame: FrameType | None) -> None:
+    """End the process."""
+    os._exit(SIGNALLED + number)
+
+
+def raise_descriptor_limit() -> None:
+    """Let the process open as many files and sockets as the system allows it."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):  # macOS names an unlimited hard limit, and then refuses it
+        return
+
+
+def with_port_holder(error: ListenError) -> ListenError:
+    """Return ``error`` with the process that holds the port, if that is what is wrong and we can see it."""
+    port = error.address.rpartition(":")[2]
+    if error.errno != errno.EADDRINUSE or not port.isdigit():
+        return error
+    from ehttpd.launch.port_holder import port_holder
+
+    holder = port_holder(int(port))
+    cure = f"By {holder}.\n{error.cure}" if holder else error.cure
+    return ListenError(str(error), cure, address=error.address, errno=error.errno)
+
+
+def announce(text: str) -> None:
+    """Print to the standard error."""
+    print(text, file=sys.stderr, flush=True)
