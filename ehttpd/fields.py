@@ -35,7 +35,9 @@ def _check(name: str, value: str) -> None:
         raise HandlerError(f"A field must have no CR, LF or NUL. Found {name!r}: {value[:60]!r}.")
 
 
-def _listed(lines: FieldLines) -> list[FieldLine]:
+def _listed(lines: FieldLines | None) -> list[FieldLine]:
+    if lines is None:
+        return []
     return list(lines.items()) if isinstance(lines, Mapping) else list(lines)
 
 
@@ -112,7 +114,7 @@ class Headers(Fields):
 
     __slots__ = ()
 
-    def __init__(self, lines: FieldLines = ()) -> None:
+    def __init__(self, lines: FieldLines | None = None) -> None:
         self._lines = list(lines) if type(lines) in (tuple, list) else _listed(lines)  # type: ignore[arg-type]
         self._combined = None
         self.derived = None

@@ -73,7 +73,6 @@ def test_addresses_are_one_text_or_several(written: str | list[str]) -> None:
         ("threads", True),
         ("threads", 1.5),
         ("threads", "1:2:3"),
-        ("threads", None),
         ("keep_alive_timeout", -1),
         ("keep_alive_timeout", "-1"),
         ("keep_alive_timeout", "5 minutes"),
@@ -102,6 +101,15 @@ def test_a_value_of_the_wrong_type_or_out_of_bounds_is_refused_by_name(name: str
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
     assert refused(keepalive_timeout=5) == "unknown setting 'keepalive_timeout'. Did you mean 'keep_alive_timeout'?"
     assert refused(colour="blue") == "unknown setting 'colour'."
+
+
+def test_a_setting_is_called_as_its_flags_are_and_none_is_its_default() -> None:
+    settings = Settings(keep_alive=7, limit_body=None, min_rate="1k")
+    found = [settings.keep_alive_timeout, settings.limit_request_body, settings.minimum_rate]
+    assert found == [Seconds(7), Bytes(0), Bytes(1024)]
+    strong, weak = {"keep_alive_timeout": Given(1, "--keep-alive")}, {"keep_alive": Given(2, "ehttpd.toml")}
+    assert Settings.from_sources(strong, weak).keep_alive_timeout == Seconds(1)
+    assert Settings.from_sources(weak, strong).origin("keep_alive_timeout") == "ehttpd.toml"
 
 
 def test_the_stronger_source_wins_and_is_remembered() -> None:

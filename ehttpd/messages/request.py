@@ -114,6 +114,11 @@ class Request:
         return best_type(self.headers.get("accept"), types)
 
     @property
+    def connection(self) -> Client:
+        """The connection that the request came on: another name for ``client``."""
+        return self.client
+
+    @property
     def scheme(self) -> str:
         """``"http"`` or ``"https"``."""
         return self.client.scheme
@@ -191,11 +196,15 @@ class Request:
         return read_text(self, limit)
 
     def json(self, limit: int | None = None) -> Any:
-        """Return the value that the body is in JSON (RFC 8259).
+        """Return the value that the body is in JSON (RFC 8259), whatever its Content-Type says: some say none, others
+        that it is a form.
+
+        A page of another site may so have a browser send JSON with our user's cookies, unless those are ``SameSite``,
+        as `Response.set_cookie` makes them, or `headers` are looked at.
 
         Raises:
             BadRequest: it is no JSON.
-            UnsupportedMediaType: Content-Type says that it is something else.
+            UnsupportedMediaType: it is compressed.
             ContentTooLarge: it has more than ``limit`` octets.
         """
         from ehttpd.toolkit.bodies import read_json

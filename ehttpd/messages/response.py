@@ -39,7 +39,7 @@ class Response:
         self,
         body: Body = b"",
         status: int = 200,
-        headers: FieldLines = (),
+        headers: FieldLines | None = None,
         *,
         type: str | None = None,
     ) -> None:
@@ -68,17 +68,17 @@ class Response:
         return response_of(answer)
 
     @classmethod
-    def text(cls, text: str, status: int = 200, headers: FieldLines = ()) -> Response:
+    def text(cls, text: str, status: int = 200, headers: FieldLines | None = None) -> Response:
         """Answer with plain text, in UTF-8."""
         return cls(text.encode(), status, headers, type="text/plain; charset=utf-8")
 
     @classmethod
-    def ok(cls, body: Body = b"", headers: FieldLines = (), *, type: str | None = None) -> Response:
+    def ok(cls, body: Body = b"", headers: FieldLines | None = None, *, type: str | None = None) -> Response:
         """Answer 200."""
         return cls(body, 200, headers, type=type)
 
     @classmethod
-    def json(cls, value: Any, status: int = 200, headers: FieldLines = ()) -> Response:
+    def json(cls, value: Any, status: int = 200, headers: FieldLines | None = None) -> Response:
         """Answer with a value as JSON (RFC 8259).
 
         Raises:
@@ -89,12 +89,12 @@ class Response:
         return cls(encode_json(value), status, headers, type="application/json")
 
     @classmethod
-    def html(cls, text: str, status: int = 200, headers: FieldLines = ()) -> Response:
+    def html(cls, text: str, status: int = 200, headers: FieldLines | None = None) -> Response:
         """Answer with HTML, in UTF-8."""
         return cls(text.encode(), status, headers, type="text/html; charset=utf-8")
 
     @classmethod
-    def redirect(cls, location: str, status: int = 302, headers: FieldLines = ()) -> Response:
+    def redirect(cls, location: str, status: int = 302, headers: FieldLines | None = None) -> Response:
         """Send the client to another URI, or a reference relative to this one (RFC 9110 §15.4).
 
         303 makes it GET that, 307 and 308 make it repeat what it did, 301 and 302 leave it the choice. What cannot
@@ -108,7 +108,7 @@ class Response:
     def file(
         cls,
         source: str | os.PathLike[str] | BinaryIO,
-        headers: FieldLines = (),
+        headers: FieldLines | None = None,
         *,
         request: Request | None = None,
         type: str | None = None,
@@ -137,7 +137,7 @@ class Response:
         first: int,
         last: int,
         total: int | None = None,
-        headers: FieldLines = (),
+        headers: FieldLines | None = None,
         *,
         type: str | None = None,
     ) -> Response:
@@ -194,7 +194,7 @@ class Response:
 
     @classmethod
     def stream(
-        cls, pieces: Iterable[bytes], status: int = 200, headers: FieldLines = (), *,
+        cls, pieces: Iterable[bytes], status: int = 200, headers: FieldLines | None = None, *,
         trailers: Callable[[], FieldLines] | None = None,
     ) -> Response:  # fmt: skip
         """Answer with pieces that are sent as they are produced.
@@ -208,7 +208,9 @@ class Response:
         return response
 
     @classmethod
-    def sse(cls, events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines = ()) -> Response:
+    def sse(
+        cls, events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines | None = None
+    ) -> Response:  # fmt: skip
         """Answer with server-sent events: text, or mappings with ``event``, ``data``, ``id`` and ``retry``.
 
         Each is sent when ``events`` gives it; after ``heartbeat`` seconds of silence a comment is, which also finds out
@@ -313,22 +315,25 @@ class Response:
         write_response(self, sink, request)
 
     @classmethod
-    def upgrade(cls, protocol: str, talk: Talk, headers: FieldLines = ()) -> Response:
+    def upgrade(
+        cls, protocol: str, talk: Talk, headers: FieldLines | None = None, *, idle_timeout: float | None = None
+    ) -> Response:  # fmt: skip
         """Leave HTTP: the server sends 101, and ``talk`` is called with a `Tunnel` (RFC 9110 §7.8).
 
         A client that did not offer ``protocol`` in its Upgrade field gets 426. ``talk`` may take as long as it wants:
         it counts against ``max_upgrades``, not against ``threads``; beyond that the answer is 503. The connection
-        closes when ``talk`` returns. Raises HandlerError if ``protocol`` is no name of a protocol.
+        closes when ``talk`` returns, or reads after the client was silent for ``idle_timeout`` seconds: that raises
+        ConnectionLost, which need not be caught. Raises HandlerError if ``protocol`` is no name of a protocol.
         """
         from ehttpd.toolkit.upgrade import upgrade
 
-        return upgrade(protocol, talk, headers)
+        return upgrade(protocol, talk, headers, idle_timeout)
 
     @classmethod
     def websocket(
         cls, talk: WebSocketTalk, subprotocols: Sequence[str] = (), *, origins: Collection[str] | None = None,
         max_message_size: int = 1 << 20, ping_interval: float = 20.0, ping_timeout: float = 20.0,
-        headers: FieldLines = (),
+        headers: FieldLines | None = None,
     ) -> Response:  # fmt: skip
         """Open a WebSocket (RFC 6455), and call ``talk`` with it; as `upgrade`, with the extra ``ehttpd[ws]``.
 

@@ -167,6 +167,10 @@ class Server:
             self.start()
         self._stopped.wait()
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the server has stopped, for ``timeout`` seconds at most; tell whether it has. Any thread."""
+        return self._stopped.wait(timeout)
+
     def dispatch(self, connected: socket.socket) -> None:
         """Serve a connected socket from elsewhere. It belongs to the server from now on. Any thread.
 

@@ -10,6 +10,7 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -40,6 +41,8 @@ class Tunnel:
         self.timeout: float | None = None
         """For how many seconds a read waits for the client before it raises TimeoutError; None: without end. Nothing is
         lost then, and the next read goes on."""
+        self.idle_timeout: float | None = None
+        """After how many seconds of the client's silence a read gives it up with ConnectionLost; None: never."""
         self.heeds_stop = True
         """Whether reading comes to its end when the server stops. A protocol that has to read a farewell clears it."""
 
@@ -47,6 +50,15 @@ class Tunnel:
     def stopping(self) -> bool:
         """Whether the server stops, and wants the talk to come to its end."""
         return self._tunnels.stopping
+
+    @property
+    def reader(self) -> Self:
+        """The tunnel as a file to read from: itself."""
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield lines, up to the end. Raises as `read`."""
+        return iter(self.readline, b"")
 
     def read(self, size: int = -1) -> bytes:
         """Return ``size`` octets, fewer only at the end; all up to the end if ``size`` is negative.
@@ -93,6 +105,10 @@ class Tunnel:
                 left = left[self._send(left) :]
         return len(data)
 
+    def send(self, data: bytes) -> None:
+        """Send all of ``data``; see `write`."""
+        self.write(data)
+
     def flush(self) -> None:
         """Do nothing: what is written is on its way."""
 
@@ -133,7 +149,8 @@ class Tunnel:
 
     def _receive(self) -> bool:
         """Wait for what comes next; False at the end."""
-        expires = math.inf if self.timeout is None else time.monotonic() + self.timeout
+        patience = min(math.inf if each is None else each for each in (self.timeout, self.idle_timeout))
+        expires = time.monotonic() + patience
         stop = self._tunnels.stop_signal if self.heeds_stop else None
         while not self._closed:
             try:
@@ -143,7 +160,7 @@ class Tunnel:
                     return False
                 left = None if expires == math.inf else max(0.0, expires - time.monotonic())
                 if not wait_for(self._connection.socket, READ, left, stop):
-                    raise TimeoutError(f"The client was silent for {self.timeout:g} seconds.") from None
+                    raise self._silence(patience) from None
             except OSError as error:
                 if self._closed:
                     break
@@ -152,6 +169,11 @@ class Tunnel:
                 self._received += data
                 return bool(data)
         return False
+
+    def _silence(self, seconds: float) -> Exception:
+        """Return what to raise when the client has been silent for so long."""
+        told = f"The client was silent for {seconds:g} seconds."
+        return ConnectionLost(told) if seconds == self.idle_timeout else TimeoutError(told)
 
     def _send(self, data: memoryview) -> int:
         while True:

@@ -7,7 +7,7 @@ setting is used for.
 
 from __future__ import annotations
 
-from ehttpd.settings.declaration import Given, Setting, read_given, setting
+from ehttpd.settings.declaration import Given, Setting, meant, read_given, setting
 from ehttpd.settings.units import Addresses, Bytes, Count, FileName, LogLevel, Path, Seconds, Text, Threads, Unit
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
@@ -34,6 +34,8 @@ __all__ = [
 
 class Settings:
     """What the operator decided. Cannot be changed; `replace` makes another.
+
+    A setting may also be called as any of its flags is: ``keep_alive`` after ``--keep-alive``. None: the default.
 
     Not a dataclass: ``dataclasses`` imports ``inspect``, which takes 19 ms of the 30 that ``import ehttpd`` may.
 
@@ -170,7 +172,11 @@ class Settings:
         at_least=16,
     )
     limit_request_body: Bytes = setting(
-        Bytes(0), "Refuse with 413 a longer request body; 0: no limit.", section="Limits", at_least=0
+        Bytes(0),
+        "Refuse with 413 a longer request body; 0: no limit.",
+        section="Limits",
+        flags=("--limit-request-body", "--limit-body"),
+        at_least=0,
     )
 
     body_memory: Bytes = setting(
@@ -203,13 +209,13 @@ class Settings:
     )
 
     def __init__(self, **values: object) -> None:
-        self._adopt({name: Given(value, "") for name, value in values.items()})
+        self._adopt(_by_name({name: Given(value, "") for name, value in values.items() if value is not None}))
 
     @classmethod
     def from_sources(cls, *sources: Mapping[str, Given]) -> Settings:
         """Return the settings that ``sources`` give, the strongest first, and the defaults for the rest."""
         settings = cls.__new__(cls)
-        settings._adopt({name: given for source in reversed(sources) for name, given in source.items()})
+        settings._adopt({name: given for source in reversed(sources) for name, given in _by_name(source).items()})
         return settings
 
     @classmethod
@@ -250,3 +256,9 @@ class Settings:
 
     def __repr__(self) -> str:
         return "Settings(" + ", ".join(f"{name}={getattr(self, name)!r}" for name in self._origins) + ")"
+
+
+def _by_name(source: Mapping[str, Given]) -> dict[str, Given]:
+    """Return what a source gives by the names that settings have here."""
+    table = Settings.declared()
+    return {meant(table, name): given for name, given in source.items()}

@@ -79,6 +79,14 @@ class Given:
         self.origin = origin
 
 
+def meant(table: Mapping[str, Setting], name: str) -> str:
+    """Return the name of the setting that is called ``name``, or that has such a flag; ``name`` itself if none has."""
+    if name in table:
+        return name
+    flag = "--" + name.replace("_", "-")
+    return next((entry.name for entry in table.values() if flag in entry.flags), name)
+
+
 def read_given(table: Mapping[str, Setting], name: str, given: Given) -> Unit:
     """Return what was given for the setting ``name``, checked.
 

@@ -19,8 +19,6 @@ from ehttpd.toolkit.refusals import UnsupportedMediaType
 READ_AT_ONCE = 1 << 16
 # RFC 9110 §8.3.1:  media-type = type "/" subtype parameters;  parameter = parameter-name "=" parameter-value
 PARAMETER = re.compile(rf';[ \t]*({TCHAR}+)=({TCHAR}+|"(?:[^"\\]|\\.)*")')
-# RFC 6839 §3.1
-JSON_TYPE = re.compile(r"application/(?:json|.+\+json)")
 
 
 def read_all(request: Request, limit: int | None = None) -> bytes:
@@ -109,18 +107,15 @@ def read_text(request: Request, limit: int | None = None) -> str:
 
 
 def read_json(request: Request, limit: int | None = None) -> Any:
-    """Return the value that the body is as JSON (RFC 8259).
+    """Return the value that the body is as JSON (RFC 8259), whatever its Content-Type says: ``curl --data`` and urllib
+    call everything a form.
 
     Raises:
         BadRequest: it is no JSON.
-        UnsupportedMediaType: its Content-Type says that it is something else, or it is compressed.
+        UnsupportedMediaType: it is compressed.
         ContentTooLarge: it is longer than ``limit``.
     """
     check_coding(request)
-    type_name = media_type(request)[0]
-    # A page of another site can make a browser send text or a form with our user's cookies, and JSON only if we let it.
-    if type_name and not JSON_TYPE.fullmatch(type_name):
-        raise UnsupportedMediaType(f"The body must be application/json. Content-Type is {type_name[:60]!r}.")
     content = read_all(request, limit)
     try:
         return json.loads(content.decode(), parse_constant=_refuse_constant)

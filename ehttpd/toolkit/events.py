@@ -24,7 +24,9 @@ NOTHING = b":\n\n"  # a comment: every client skips it
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def event_stream(events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines = ()) -> Response:
+def event_stream(
+    events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines | None = None
+) -> Response:  # fmt: skip
     """Return a response that sends each event when ``events`` gives it, and a comment after ``heartbeat`` seconds of
     silence, so that nobody on the way takes the connection for dead and a client that left is noticed.
 

@@ -49,7 +49,7 @@ class Content(NamedTuple):
 
 def file_response(
     source: str | os.PathLike[str] | BinaryIO,
-    headers: FieldLines,
+    headers: FieldLines | None,
     request: Request | None,
     media_type: str | None,
     download: bool | str,
@@ -244,7 +244,8 @@ class Parts:
 
 
 def partial_response(
-    content: bytes | BinaryIO, first: int, last: int, total: int | None, headers: FieldLines, media_type: str | None
+    content: bytes | BinaryIO, first: int, last: int, total: int | None, headers: FieldLines | None,
+    media_type: str | None,
 ) -> Response:  # fmt: skip
     """Return what `Response.partial` promises."""
     file = io.BytesIO(content) if isinstance(content, bytes) else content

@@ -16,7 +16,7 @@ STATUSES = (301, 302, 303, 307, 308)
 STANDS_FOR_ITSELF = "%:/?#[]@!$&'()*+,;=-._~"
 
 
-def redirection(location: str, status: int, headers: FieldLines) -> Response:
+def redirection(location: str, status: int, headers: FieldLines | None) -> Response:
     """Return a response that names another URI. Raises HandlerError for a status that does not redirect."""
     if status not in STATUSES:
         raise HandlerError(f"A redirection has one of the statuses {', '.join(map(str, STATUSES))}. Found {status}.")

@@ -308,7 +308,8 @@ class WebSocketSwitch(Switch):
 
 def websocket(
     talk: Talk, subprotocols: Sequence[str] = (), *, origins: Collection[str] | None = None,
-    max_message_size: int = 1 << 20, ping_interval: float = 20.0, ping_timeout: float = 20.0, headers: FieldLines = (),
+    max_message_size: int = 1 << 20, ping_interval: float = 20.0, ping_timeout: float = 20.0,
+    headers: FieldLines | None = None,
 ) -> Response:  # fmt: skip
     """Return a response that opens a WebSocket; see `Response.websocket`."""
     try:

@@ -79,8 +79,10 @@ def test_serving_for_ever_ends_when_another_thread_stops_it() -> None:
     server.listen()
     with in_parallel(server.serve_forever):
         assert server.connect().ask().body == b"hello"
+        assert not server.wait(0)
         server.hang_up()
         server.stop()
+        assert server.wait()
 
 
 def test_the_operator_may_have_the_server_named(live_server: LiveServers) -> None:

@@ -166,6 +166,21 @@ def test_a_read_that_waits_too_long_loses_nothing(live_server: LiveServers) -> N
     assert peer.rest() == b"abcd"
 
 
+def test_a_client_that_is_silent_for_too_long_ends_the_talk(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    def talk(tunnel: Tunnel) -> None:
+        tunnel.timeout = PATIENCE
+        for line in tunnel.reader:
+            tunnel.send(line.upper())
+
+    server = live_server(lambda request: Response.upgrade("echo", talk, idle_timeout=0.05))
+    peer = leave(server)
+    assert [say(peer, b"one\n"), say(peer, b"two\n")] == [b"ONE\n", b"TWO\n"]
+    assert peer.ended()
+    assert not caplog.records
+
+
 def test_a_client_that_takes_nothing_is_given_up(live_server: LiveServers) -> None:
     ends: queue.Queue[BaseException] = queue.Queue()
 
