@@ -31,6 +31,7 @@ ROOMS = [
     "wsgi",
     "server",
     "http11",
+    "records",
     "messages",
     "fields",
     "cancellation",

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.sync.client import ClientConnection, connect
 
 from ehttpd.native import Router, from_wsgi
-from ehttpd.server.accesslog import Record
+from ehttpd.records import Record
 from ehttpd.wsgi import adapt
 from tests.server.live import PATIENCE, Gate, LiveServer, serving
 

@@ -18,7 +18,7 @@ from ehttpd.launch.application import Application
 from ehttpd.launch.banner import banner
 from ehttpd.launch.kind import Kind
 from ehttpd.logs import log
-from ehttpd.server.accesslog import access_log
+from ehttpd.records.lines import access_log
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
 from ehttpd.settings import Settings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ehttpd.cancellation import Disconnection
 from ehttpd.fields import FieldLine
+from ehttpd.messages.naming import new_name
 
 if TYPE_CHECKING:
     from ehttpd.messages.request import Request
@@ -28,6 +29,10 @@ class Client:
         self.remote = remote
         self.local = local
         self.scheme = scheme
+
+    def name_of(self, request: Request) -> str:
+        """Return a name for a request that has none yet; see `Request.id`."""
+        return new_name()
 
     @property
     def response_begun(self) -> bool:

@@ -137,9 +137,13 @@ class Request:
 
     @property
     def id(self) -> str:
-        """A name for logs, no other request's: the one that `request_id` has given it, else 16 random digits."""
-        name: str = self.state.setdefault("request_id", None) or os.urandom(8).hex()
-        self.state["request_id"] = name
+        """A name for logs, no other request's: the one that the middleware `request_id` has given it, else the one in
+        the field that the operator trusts (``request_id_header``), else 16 random digits.
+        """
+        state = self.state
+        name: str | None = state.get("request_id")
+        if name is None:
+            name = state["request_id"] = self.client.name_of(self)
         return name
 
     @property

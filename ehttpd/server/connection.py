@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 # How much is thrown away of what a refused client still sends, before it is cut off.
 MOST_LINGERING = 1 << 20
+# How much of a head that is refused may end in a log.
+LONGEST_FIRST_LINE = 200
 
 
 class Next(enum.Enum):
@@ -68,9 +70,11 @@ class Connection(Served):
         "interest",
         "reader",
         "refusal",
+        "refused",
         "sent_octets",
         "state",
         "stream",
+        "whole_at",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +93,8 @@ class Connection(Served):
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
         self.body: BodyBuffer | SizedBody | None = None
         self.refusal: RequestRefused | None = None
+        self.refused: Request | None = None  # as far as its head was understood
+        self.whole_at = 0.0  # when the request that waits for a thread was whole; 0: with what the lane received last
         # The response's, while it is produced piece by piece; or what the connection has become that left HTTP.
         self.stream: BodyStream | Tunnel | None = None
         self.answered: Response | None  # for the record of an exchange, if one is made
@@ -103,6 +109,11 @@ class Connection(Served):
         if line.derived is None:
             line.derived = f"{line.method} {line.target.partition('?')[0][1:].partition('/')[0]}"
         return line.derived
+
+    @property
+    def first_line(self) -> str:
+        """How a request begins whose head is not whole or was refused."""
+        return self.reader.unread[:LONGEST_FIRST_LINE].partition(b"\r\n")[0].decode("latin-1")
 
     # What the lane tells it ...
 
@@ -249,7 +260,7 @@ class Connection(Served):
         if self.body is not None:
             self.body.discard()
             self.body = None
-        self.request = None
+        self.request, self.refused = None, self.request
         self.refusal = refusal
         self.state = State.HANDLER
         return Next.SERVE
@@ -261,7 +272,7 @@ class Connection(Served):
         if self.state is _LINGER:
             self._wake_readers()
         self.state = State.CLOSED
-        self.request = None  # it knows its client, and a circle would wait for the garbage collector
+        self.request = self.refused = None  # they know their client, and a circle would wait for the garbage collector
         if self.output is not None:
             self._drop_output()
         if self.body is not None:

@@ -27,7 +27,7 @@ from ehttpd.http11.state import State
 from ehttpd.http11.writer import Head, encode_head, interim, switching
 from ehttpd.logs import log
 from ehttpd.messages import NO_BODY, FileBody, Handler, Request, Response
-from ehttpd.server.accesslog import Record
+from ehttpd.records import Record
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stream import BodyStream
@@ -270,6 +270,8 @@ class HTTPService:
         stream, connection.stream = connection.stream, None
         if isinstance(stream, Tunnel):
             connection.lane.tunnels.close(stream)
+        elif stream is not None:
+            connection.sent_octets = stream.sent
         request.body.close()
         return Next.CLOSE
 
@@ -281,6 +283,7 @@ class HTTPService:
     def _refuse(self, connection: Connection) -> Next:
         refusal = connection.refusal
         assert refusal is not None
+        connection.refused = None
         return self._answer_error(connection, None, _refusal_response(refusal))
 
     def _fail(self, connection: Connection, request: Request, error: BaseException) -> Next:
@@ -323,6 +326,7 @@ class HTTPService:
         )
         if request is not None:
             request.body.close()
+        connection.sent_octets = 0 if framing is Framing.NONE else len(body)
         try:
             connection.claim_answer()
             connection.answered = response
@@ -333,12 +337,12 @@ class HTTPService:
 
 
 class RecordedService(HTTPService):
-    """Serves HTTP requests with a handler, and makes a record of every exchange."""
+    """Serves HTTP requests with a handler, and makes a record of every exchange, for whoever wants them."""
 
-    def __init__(self, handler: Handler, standing: StandingFields, record: Callable[[Record], None]) -> None:
+    def __init__(self, handler: Handler, standing: StandingFields, *recorders: Callable[[Record], object]) -> None:
         super().__init__(self._noted, standing)
         self._application = handler
-        self._record = record
+        self._recorders = recorders
 
     def _noted(self, request: Request) -> Response:
         response = self._application(request)
@@ -347,17 +351,27 @@ class RecordedService(HTTPService):
         return response
 
     def exchange(self, connection: Connection) -> Next:
-        request, began = connection.request, time.monotonic()
+        request, refusal, first_line = connection.request, "", ""
+        if request is None:
+            request, refusal = connection.refused, type(connection.refusal).__name__
+            first_line = connection.first_line
+        began = time.monotonic()
+        queued = began - (connection.whole_at or connection.lane.now)
+        connection.whole_at = 0.0
         connection.answered, connection.sent_octets = None, -1
         step = super().exchange(connection)
+        ended = time.monotonic()
+        if step is Next.SERVE:
+            connection.whole_at = ended  # a request that was pipelined behind this one has waited since now
         response, octets = connection.answered, connection.sent_octets
-        if response is None:
-            return step  # the client has gone
         if octets < 0:
-            octets = len(response.body) if isinstance(response.body, bytes) else 0
-        line = f"{request.method} {request.target} {request.version}" if request is not None else "-"
-        seconds = time.monotonic() - began
-        self._record(Record(request, line, connection.remote[0], int(response.status), octets, seconds))
+            octets = len(response.body) if response is not None and isinstance(response.body, bytes) else 0
+        record = Record(connection, request, response, octets, ended - began, queued, refusal, first_line)
+        for recorder in self._recorders:
+            try:
+                recorder(record)
+            except Exception:
+                log.error("%s: a recorder failed", request, exc_info=True)
         return step
 
 

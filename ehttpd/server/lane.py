@@ -263,6 +263,7 @@ class Lane:
 
     def _hand_over(self, connection: Connection) -> tuple[Connection, Next] | None:
         """Hand the lead to a follower, or the request to the queue if every thread is inside a handler."""
+        connection.whole_at = connection.whole_at or self.now
         with self.lock:
             self.detach(connection)
             if self.pool.give_lead(connection):

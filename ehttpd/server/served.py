@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ehttpd.errors import ConnectionLost
 from ehttpd.logs import log
 from ehttpd.messages import Request
+from ehttpd.messages.naming import given_name, new_name
 from ehttpd.server.sender import Sender
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Served(Sender):
         self.claim: list[Request] | None = None  # of the thread that serves a request with a deadline
         self.left = False  # the client has left while it was served
         self.when_left: list[Callable[[], object]] | None = None  # what to call then
+
+    def name_of(self, request: Request) -> str:
+        header = self.settings.request_id_header
+        return (given_name(request.headers.get(header)) if header else "") or new_name()
 
     # The claim: who answers a request with a deadline
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler
-from ehttpd.server.accesslog import Record
+from ehttpd.records import Record
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, RecordedService, Service
 from ehttpd.server.health import with_health
@@ -41,7 +41,7 @@ class Server:
         connection: instead of ``handler``: takes ``(source, sink)`` of a connection that has something to read, and
         tells whether
             it is to be called again for the next.
-        record: is called with a `Record` of every exchange, on the thread that served it.
+        record: is called with a `Record` of every exchange, on the thread that served it; see also `add_recorder`.
         settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``,
         ``keep_alive_timeout``, …).
 
@@ -55,7 +55,7 @@ class Server:
         *,
         connection: ConnectionHandler | None = None,
         settings: Settings | None = None,
-        record: Callable[[Record], None] | None = None,
+        record: Callable[[Record], object] | None = None,
         **options: Any,
     ) -> None:
         if (handler is None) == (connection is None):
@@ -67,18 +67,31 @@ class Server:
         self._standing = StandingFields(self.settings.server_header)
         self._service: HTTPService | None = None
         self._connection_handler = connection
+        self._recorders: list[Callable[[Record], object]] = []
         if handler is not None:
             if self.settings.request_timeout:
                 handler = bounded(handler, self.settings.request_timeout)
             if self.settings.health_path:
                 handler = with_health(handler, self.settings.health_path, self._ailment)
-            self._service = (
-                HTTPService(handler, self._standing)
-                if record is None
-                else RecordedService(handler, self._standing, record)
-            )
+            self._handler = handler
+            self._service = HTTPService(handler, self._standing)
         self._lane: Lane | None = None
         self._stopped = threading.Event()
+        if record is not None:
+            self.add_recorder(record)
+
+    def add_recorder(self, record: Callable[[Record], object]) -> None:
+        """Have ``record`` called with a `Record` of every exchange, on the thread that served it; after those that were
+        added before. It must not block. Where nobody records, requests pay nothing for it. Before the server starts.
+
+        Raises:
+            RuntimeError: the server has been started already.
+        """
+        if self._lane is not None:
+            raise RuntimeError("The server has been started already.")
+        if self._service is not None:
+            self._recorders.append(record)
+            self._service = RecordedService(self._handler, self._standing, *self._recorders)
 
     def listen(self) -> None:
         """Listen without serving yet: clients connect, and wait.

@@ -204,6 +204,11 @@ class Settings:
         section="Logging",
     )
     log_level: LogLevel = setting(LogLevel("info"), "Log messages from this level upwards.", section="Logging")
+    request_id_header: Text = setting(
+        Text(""),
+        "Take the name of a request from this field, such as X-Request-ID; nothing, or no fit name there: make one.",
+        section="Logging",
+    )
     server_header: Text = setting(
         Text(""), "Send this text as the Server field; nothing: send none.", section="Responses"
     )

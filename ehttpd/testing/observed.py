@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.messages import Handler
-from ehttpd.server.accesslog import Record
+from ehttpd.records import Record
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused
 from ehttpd.launch.kind import Kind, kind_of
 from ehttpd.messages import FileBody, Handler, Request, Response
-from ehttpd.server.accesslog import Record
+from ehttpd.records import Record
 from ehttpd.testing.client import PATIENCE, Client
 from ehttpd.testing.connection import ObservedConnection
 from ehttpd.testing.delivery import break_response
@@ -269,7 +269,7 @@ class TestServer:
         return next((fault for fault in self._faults if fault.at in stages and fault.strikes()), None)
 
     def _note_refusal(self, record: Record) -> None:
-        if record.request is None:
+        if record.refusal:
             exchange = Exchange(None, record.request_line)
             exchange.answered(record.status)
             self._journal.add(exchange)

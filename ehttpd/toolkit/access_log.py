@@ -1,6 +1,6 @@
 """A middleware that writes a line for each request, for handlers that run under another server.
 
-The format is that of server/accesslog.py, and so is the logger: ``ehttpd.access``.
+The format is that of records/lines.py, and so is the logger: ``ehttpd.access``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ehttpd.messages import Handler, Request, Response
-from ehttpd.server.accesslog import Record
-from ehttpd.server.accesslog import access_log as log_of_the_server
+from ehttpd.records import Record
+from ehttpd.records.lines import access_log as log_of_the_server
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.pipeline import Middleware
 
@@ -26,21 +26,20 @@ def access_log() -> Middleware:
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:
             began = time.monotonic()
-            line = f"{request.method} {request.target} {request.version}"
 
-            def record(status: int, octets: int) -> None:
-                write(Record(request, line, request.client.remote[0], status, octets, time.monotonic() - began))
+            def record(response: Response, octets: int) -> None:
+                write(Record(request.client, request, response, octets, time.monotonic() - began))
 
             try:
                 response = answer_of(view, request)
             except BaseException:
-                record(500, 0)
+                record(Response(b"", 500), 0)
                 raise
             octets = 0 if request.method == "HEAD" else _length(response)
             if octets is None:
-                response.body = _Counted(response.body, lambda octets: record(response.status, octets))
+                response.body = _Counted(response.body, lambda octets: record(response, octets))
             else:
-                record(response.status, octets)
+                record(response, octets)
             return response
 
         return handler

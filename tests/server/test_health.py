@@ -9,7 +9,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 
 from ehttpd.messages import Handler, Request, Response
-from ehttpd.server.accesslog import Record
+from ehttpd.records import Record
 from ehttpd.wsgi import adapt
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, Peer, come_true, serving

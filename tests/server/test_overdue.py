@@ -14,8 +14,8 @@ import pytest
 
 from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Request, Response
+from ehttpd.records import Record
 from ehttpd.server import lane
-from ehttpd.server.accesslog import Record
 from ehttpd.server.overdue import answer_overdue
 from ehttpd.server.raw import Sink, Source
 from tests.conftest import open_sockets

@@ -1,4 +1,4 @@
-"""One record per exchange, and the line it makes in the access log.
+"""The line that a record makes in the access log.
 
 The operator's format: the combined log format that every log reader knows, with the duration behind it. Fields are a
 table.
@@ -9,26 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ehttpd.messages import Request
+from ehttpd.records.record import Record
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-class Record:
-    """What is known of an exchange when its response has been produced."""
-
-    __slots__ = ("body_octets", "moment", "remote", "request", "request_line", "seconds", "status")
-
-    def __init__(
-        self, request: Request | None, request_line: str, remote: str, status: int, body_octets: int, seconds: float
-    ) -> None:
-        self.request = request  # None if it was refused before it was one
-        self.request_line = request_line
-        self.remote = remote
-        self.status = status
-        self.body_octets = body_octets
-        self.seconds = seconds
-        self.moment = time.time()
 
 
 def _field(record: Record, name: str) -> str:
@@ -40,7 +23,7 @@ FIELDS: tuple[tuple[str, bool, Callable[[Record], str]], ...] = (
     ("remote address", False, lambda record: record.remote or "-"),
     ("identity", False, lambda record: "-"),
     ("user", False, lambda record: "-"),
-    ("time", False, lambda record: common_time(record.moment)),
+    ("time", False, lambda record: common_time(record.ended)),
     ("request line", True, lambda record: record.request_line),
     ("status", False, lambda record: str(record.status)),
     ("octets of the body", False, lambda record: str(record.body_octets)),

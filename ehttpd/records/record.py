@@ -1,0 +1,91 @@
+"""One record per exchange: what is known of it when its response has been produced.
+
+Knows no format, and nothing of those who listen.
+"""
+
+from __future__ import annotations
+
+import time
+from threading import current_thread
+
+from ehttpd.messages import Client, Request, Response
+from ehttpd.messages.naming import new_name
+
+# The status of an exchange whose client left before there was an answer. nginx has made the number known.
+CLIENT_LEFT = 499
+
+
+class Record:
+    """What is known of an exchange. Made, and handed to each recorder, on the thread that served it.
+
+    ``request`` is None if its head was refused; ``first_line`` is then how it began, whatever that was.
+    ``response`` is None if its client left before there was one; ``status`` is 499 then. ``refusal`` is the name of
+    the error by which the server refused the request without calling a handler (``"BadRequest"``,
+    ``"ServiceUnavailable"``), nothing otherwise. ``remote`` is an address without a port. ``body_octets`` are those
+    of the response's body. ``queue_seconds`` went by between the arrival of the whole request and the call of the
+    handler, ``seconds`` from there until the response had been produced; not all of it may have been sent.
+    ``ended`` is the time since the epoch. ``thread`` is the name of the thread.
+    """
+
+    __slots__ = (
+        "_name", "body_octets", "client", "ended", "first_line", "queue_seconds", "refusal", "remote", "request",
+        "response", "seconds", "status", "thread",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        client: Client,
+        request: Request | None,
+        response: Response | None,
+        body_octets: int,
+        seconds: float,
+        queue_seconds: float = 0.0,
+        refusal: str = "",
+        first_line: str = "",
+    ) -> None:
+        self.client = client
+        self.request = request
+        self.first_line = first_line
+        self.response = response
+        self.status = int(response.status) if response is not None else CLIENT_LEFT
+        self.remote = client.remote[0]
+        self.body_octets = body_octets
+        self.seconds = seconds
+        self.queue_seconds = queue_seconds
+        self.refusal = refusal
+        self.thread = current_thread().name
+        self.ended = time.time()
+        self._name = ""
+
+    @property
+    def started(self) -> float:
+        """When the whole request had arrived, since the epoch."""
+        return self.ended - self.seconds - self.queue_seconds
+
+    @property
+    def request_line(self) -> str:
+        """The first line of the request (RFC 9112 §3); `first_line`, or ``"-"``, if its head was refused."""
+        request = self.request
+        return f"{request.method} {request.target} {request.version}" if request is not None else self.first_line or "-"
+
+    @property
+    def request_id(self) -> str:
+        """The name of the request: its `Request.id`; one made for the record if its head was refused."""
+        if self.request is not None:
+            return self.request.id
+        if not self._name:
+            self._name = new_name()
+        return self._name
+
+    @property
+    def scheme(self) -> str:
+        """``"http"`` or ``"https"``."""
+        return self.client.scheme
+
+    @property
+    def received_octets(self) -> int | None:
+        """How many octets the body of the request has, None if they came in chunks."""
+        request = self.request
+        if request is None or not request.has_body:
+            return 0
+        return request.content_length
