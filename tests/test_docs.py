@@ -22,7 +22,8 @@ import pytest
 from ehttpd.commands import COMMANDS
 from ehttpd.errors import RequestRefused
 from ehttpd.http11.state import TIMEOUTS, TRANSITIONS, State, Step
-from ehttpd.launch.arguments import read_arguments
+from ehttpd.launch.arguments import OTHERS, read_arguments
+from ehttpd.launch.strangers import STRANGERS
 from ehttpd.native import ConnectionHandler, Handler, Server
 from ehttpd.settings import Settings
 from ehttpd.wsgi import Application, adapt
@@ -36,7 +37,7 @@ PATIENCE = 20.0  # Seconds, for a server on a machine that is busy.
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)[^)\s]*\)")
 MODULE = re.compile(r"`([\w/]+\.py)`")
-FLAG = re.compile(r"`(--[a-z_-]+)")
+FLAG = re.compile(r"`(--[a-z0-9_-]+)")
 MADE = re.compile(r"(?<=<!-- states -->\n).*?(?=<!-- /states -->)", re.DOTALL)
 # A line of a drawn tree: its branches, then the name of a file or a folder.
 BRANCH = re.compile(r"^((?:│   |    )*)[├└]── ([\w.]+)", re.MULTILINE)
@@ -155,7 +156,9 @@ def knows(source: str, words: list[str]) -> bool:
 def test_a_flag_that_a_page_names_is_a_setting(page: Path) -> None:
     if page.name == "benchmarks.md":
         pytest.skip("its flags are those of the benchmarks")
-    flags = {flag for entry in Settings.declared().values() for flag in entry.flags} | {"--help", "--version"}
+    table = Settings.declared().values()
+    flags = {flag for entry in table for flag in (*entry.flags, *entry.aliases, entry.opposite)}
+    flags |= {flag for stranger in STRANGERS for flag in stranger.flags} | {*OTHERS, "--host", "--port"}
     assert set(FLAG.findall(page.read_text("utf-8"))) <= flags
 
 

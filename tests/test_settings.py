@@ -65,9 +65,24 @@ def test_addresses_are_one_text_or_several(written: str | list[str]) -> None:
     assert list(Settings(bind=written).bind) == list(expected)
 
 
+@pytest.mark.parametrize(("written", "on"), [(True, 1), ("on", 1), ("no", 0), ("1", 1), (0, 0), ("", 0), ("True", 1)])
+def test_a_switch_is_on_or_off(written: object, on: int) -> None:
+    assert Settings(reload=written).reload == on
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("reload", "perhaps"),
+        ("reload", 2),
+        ("reload", None),
+        ("env", "A"),
+        ("env", ["1=A"]),
+        ("header", "X"),
+        ("header", "X: a\r\nY: b"),
+        ("header", "X Y: a"),
+        ("header", "Content-Length: 1"),
+        ("pythonpath", 3),
         ("threads", 0),
         ("threads", "8:4"),
         ("threads", True),

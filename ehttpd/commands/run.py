@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ehttpd import __version__
 from ehttpd.commands import COMMANDS
 from ehttpd.errors import ApplicationImportError
-from ehttpd.launch.application import Application, find_application
-from ehttpd.launch.arguments import Parser, read_arguments
+from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.failures import nearest
 from ehttpd.launch.serve import prepare_logging, serve
-from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.launch.sources import from_environment, from_files, from_platform
+from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.logs import log
 from ehttpd.settings import Settings
 
@@ -28,16 +29,36 @@ def run(words: Sequence[str]) -> int:
     """Serve the application that ``words`` name until a signal arrives."""
     began = time.perf_counter()
     arguments = read_arguments(words, VERSION, COMMANDS)
-    settings = Settings.from_sources(arguments.given, from_environment(os.environ), from_files(os.getcwd()))
+    settings = settings_of(arguments, os.environ)
     prepare_logging(settings)
-    return serve(imported(arguments.application), settings, began)
+    prepare_surroundings(settings)
+    for note in hints(arguments, os.environ):
+        log.warning("%s", note)
+    return serve(imported(settings), settings, began)
 
 
-def imported(named: str) -> Application:
-    """Return the application that is ``named``."""
+def settings_of(arguments: Arguments, environment: Mapping[str, str]) -> Settings:
+    """Return the settings from everywhere, the strongest first."""
+    return Settings.from_sources(
+        arguments.given,
+        from_environment(environment),
+        from_files(os.getcwd(), arguments.config),
+        from_platform(environment),
+    )
+
+
+def hints(arguments: Arguments, environment: Mapping[str, str]) -> list[str]:
+    """Return what the operator should know who comes from another server."""
+    unread = ["GUNICORN_CMD_ARGS is not read here: ehttpd translate shows what it says in our words."]
+    return [*arguments.notes, *(unread if environment.get("GUNICORN_CMD_ARGS") else [])]
+
+
+def imported(settings: Settings) -> Application:
+    """Return the application that ``settings`` name."""
     try:
-        return find_application(named)
+        return load_application(settings)
     except ApplicationImportError as error:
+        named = settings.app
         log.debug("Cannot serve %s.", named, exc_info=error.__cause__)
         near = nearest(named, COMMANDS) if named.isalpha() else []
         if near:

@@ -46,12 +46,13 @@ class Standing:
     them.
     """
 
-    __slots__ = ("date", "octets", "server")
+    __slots__ = ("date", "octets", "others", "server")
 
-    def __init__(self, date: bytes = b"", server: bytes = b"") -> None:
+    def __init__(self, date: bytes = b"", server: bytes = b"", others: bytes = b"") -> None:
         self.date = date
         self.server = server
-        self.octets = date + server + b"\r\n"  # with the empty line that ends the head
+        self.others = others
+        self.octets = date + server + others + b"\r\n"  # with the empty line that ends the head
 
 
 NOTHING_STANDING = Standing()
@@ -101,7 +102,8 @@ def encode_head(
         framing_line += b"Connection: keep-alive\r\n"
     last = standing.octets
     if has_date or has_server:
-        last = (b"" if has_date else standing.date) + (b"" if has_server else standing.server) + b"\r\n"
+        server = b"" if has_server else standing.server
+        last = (b"" if has_date else standing.date) + server + standing.others + b"\r\n"
     return b"".join((status_line, octets, framing_line, last)), framing, length, persistent
 
 

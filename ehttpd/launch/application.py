@@ -15,6 +15,8 @@ from typing import Any
 from ehttpd.errors import ApplicationImportError, SettingsError
 from ehttpd.launch import failures
 from ehttpd.launch.kind import SERVABLE, Kind, kind_of
+from ehttpd.launch.usual import usual_application
+from ehttpd.settings import Settings
 
 USUAL_NAMES = ("application", "app", "create_app()")
 NAME = re.compile(r"(?P<place>[^:]+)(?::(?P<attribute>[A-Za-z_][\w.]*(?:\(\))?))?")
@@ -42,8 +44,8 @@ class Application:
         return f"{self.kind.value}, {framework}" if framework else self.kind.value
 
 
-def find_application(named: str) -> Application:
-    """Return the application that ``named`` names, imported.
+def find_application(named: str, folder: str = ".") -> Application:
+    """Return the application that ``named`` names, imported. Modules are looked for in ``folder`` first.
 
     Raises:
         SettingsError: ``named`` is not the name of anything.
@@ -53,7 +55,7 @@ def find_application(named: str) -> Application:
     if parts is None:
         raise SettingsError(f"{named!r} does not name an application.", "Write module:attribute or path/to/file.py.")
     place: str = parts["place"]
-    module = import_place(place)
+    module = import_place(place, folder)
     attribute = parts["attribute"] or usual_attribute(module, place)
     target = resolve(module, place, attribute)
     kind = kind_of(target)
@@ -62,13 +64,31 @@ def find_application(named: str) -> Application:
     return Application(target, kind, place, attribute)
 
 
-def import_place(place: str) -> ModuleType:
+def load_application(settings: Settings) -> Application:
+    """Return the application that ``settings`` name, or else the one that this folder has, imported.
+
+    Raises:
+        SettingsError: nothing is named, and there is nothing that is usually served.
+        ApplicationImportError: it cannot be imported or served.
+    """
+    # gunicorn separates folders by commas, Python by colons.
+    for folder in reversed(re.split(rf"[,{os.pathsep}]", ",".join(settings.pythonpath))):
+        if folder:
+            search_first(os.path.abspath(folder))
+    folder = settings.app_dir or "."
+    named = settings.app or usual_application(folder)
+    if settings.factory and not named.endswith("()"):
+        named += "()" if ":" in named else ":create_app()"
+    return find_application(named, folder)
+
+
+def import_place(place: str, folder: str) -> ModuleType:
     """Import a module by its name or by its file."""
     if place.endswith(".py") or os.sep in place:
         return import_file(place)
     if not MODULE_NAME.fullmatch(place):
         raise SettingsError(f"{place!r} is neither a module nor a file.", "Write module:attribute or path/to/file.py.")
-    search_first(os.getcwd())
+    search_first(os.path.abspath(folder))
     return import_named(place)
 
 

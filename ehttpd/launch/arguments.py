@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from ehttpd.errors import SettingsError
+from ehttpd.launch import strangers
 from ehttpd.launch.failures import nearest
-from ehttpd.settings import Addresses, Given, Setting, Settings
+from ehttpd.settings import Given, Setting, Settings, Switch
 
 WIDTH = 80
 SEE_HELP = "See ehttpd --help."
+COMMAND_LINE = "command line"
+OTHERS = ("--config", "--check-config", "--print-config", "--help", "--version")
 DESCRIPTION = "Serve a WSGI application, a native handler or a connection handler."
 FORMS = """\
 APP is one of
@@ -22,12 +25,16 @@ APP is one of
   module               its application, app or create_app()
   module:factory()     what the factory returns
   path/to/file.py      as module; path/to/file.py:attribute works too
+Without it: what the setting app names, else app.py, wsgi.py or main.py in this
+folder, else the WSGI_APPLICATION of a Django project.
 """
 EPILOG = """\
 Durations may end in ms, s, m or h, sizes in k, m or g. Each setting can also be
 given as an EHTTPD_ variable (EHTTPD_THREADS=16), or in ehttpd.toml or under
-[tool.ehttpd] in pyproject.toml (threads = 16). A flag wins over a variable, and
-a variable over a file.
+[tool.ehttpd] in pyproject.toml (threads = 16). A flag wins over a variable, a
+variable over a file, a file over what platforms set (PORT), and that over the
+default. Flags of gunicorn, uvicorn, granian and waitress are understood where
+they mean the same: ehttpd translate 'gunicorn …' tells.
 
 SIGINT and SIGTERM finish what was accepted; a second one stops at once.
 Exit codes: 0 stopped, 2 wrong usage or setting, 3 could not start.
@@ -42,7 +49,14 @@ class Parser(argparse.ArgumentParser):
 
 
 class Remember(argparse.Action):
-    """Keep the value of a setting together with the flag that gave it; a repeated address adds to the first."""
+    """Keep the value of a setting together with the flag that gave it; of some settings, each adds to those before.
+
+    ``template`` is how an alias is written in our words; a switch takes its value from the name of the flag.
+    """
+
+    def __init__(self, *args: Any, template: str = "{}", **details: Any) -> None:
+        super().__init__(*args, **details)
+        self.template = template
 
     def __call__(
         self,
@@ -52,34 +66,84 @@ class Remember(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         given: dict[str, Given] = namespace.given
-        earlier = given.get(self.dest)
-        value = [*earlier.value, values] if earlier and isinstance(earlier.value, list) else [values]
-        repeatable = Settings.declared()[self.dest].unit is Addresses
-        given[self.dest] = Given(value if repeatable else values, option_string or "")
+        entry = Settings.declared()[self.dest]
+        if entry.unit is Switch and self.nargs == 0 and "{}" in self.template:
+            value: object = option_string != entry.opposite
+        else:
+            value = self.template.format(values)
+        if entry.unit.repeatable:
+            earlier = given.get(self.dest)
+            value = [*(earlier.value if earlier and isinstance(earlier.value, list) else []), value]
+        given[self.dest] = Given(value, option_string or "")
+
+
+class Note(argparse.Action):
+    """Take a flag of another server that is no setting of ours."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        flag = option_string or ""
+        value = values if isinstance(values, str) else None
+        note = strangers.find(flag).note(flag, value)
+        if note:
+            namespace.notes.append(f"{flag}{f' {value}' if value else ''}: {note}.")
 
 
 class Arguments:
-    """The command line, taken apart."""
+    """The command line, taken apart.
 
-    def __init__(self, application: str, given: dict[str, Given]) -> None:
-        self.application = application
-        self.given = given
+    Attributes:
+        application: what is to be served, nothing if none is named.
+        given: the settings, each with the flag that gave it.
+        config: the file of settings that is named, or nothing.
+        instead: what to do instead of serving: "check", "config" or nothing.
+        notes: what the operator should know about flags of other servers.
+    """
+
+    def __init__(self, namespace: argparse.Namespace) -> None:
+        self.application: str = namespace.application or ""
+        self.given: dict[str, Given] = namespace.given
+        self.config: str = namespace.config
+        self.instead: str = namespace.instead
+        self.notes: list[str] = namespace.notes
 
 
 def read_arguments(words: Sequence[str] | None, version: str, commands: Mapping[str, str] | None = None) -> Arguments:
-    """Return what the operator wrote. Its help page lists the other ``commands``, each with its sentence.
+    """Return what the operator wrote. The help page lists the other ``commands``, each with its sentence.
 
     Raises:
-        SettingsError: a flag is unknown or lacks its value, or no application is named.
+        SettingsError: a flag is unknown, lacks its value or is not for us.
         SystemExit: ``--help`` or ``--version`` was asked for, and printed.
     """
     parser = make_parser(version, commands or {})
-    namespace, unknown = parser.parse_known_args(words, argparse.Namespace(given={}))
+    namespace, unknown = parser.parse_known_args(words, fresh_namespace())
     if unknown:
         raise SettingsError(unknown_word(unknown[0], namespace.application), SEE_HELP)
-    if namespace.application is None:
-        raise SettingsError("name the application to serve, such as module:attribute.", SEE_HELP)
-    return Arguments(namespace.application, namespace.given)
+    join_host_and_port(namespace)
+    if namespace.application:
+        namespace.given["app"] = Given(namespace.application, COMMAND_LINE)
+    return Arguments(namespace)
+
+
+def fresh_namespace() -> argparse.Namespace:
+    """Return what a parser of settings fills."""
+    return argparse.Namespace(given={}, notes=[], config="", instead="", host=None, port=None)
+
+
+def join_host_and_port(namespace: argparse.Namespace) -> None:
+    """Make an address of ``--host`` and ``--port``, which other servers have in place of ``--bind``."""
+    if namespace.host is None and namespace.port is None:
+        return
+    host, port = namespace.host or "127.0.0.1", namespace.port or "8000"
+    address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+    earlier = namespace.given.get("bind")
+    addresses = [*(earlier.value if earlier else []), address]
+    namespace.given["bind"] = Given(addresses, "--host" if namespace.host is not None else "--port")
 
 
 def make_parser(version: str, commands: Mapping[str, str]) -> Parser:
@@ -99,8 +163,28 @@ def make_parser(version: str, commands: Mapping[str, str]) -> Parser:
         group = groups.get(entry.section) or groups.setdefault(entry.section, parser.add_argument_group(entry.section))
         add_flags(group, entry)
     others = parser.add_argument_group("Other")
+    others.add_argument("-c", "--config", metavar="FILE", help="Read settings from this file instead of ehttpd.toml.")
+    others.add_argument(
+        "--check-config",
+        dest="instead",
+        action="store_const",
+        const="check",
+        help="Check everything but do not serve: ehttpd check.",
+    )
+    others.add_argument(
+        "--print-config",
+        dest="instead",
+        action="store_const",
+        const="config",
+        help="Show each setting with its origin: ehttpd config.",
+    )
     others.add_argument("-h", "--help", action="help", help="Show this page and end.")
     others.add_argument("--version", action="version", version=version, help="Show the version and end.")
+    for flag in ("--host", "--port"):
+        others.add_argument(flag, help=argparse.SUPPRESS)
+    for stranger in strangers.STRANGERS:
+        nargs = 0 if stranger.bare else None
+        others.add_argument(*stranger.flags, action=Note, nargs=nargs, dest="notes", help=argparse.SUPPRESS)
     return parser
 
 
@@ -111,16 +195,24 @@ def listed(commands: Mapping[str, str]) -> str:
 
 
 def add_flags(group: argparse._ArgumentGroup, entry: Setting) -> None:
-    """Add the flags of one setting; only the first name, and a letter, are shown."""
+    """Add the flags of one setting; only the first name, and a letter, are shown, and of a switch what changes it."""
     shown = [flag for flag in entry.flags if flag == entry.flag or not flag.startswith("--")]
-    aliases = [flag for flag in entry.flags if flag not in shown]
-    default = entry.default.written()
+    hidden = [flag for flag in entry.flags if flag not in shown]
+    details: dict[str, Any] = {"action": Remember, "dest": entry.name}
+    if entry.unit is Switch:
+        details["nargs"] = 0
+        (hidden if not entry.default else shown).append(entry.opposite)
+    else:
+        details |= {"metavar": entry.unit.metavar, "nargs": None if entry.alone is None else "?", "const": entry.alone}
+    default = "" if entry.unit is Switch else entry.default.written()
     sentence = f"{entry.sentence} Default: {default}." if default else entry.sentence
-    group.add_argument(
-        *shown, action=Remember, dest=entry.name, metavar=entry.unit.metavar, help=sentence.replace("%", "%%")
-    )
-    if aliases:
-        group.add_argument(*aliases, action=Remember, dest=entry.name, help=argparse.SUPPRESS)
+    group.add_argument(*shown, help=sentence.replace("%", "%%"), **details)
+    if hidden:
+        group.add_argument(*hidden, help=argparse.SUPPRESS, **details)
+    for flag, template in entry.aliases.items():
+        nargs = None if "{}" in template else 0
+        details = {"action": Remember, "dest": entry.name, "template": template, "nargs": nargs}
+        group.add_argument(flag, help=argparse.SUPPRESS, **details)
 
 
 def help_formatter(prog: str) -> argparse.HelpFormatter:
@@ -132,6 +224,6 @@ def unknown_word(word: str, application: str | None) -> str:
     """Return what is wrong with a word that no flag explains."""
     if not word.startswith("-"):
         return f"one application at a time: {application!r} and {word!r} are two."
-    flags = [flag for entry in Settings.declared().values() for flag in entry.flags]
-    near = nearest(word.partition("=")[0], [*flags, "--help", "--version"])
+    flags = [flag for entry in Settings.declared().values() for flag in (*entry.flags, *entry.aliases, entry.opposite)]
+    near = nearest(word.partition("=")[0], [*filter(None, flags), *OTHERS])
     return f"unknown flag {word!r}." + (f" Did you mean {near[0]}?" if near else "")

@@ -25,14 +25,31 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
     }
 
 
-def from_files(folder: str) -> dict[str, Given]:
-    """Return the settings given in ``ehttpd.toml`` and, where that is silent, in ``pyproject.toml``.
+def from_platform(environment: Mapping[str, str]) -> dict[str, Given]:
+    """Return what platforms say by variables of their own, such as PORT: weaker than all that is meant for us."""
+    return {
+        name: Given(template.format(environment[variable]), variable)
+        for name, entry in Settings.declared().items()
+        for variable, template in entry.platform.items()
+        if environment.get(variable)
+    }
+
+
+def from_files(folder: str, file: str = "") -> dict[str, Given]:
+    """Return the settings given in ``file`` and, where that is silent, in ``pyproject.toml``.
+
+    ``file`` is ``ehttpd.toml`` unless it is named, and then it must be there.
 
     Raises:
         SettingsError: a file cannot be read as TOML.
     """
+    if file.endswith(".py"):
+        cure = f"See what its settings are called here: ehttpd translate 'gunicorn -c {file}'"
+        raise SettingsError(f"{file} is a program; settings of ehttpd are in TOML.", cure)
+    if file and not os.path.isfile(os.path.join(folder, file)):
+        raise SettingsError(f"cannot find the file {file!r}.", "It is looked for from the current folder.")
     project = read_table(os.path.join(folder, "pyproject.toml"), "tool", "ehttpd")
-    return {**project, **read_table(os.path.join(folder, "ehttpd.toml"))}
+    return {**project, **read_table(os.path.join(folder, file or "ehttpd.toml"))}
 
 
 def read_table(path: str, *keys: str) -> dict[str, Given]:
@@ -41,7 +58,7 @@ def read_table(path: str, *keys: str) -> dict[str, Given]:
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name} cannot be read: {error}.") from error

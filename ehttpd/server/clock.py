@@ -6,6 +6,7 @@ RFC 9110 §6.6.1 and §5.6.7. Any thread.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from ehttpd.http11.writer import Standing
 
@@ -20,13 +21,16 @@ def imf_fixdate(seconds: float) -> str:
 
 
 class StandingFields:
-    """The fields of every response, as of the last `refresh`: Date, and Server if there is one."""
+    """The fields of every response, as of the last `refresh`: Date, Server and ``others``, where they are wanted."""
 
-    __slots__ = ("_second", "_server", "now")
+    __slots__ = ("_dated", "_others", "_second", "_server", "now")
 
-    def __init__(self, server: str = "") -> None:
+    def __init__(self, server: str = "", *, dated: bool = True, others: Iterable[str] = ()) -> None:
         self._second = 0
+        self._dated = dated
         self._server = f"Server: {server}\r\n".encode() if server else b""
+        lines = (line.partition(":") for line in others)
+        self._others = "".join(f"{name}: {value.strip()}\r\n" for name, _, value in lines).encode()
         self.refresh()
 
     def refresh(self) -> None:
@@ -34,4 +38,5 @@ class StandingFields:
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self.now = Standing(f"Date: {imf_fixdate(second)}\r\n".encode(), self._server)
+            date = f"Date: {imf_fixdate(second)}\r\n".encode() if self._dated else b""
+            self.now = Standing(date, self._server, self._others)

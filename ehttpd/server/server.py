@@ -64,7 +64,7 @@ class Server:
             raise TypeError("Give either settings or single options.")
         self.settings = settings if settings is not None else Settings(**options)
         self._listeners: list[Listener] = []
-        self._standing = StandingFields(self.settings.server_header)
+        self._standing = _standing(self.settings)
         self._service: HTTPService | None = None
         self._connection_handler = connection
         self._recorders: list[Callable[[Record], object]] = []
@@ -235,6 +235,10 @@ def _limits(settings: Settings) -> Limits:
         field_size=settings.limit_request_field_size,
         body=settings.limit_request_body,
     )
+
+
+def _standing(settings: Settings) -> StandingFields:
+    return StandingFields(settings.server_header, dated=bool(settings.date_header), others=settings.header)
 
 
 def _descriptors() -> int:

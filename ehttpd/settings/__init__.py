@@ -8,7 +8,24 @@ setting is used for.
 from __future__ import annotations
 
 from ehttpd.settings.declaration import Given, Setting, meant, read_given, setting
-from ehttpd.settings.units import Addresses, Bytes, Count, FileName, LogLevel, Path, Seconds, Text, Threads, Unit
+from ehttpd.settings.units import (
+    Addresses,
+    Assignments,
+    Bytes,
+    Count,
+    FieldLines,
+    FileName,
+    FileNames,
+    LogLevel,
+    Path,
+    Patterns,
+    Seconds,
+    Switch,
+    Text,
+    Texts,
+    Threads,
+    Unit,
+)
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
 if TYPE_CHECKING:
@@ -17,16 +34,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Addresses",
+    "Assignments",
     "Bytes",
     "Count",
+    "FieldLines",
     "FileName",
+    "FileNames",
     "Given",
     "LogLevel",
     "Path",
+    "Patterns",
     "Seconds",
     "Setting",
     "Settings",
+    "Switch",
     "Text",
+    "Texts",
     "Threads",
     "Unit",
 ]
@@ -43,11 +66,75 @@ class Settings:
         SettingsError: a name is unknown, or a value has the wrong type or is out of bounds.
     """
 
+    app: Text = setting(
+        Text(""),
+        "Serve this application where the command line names none: module:attribute, a module or a file.",
+        section="Application",
+    )
+    factory: Switch = setting(
+        Switch(0),
+        "Call what is named: it makes the application. The same as module:attribute().",
+        section="Application",
+        flags=("--factory", "--call"),
+    )
+    app_dir: FileName = setting(
+        FileName(""), "Look for modules in this folder first; nothing: in the current one.", section="Application"
+    )
+    pythonpath: FileNames = setting(
+        FileNames(()), "Look for modules in this folder as well. May be given several times.", section="Application"
+    )
+    chdir: FileName = setting(
+        FileName(""),
+        "Change to this folder before the application is imported.",
+        section="Application",
+        flags=("--chdir", "--working-dir"),
+    )
+    env: Assignments = setting(
+        Assignments(()),
+        "Set this variable of the environment. May be given several times.",
+        section="Application",
+        flags=("-e", "--env"),
+    )
+    env_file: FileNames = setting(
+        FileNames(()),
+        "Set the variables that this file names and the environment does not have.",
+        section="Application",
+        flags=("--env-file", "--env-files"),
+    )
+
+    reload: Switch = setting(
+        Switch(0), "Start again when a file of the project has changed. For development.", section="Reloading"
+    )
+    reload_dir: FileNames = setting(
+        FileNames(()),
+        "Watch this folder instead of the current one. May be given several times.",
+        section="Reloading",
+        flags=("--reload-dir", "--reload-paths"),
+    )
+    reload_include: Patterns = setting(
+        Patterns(()),
+        "Watch files of this pattern besides Python's and those of templates. May be given several times.",
+        section="Reloading",
+    )
+    reload_exclude: Patterns = setting(
+        Patterns(()),
+        "Do not watch files or folders of this pattern. May be given several times.",
+        section="Reloading",
+        flags=("--reload-exclude", "--reload-ignore-dirs", "--reload-ignore-patterns"),
+    )
+    reload_extra_file: Patterns = setting(
+        Patterns(()),
+        "Watch this file as well, wherever it is; a pattern names several. May be given several times.",
+        section="Reloading",
+    )
+
     bind: Addresses = setting(
         Addresses(("127.0.0.1:8000",)),
         "Listen here: host:port, :port (every interface), unix:path or fd:number. May be given several times.",
         section="Listening",
         flags=("-b", "--bind", "--listen"),
+        aliases={"--uds": "unix:{}", "--unix-socket": "unix:{}", "--fd": "fd:{}"},
+        platform={"PORT": "0.0.0.0:{}"},
     )
     backlog: Count = setting(
         Count(2048),
@@ -59,6 +146,7 @@ class Settings:
         Count(0),
         "Accept no more connections than this at a time; 0: as many as the process may open.",
         section="Listening",
+        flags=("--max-connections", "--connection-limit", "--worker-connections"),
         at_least=0,
     )
 
@@ -66,18 +154,20 @@ class Settings:
         Threads(1, 32),
         "Run handlers on this many threads; a range grows under pressure and shrinks again.",
         section="Threads",
+        flags=("--threads", "--blocking-threads"),
     )
     thread_idle_timeout: Seconds = setting(
         Seconds(30.0),
         "End a thread that had nothing to do for this long, down to the minimum.",
         section="Threads",
-        flags=("--thread-idle-timeout", "--thread-idle"),
+        flags=("--thread-idle-timeout", "--thread-idle", "--blocking-threads-idle-timeout"),
         at_least=0,
     )
     queue_limit: Count = setting(
         Count(512),
         "Let this many requests wait while every thread is busy; answer 503 beyond it.",
         section="Threads",
+        flags=("--queue-limit", "--limit-concurrency", "--backpressure"),
         at_least=0,
     )
     queue_timeout: Seconds = setting(
@@ -114,13 +204,15 @@ class Settings:
         Seconds(5.0),
         "Close a persistent connection that rests longer than this between two requests.",
         section="Timeouts",
-        flags=("--keep-alive",),
+        flags=("--keep-alive", "--timeout-keep-alive", "--channel-timeout"),
         at_least=0,
     )
     header_timeout: Seconds = setting(
         Seconds(10.0),
         "Refuse with 408 a request whose head takes longer than this.",
         section="Timeouts",
+        aliases={"--http1-header-read-timeout": "{}ms"},
+        flags=("--header-timeout", "--read-timeout"),
         at_least=0,
     )
     body_timeout: Seconds = setting(
@@ -152,6 +244,7 @@ class Settings:
         Seconds(30.0),
         "When stopping, let what was accepted finish for at most this long.",
         section="Timeouts",
+        flags=("--graceful-timeout", "--timeout-graceful-shutdown", "--workers-kill-timeout"),
         at_least=0,
     )
 
@@ -159,7 +252,16 @@ class Settings:
         Bytes(8190), "Refuse with 414 a longer request line.", section="Limits", at_least=16
     )
     limit_request_head: Bytes = setting(
-        Bytes(64 * 1024), "Refuse with 431 a longer request head.", section="Limits", at_least=16
+        Bytes(64 * 1024),
+        "Refuse with 431 a longer request head.",
+        section="Limits",
+        flags=(
+            "--limit-request-head",
+            "--max-request-header-size",
+            "--h11-max-incomplete-event-size",
+            "--http1-buffer-size",
+        ),
+        at_least=16,
     )
     limit_request_fields: Count = setting(
         Count(100), "Refuse with 431 a request with more fields.", section="Limits", at_least=1
@@ -175,7 +277,7 @@ class Settings:
         Bytes(0),
         "Refuse with 413 a longer request body; 0: no limit.",
         section="Limits",
-        flags=("--limit-request-body", "--limit-body"),
+        flags=("--limit-request-body", "--limit-body", "--max-request-body-size"),
         at_least=0,
     )
 
@@ -202,6 +304,9 @@ class Settings:
         FileName(""),
         "Log every request to this file; -: to the standard output; nothing: not at all.",
         section="Logging",
+        flags=("--access-log", "--access-logfile"),
+        aliases={"--no-access-log": ""},
+        alone="-",
     )
     log_level: LogLevel = setting(LogLevel("info"), "Log messages from this level upwards.", section="Logging")
     request_id_header: Text = setting(
@@ -210,7 +315,16 @@ class Settings:
         section="Logging",
     )
     server_header: Text = setting(
-        Text(""), "Send this text as the Server field; nothing: send none.", section="Responses"
+        Text(""),
+        "Send this text as the Server field; nothing: send none.",
+        section="Responses",
+        flags=("--server-header", "--ident"),
+        aliases={"--no-server-header": ""},
+        alone="ehttpd",
+    )
+    date_header: Switch = setting(Switch(1), "Send a Date field.", section="Responses")
+    header: FieldLines = setting(
+        FieldLines(()), "Add this field to every response. May be given several times.", section="Responses"
     )
 
     def __init__(self, **values: object) -> None:

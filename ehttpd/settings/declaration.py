@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ehttpd.errors import SettingsError
-from ehttpd.settings.units import Unit
+from ehttpd.settings.units import Switch, Unit
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
 if TYPE_CHECKING:
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 
 class Setting:
-    """The declaration of one setting. The type of its default is its unit."""
+    """The declaration of one setting. The type of its default is its unit.
+
+    Attributes:
+        flags: how it is called on the command line; the first long one is shown.
+        aliases: other servers' flags that mean the same, if what they are given is written in another way:
+            ``{"--uds": "unix:{}", "--no-access-log": ""}``. One without ``{}`` takes no value.
+        platform: variables by which a platform says the same: ``{"PORT": "0.0.0.0:{}"}``.
+        alone: the value of a flag that is given without one; None if it needs one.
+    """
 
     def __init__(
         self,
@@ -23,6 +31,9 @@ class Setting:
         *,
         section: str,
         flags: tuple[str, ...] = (),
+        aliases: Mapping[str, str] = {},
+        platform: Mapping[str, str] = {},
+        alone: str | None = None,
         at_least: float | None = None,
         at_most: float | None = None,
     ) -> None:
@@ -32,6 +43,9 @@ class Setting:
         self.sentence = sentence
         self.section = section
         self.flags = flags
+        self.aliases = aliases
+        self.platform = platform
+        self.alone = alone
         self.at_least = at_least
         self.at_most = at_most
 
@@ -44,6 +58,11 @@ class Setting:
     def flag(self) -> str:
         """The first long flag: the one to show."""
         return next(flag for flag in self.flags if flag.startswith("--"))
+
+    @property
+    def opposite(self) -> str:
+        """The flag that switches it off; nothing if it is no switch."""
+        return f"--no-{self.flag[2:]}" if self.unit is Switch else ""
 
     @property
     def variable(self) -> str:

@@ -17,6 +17,7 @@ class Unit:
     __slots__ = ()
     metavar = ""
     meaning = ""
+    repeatable = False  # whether a flag that is given again adds to the first, instead of replacing it
 
     @classmethod
     def read(cls, value: object) -> Self:
@@ -83,6 +84,24 @@ class Count(int, Unit):
         return cls(whole(read_number(value, {"": 1.0}, cls.meaning), cls.meaning))
 
 
+class Switch(int, Unit):
+    """On or off. As a flag it takes no value, and ``--no-…`` is its opposite."""
+
+    __slots__ = ()
+    meaning = "on or off"
+    WORDS: ClassVar = {"on": 1, "yes": 1, "true": 1, "1": 1, "off": 0, "no": 0, "false": 0, "0": 0, "": 0}
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        word = value.strip().lower() if isinstance(value, str) else str(int(value)) if isinstance(value, int) else "?"
+        if word not in cls.WORDS:
+            raise ValueError(cls.meaning)
+        return cls(cls.WORDS[word])
+
+    def written(self) -> str:
+        return "on" if self else "off"
+
+
 class Path(str, Unit):
     """The path of a request, or nothing."""
 
@@ -140,11 +159,86 @@ class LogLevel(Text):
         return cls(value.lower())
 
 
+class Texts(tuple[str, ...], Unit):
+    """Several texts. One of them, or a sequence."""
+
+    __slots__ = ()
+    metavar = "TEXT"
+    meaning = "one text, or a list of texts"
+    repeatable = True
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(cls.meaning)
+        texts = [text for text in texts if text]
+        for text in texts:
+            cls.check(text)
+        return cls(texts)
+
+    @classmethod
+    def check(cls, text: str) -> None:
+        """Raise ValueError if ``text`` is none of those that are meant here."""
+        if "\0" in text or "\n" in text:
+            raise ValueError(cls.meaning)
+
+    def written(self) -> str:
+        return ", ".join(self)
+
+
+class FileNames(Texts):
+    """Several files or folders."""
+
+    __slots__ = ()
+    metavar = "PATH"
+    meaning = "the path of a file or folder, or a list of paths"
+
+
+class Patterns(Texts):
+    """Several patterns of file names, as a shell writes them."""
+
+    __slots__ = ()
+    metavar = "PATTERN"
+    meaning = "a pattern such as *.html, or a list of patterns"
+
+
+class Assignments(Texts):
+    """Several variables with their values."""
+
+    __slots__ = ()
+    metavar = "NAME=VALUE"
+    meaning = "a variable and its value such as DEBUG=1, or a list of these"
+
+    @classmethod
+    def check(cls, text: str) -> None:
+        if not re.fullmatch(r"[A-Za-z_]\w*=[^\0]*", text, re.ASCII | re.DOTALL):
+            raise ValueError(cls.meaning)
+
+
+class FieldLines(Texts):
+    """Several field lines, each ``name: value`` (RFC 9110 §5)."""
+
+    __slots__ = ()
+    metavar = "NAME:VALUE"
+    meaning = "a field such as X-Served-By:web1, or a list of these"
+    # Those that frame a message or concern its connection are the server's own.
+    OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade", "trailer"})
+
+    @classmethod
+    def check(cls, text: str) -> None:
+        name, colon, _ = text.partition(":")
+        named = re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name)
+        if not (named and colon and text.isascii() and text.isprintable()) or name.lower() in cls.OURS:
+            raise ValueError(f"{cls.meaning}, and none that frames a message")
+
+
 class Addresses(tuple[str, ...], Unit):
     """Where to listen. One text with commas or blanks between the addresses, or a sequence of texts."""
 
     __slots__ = ()
     metavar = "ADDRESS"
+    repeatable = True
     meaning = "one or more addresses such as 127.0.0.1:8000, :8000, unix:/run/app.sock or fd:3"
 
     @classmethod

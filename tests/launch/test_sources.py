@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ehttpd.errors import SettingsError
-from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.launch.sources import from_environment, from_files, from_platform
 from ehttpd.settings import Given
 
 
@@ -62,3 +62,22 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, name: str, co
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SettingsError, match=f"^{name}"):
         from_files(str(tmp_path))
+
+
+def test_what_a_platform_says_is_read_from_variables_of_its_own() -> None:
+    assert shown(from_platform({"PORT": "5000"})) == {"bind": ("0.0.0.0:5000", "PORT")}
+    assert from_platform({"PORT": ""}) == {}
+
+
+def test_a_file_that_is_named_is_read_in_place_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "ehttpd.toml").write_text("threads = 8\n")
+    (tmp_path / "other.toml").write_text("backlog = 9\n")
+    assert shown(from_files(str(tmp_path), "other.toml")) == {"backlog": (9, "other.toml:1")}
+
+
+def test_a_file_that_is_named_must_be_there_and_in_toml(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^cannot find the file 'missing.toml'"):
+        from_files(str(tmp_path), "missing.toml")
+    with pytest.raises(SettingsError, match=r"^gunicorn.conf.py is a program") as caught:
+        from_files(str(tmp_path), "gunicorn.conf.py")
+    assert "ehttpd translate" in caught.value.cure

@@ -1,0 +1,68 @@
+"""What the process should have around it before an application is imported: variables and a folder.
+
+The operator's room. Once in a process: processes that this one starts inherit both.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ehttpd.errors import SettingsError
+from ehttpd.settings import Settings
+
+LINE = re.compile(r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?:'(?P<plain>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>.*?))\s*(?:(?<=\s)\#.*)?""", re.ASCII)  # fmt: skip  # noqa: E501
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def prepare_surroundings(settings: Settings) -> None:
+    """Set variables and change to the folder of the application, as ``settings`` say.
+
+    A file does not change a variable that there is; ``env`` does.
+
+    Raises:
+        SettingsError: a file or the folder cannot be used.
+    """
+    for path in settings.env_file:
+        for name, value in variables_of(path).items():
+            os.environ.setdefault(name, value)
+    for assignment in settings.env:
+        name, _, value = assignment.partition("=")
+        os.environ[name] = value
+    if settings.chdir:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise SettingsError(f"cannot change to the folder {settings.chdir!r}: {reason(error)}.") from error
+
+
+def variables_of(path: str) -> dict[str, str]:
+    """Return the variables that a file names: ``NAME=value`` on each line, quoted or not; ``#`` begins a comment.
+
+    Raises:
+        SettingsError: the file cannot be read, or has another line.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read the variables in {path!r}: {reason(error)}.") from error
+    found = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        parts = LINE.fullmatch(line)
+        if parts is None:
+            raise SettingsError(f"{path}:{number}: not a variable: {line.strip()!r}.", "Write NAME=value.")
+        quoted = parts["quoted"]
+        if quoted is not None:
+            value = re.sub(r"\\(.)", lambda escaped: ESCAPES.get(escaped[1], escaped[1]), quoted)
+        else:
+            value = parts["plain"] if parts["plain"] is not None else parts["bare"]
+        found[parts["name"]] = value
+    return found
+
+
+def reason(error: Exception) -> str:
+    """Return why, in short."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
