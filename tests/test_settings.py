@@ -75,7 +75,6 @@ def test_a_switch_is_on_or_off(written: object, on: int) -> None:
     [
         ("reload", "perhaps"),
         ("reload", 2),
-        ("reload", None),
         ("env", "A"),
         ("env", ["1=A"]),
         ("header", "X"),
