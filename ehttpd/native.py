@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ehttpd.fields import Fields, Headers
-from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status
+from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, streaming
 from ehttpd.server.raw import ConnectionHandler, Sink
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
@@ -87,6 +87,7 @@ __all__ = [
     "request_id",
     "safe_join",
     "serve",
+    "streaming",
     "timeout",
     "to_wsgi",
 ]

@@ -4,7 +4,9 @@ Theory. A connection rests in IDLE. The first octet of a request brings it to HE
 there is none, to HANDLER. The handler's output makes it RESPONSE until the peer has taken all of it; then it rests
 again, or closes. After a refusal or a truncated request we LINGER: the write side is shut, and what the client still
 sends is thrown away for a while, because closing with unread input would reset the connection and destroy our answer
-(RFC 9112 §9.6). TUNNEL is a connection that left HTTP. From every state the connection may close.
+(RFC 9112 §9.6). A handler that reads the body while it arrives goes to HANDLER with the head alone; what it leaves of
+the body is thrown away in UNREAD (§9.3). TUNNEL is a connection that left HTTP. From every state the connection may
+close.
 
 An exchange that one thread serves in one go (whole request in, whole response out) passes through these states without
 stopping; then nobody could see them, and the connection stays IDLE for whoever looks.
@@ -21,6 +23,7 @@ class State(enum.Enum):
     BODY = "body"
     HANDLER = "handler"
     RESPONSE = "response"
+    UNREAD = "unread"
     LINGER = "linger"
     TUNNEL = "tunnel"
     CLOSED = "closed"
@@ -32,10 +35,12 @@ class State(enum.Enum):
 class Step(enum.Enum):
     FIRST_OCTET = "first octet"
     HEAD_END = "end of head"
+    CALL_EARLY = "end of head, called early"
     MESSAGE_END = "end of message"
     REFUSE = "refuse"
     ANSWER = "answer"
     ANSWERED = "answered"
+    SKIP = "answered, body unread"
     RETIRE = "retire"
     UPGRADE = "upgrade"
     CLOSE = "close"
@@ -44,12 +49,15 @@ class Step(enum.Enum):
 
 
 TRANSITIONS: dict[State, dict[Step, State]] = {
-    State.IDLE: {Step.FIRST_OCTET: State.HEAD, Step.MESSAGE_END: State.HANDLER, Step.HEAD_END: State.BODY},
-    State.HEAD: {Step.HEAD_END: State.BODY, Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER},
+    State.IDLE: {Step.FIRST_OCTET: State.HEAD, Step.MESSAGE_END: State.HANDLER, Step.HEAD_END: State.BODY,
+                 Step.CALL_EARLY: State.HANDLER},
+    State.HEAD: {Step.HEAD_END: State.BODY, Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER,
+                 Step.CALL_EARLY: State.HANDLER},
     State.BODY: {Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER},
     State.HANDLER: {Step.ANSWER: State.RESPONSE, Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER,
-                    Step.UPGRADE: State.TUNNEL},
-    State.RESPONSE: {Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER},
+                    Step.SKIP: State.UNREAD, Step.UPGRADE: State.TUNNEL},
+    State.RESPONSE: {Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER, Step.SKIP: State.UNREAD},
+    State.UNREAD: {Step.MESSAGE_END: State.IDLE, Step.RETIRE: State.LINGER},
     State.LINGER: {},
     State.TUNNEL: {Step.RETIRE: State.LINGER},
     State.CLOSED: {},
@@ -64,5 +72,6 @@ TIMEOUTS: dict[State, str] = {
     State.HEAD: "header_timeout",
     State.BODY: "body_timeout",
     State.RESPONSE: "send_timeout",
+    State.UNREAD: "linger_timeout",
     State.LINGER: "linger_timeout",
 }

@@ -13,6 +13,7 @@ from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.request import NO_FIELDS, Request
 from ehttpd.messages.response import Response
 from ehttpd.messages.status import REASONS, Status
+from ehttpd.messages.streaming import Streams, always, streaming, streaming_as, streams_of
 from ehttpd.messages.targets import percent_decode
 
 __all__ = [
@@ -27,7 +28,12 @@ __all__ = [
     "Request",
     "Response",
     "Status",
+    "Streams",
+    "always",
     "percent_decode",
+    "streaming",
+    "streaming_as",
+    "streams_of",
 ]
 
 Handler: TypeAlias = Callable[[Request], Response]

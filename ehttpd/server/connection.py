@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import socket
 from collections.abc import Callable, Iterable
+from io import BufferedReader
 from typing import TYPE_CHECKING
 
 from ehttpd.errors import (
@@ -26,6 +27,8 @@ from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.messages import Request, Response
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
+from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
+from ehttpd.server.incoming import Incoming, Unread
 from ehttpd.server.served import Served
 
 if TYPE_CHECKING:
@@ -67,6 +70,7 @@ class Connection(Served):
         "body",
         "deadline",
         "descriptor",
+        "incoming",
         "interest",
         "reader",
         "refusal",
@@ -91,7 +95,8 @@ class Connection(Served):
         self.reader = RequestReader(limits)
         self.state = State.IDLE
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
-        self.body: BodyBuffer | SizedBody | None = None
+        self.body: BodyBuffer | SizedBody | Unread | None = None
+        self.incoming: Incoming | None = None  # a body that its handler reads while it arrives, until it has ended
         self.refusal: RequestRefused | None = None
         self.refused: Request | None = None  # as far as its head was understood
         self.whole_at = 0.0  # when the request that waits for a thread was whole; 0: with what the lane received last
@@ -157,6 +162,8 @@ class Connection(Served):
         if self.output is not None:
             return self._continue_sending(now)
         body = self.body
+        if isinstance(body, Unread):
+            return self._skip_body(body, now)
         try:
             if isinstance(body, SizedBody):
                 count = body.receive(self.socket)
@@ -191,6 +198,8 @@ class Connection(Served):
             return self.refuse(RequestTimeout("The head of the request took too long."))
         if self.state is State.BODY:
             return self.refuse(RequestTimeout("The body of the request took too long."))
+        if self.state is State.UNREAD:
+            return self._linger(now)
         return Next.CLOSE
 
     def _continue_sending(self, now: float) -> Next:
@@ -243,7 +252,9 @@ class Connection(Served):
 
     def finish(self, persistent: bool, now: float) -> Next:
         """End an exchange whose output has all been produced."""
-        self._persistent = persistent
+        if self.incoming is not None:
+            self.incoming.close()
+        self._persistent = persistent and (self.incoming is None or self.incoming.persists(False))
         if self.output is None:
             return self._after_response(now)
         self.state = State.RESPONSE
@@ -273,6 +284,7 @@ class Connection(Served):
             self._wake_readers()
         self.state = State.CLOSED
         self.request = self.refused = None  # they know their client, and a circle would wait for the garbage collector
+        self.incoming = None
         if self.output is not None:
             self._drop_output()
         if self.body is not None:
@@ -289,6 +301,10 @@ class Connection(Served):
 
     def _begin_body(self, now: float) -> Next:
         reader, in_memory = self.reader, self.settings.body_memory
+        request, streams = self.request, self.lane.streams
+        assert request is not None
+        if streams is not None and not 0 < reader.section.body_length <= reader.pending and streams(request):
+            return self._begin_incoming(request)
         self.state = State.BODY
         self._since, self._received = now, reader.pending
         waits = reader.section.expects_continue and not reader.pending
@@ -305,7 +321,7 @@ class Connection(Served):
 
     def _read_body(self, now: float) -> Next:
         body = self.body
-        assert body is not None
+        assert isinstance(body, (BodyBuffer, SizedBody))
         assert self.request is not None
         try:
             complete = body.complete if isinstance(body, SizedBody) else self._decode_body(body)
@@ -320,6 +336,13 @@ class Connection(Served):
         self.request.trailers = self.reader.trailers
         self.body = None
         self.state = State.HANDLER
+        return Next.SERVE
+
+    def _begin_incoming(self, request: Request) -> Next:
+        """Have a request served that reads its body itself."""
+        self.state = State.HANDLER
+        self.incoming = Incoming(self, request)
+        request.body = BufferedReader(self.incoming, INCOMING_AT_ONCE)
         return Next.SERVE
 
     def _decode_body(self, body: BodyBuffer) -> bool:
@@ -339,14 +362,41 @@ class Connection(Served):
 
     def _after_response(self, now: float) -> Next:
         if self._persistent and self.refusal is None:
+            if self.incoming is not None:
+                return self._leave_unread(now)
             self.state = State.IDLE
             if self.reader.pending:
                 return self.receive(b"", now)
             self.deadline = now + self.lane.rests_after
             return Next.WAIT
-        if self.refusal is None and not self.reader.pending and not self._more_arrived():
+        if self.refusal is None and not self.reader.pending and not self.reader.in_body and not self._more_arrived():
             return Next.CLOSE
         return self._linger(now)
+
+    def _leave_unread(self, now: float) -> Next:
+        """Throw away what its handler has left of a body, as it comes: the next request is behind it."""
+        self.incoming = None
+        self.body = Unread()
+        self.state = State.UNREAD
+        self.deadline = now + self.settings.linger_timeout
+        return Next.WAIT
+
+    def _skip_body(self, body: Unread, now: float) -> Next:
+        try:
+            octets = self.socket.recv(INCOMING_AT_ONCE)
+            ended = bool(octets) and body.skip(self.reader, octets)
+        except BlockingIOError:
+            return Next.WAIT
+        except OSError:
+            return Next.CLOSE
+        except RequestRefused:
+            return self._linger(now)
+        if not octets:
+            return Next.CLOSE
+        if not ended:
+            return Next.WAIT
+        self.body = None
+        return self._after_response(now)
 
     def _more_arrived(self) -> bool:
         """Tell whether there is something to read: closing before it is read would reset the connection."""
@@ -356,7 +406,7 @@ class Connection(Served):
             return False
 
     def _linger(self, now: float) -> Next:
-        self.refusal = None
+        self.refusal = self.body = self.incoming = None
         self.state = State.LINGER
         self._linger_left = MOST_LINGERING
         self.deadline = now + self.settings.linger_timeout

@@ -82,6 +82,10 @@ class HTTPService:
                 body = response.body
             if type(body) is not bytes or connection.stream is not None:
                 return self._send(connection, request, response)
+            if request.body is not NO_BODY:
+                request.body.close()
+                if connection.incoming is not None:
+                    return self._send(connection, request, response)
             octets, framing, length, persistent = encode_head(
                 response.status,
                 response.headers,
@@ -93,8 +97,6 @@ class HTTPService:
             )
             if framing is not _LENGTH or length != len(body) or length > JOINED:
                 return self._send_bytes(connection, request, (octets, framing, length, persistent), body)
-            if request.body is not NO_BODY:
-                request.body.close()
             return connection.answer(octets + body, persistent, connection.lane.now)
         except ConnectionLost:
             return self._lose(connection, request)
@@ -109,9 +111,15 @@ class HTTPService:
             body_length,
             request.method,
             request.version,
-            connection.reader.section.persistent and not self.draining,
+            self._persists(connection, body_length is None),
             self._standing.now,
         )
+
+    def _persists(self, connection: Connection, read_on: bool = False) -> bool:
+        """Tell whether the connection may carry another exchange. ``read_on``: its body may still be read."""
+        incoming = connection.incoming
+        persistent = connection.reader.section.persistent and not self.draining
+        return persistent and (incoming is None or incoming.persists(read_on))
 
     def _send_bytes(self, connection: Connection, request: Request, head: Head, body: bytes) -> Next:
         """Send a body that is there as a whole."""
@@ -141,7 +149,7 @@ class HTTPService:
             return self._switch(connection, request, response, body)
         if connection.stream is not None and isinstance(body, bytes):
             body = [body]  # the response has begun already
-        if isinstance(body, (bytearray, memoryview)):
+        if isinstance(body, (bytes, bytearray, memoryview)):
             body = bytes(body)
             return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)
         if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
@@ -320,12 +328,12 @@ class HTTPService:
         body = response.body
         assert isinstance(body, bytes)
         method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
-        persistent = request is not None and connection.reader.section.persistent and not self.draining
+        if request is not None:
+            request.body.close()
+        persistent = request is not None and self._persists(connection)
         octets, framing, _, persistent = encode_head(
             response.status, response.headers, len(body), method, version, persistent, self._standing.now
         )
-        if request is not None:
-            request.body.close()
         connection.sent_octets = 0 if framing is Framing.NONE else len(body)
         try:
             connection.claim_answer()

@@ -30,6 +30,7 @@ from ehttpd.server.stacks import stack_of
 from ehttpd.server.tunnel import Tunnels
 
 if TYPE_CHECKING:
+    from ehttpd.messages import Streams
     from ehttpd.server.clock import StandingFields
     from ehttpd.server.exchange import Service
     from ehttpd.server.listener import Listener
@@ -49,6 +50,8 @@ SWEEP_SHARE = 100
 ACCEPT_PAUSE = 0.1
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
+# Who is in one of these has been answered.
+BETWEEN_REQUESTS = (State.IDLE, State.UNREAD)
 
 
 class Lane:
@@ -67,6 +70,7 @@ class Lane:
         self.held_at_most = min(HELD_AT_MOST, settings.output_buffer)
         self.budget = Budget(settings.limit_buffered)
         self.blocks = Blocks(settings.body_memory, self.budget)
+        self.streams: Streams | None = None  # which requests are served before their bodies have arrived
         self.tunnels = Tunnels(settings.max_upgrades)
         self._limits = limits
         self._standing = standing
@@ -133,7 +137,7 @@ class Lane:
         """Give the lane a connection that was served off the lead: to rest, or to be closed."""
         with self.lock:
             stops = self._stop_at is not None
-            rests = step is not Next.CLOSE and not self.closed and not (stops and connection.state is State.IDLE)
+            rests = step is not Next.CLOSE and not self.closed and not (stops and connection.state in BETWEEN_REQUESTS)
             sooner = rests and connection.deadline < self._next_sweep
             if sooner:
                 self._next_sweep = connection.deadline
@@ -496,8 +500,8 @@ class Lane:
         with self.lock:
             connections = list(self._resting.values())
         for connection in connections:
-            if connection.state is State.IDLE or now >= self._stop_at:
-                self.given_up |= connection.state not in (State.IDLE, State.LINGER)
+            if connection.state in BETWEEN_REQUESTS or now >= self._stop_at:
+                self.given_up |= connection.state not in (*BETWEEN_REQUESTS, State.LINGER)
                 self._arrange(connection, Next.CLOSE)
         if now >= self._stop_at and self._open:
             self.given_up = True

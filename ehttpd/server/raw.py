@@ -14,6 +14,7 @@ from ehttpd.errors import ConnectionLost
 from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.poller import READ
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -82,7 +83,8 @@ class Source(io.RawIOBase):
             except BlockingIOError:
                 if not connection.waits:
                     return None
-                connection.wait_readable(connection.settings.body_timeout)
+                if not connection.wait_until(READ, connection.settings.body_timeout):
+                    raise ConnectionLost("the client was silent for too long") from None
             except OSError as error:
                 raise ConnectionLost(str(error)) from None
         count = min(len(view), len(connection.received))

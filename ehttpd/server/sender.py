@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Client
 from ehttpd.server.output import SEND_AT_ONCE, Output
-from ehttpd.server.poller import READ, WRITE, wait_for
+from ehttpd.server.poller import WRITE, wait_for
 
 if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
@@ -132,17 +132,18 @@ class Sender(Client):
         self._since, moved = time.monotonic(), 0
         while self.output is not None and self.output.size > self._most_unsent // 2:
             now = time.monotonic()
-            self._wait(WRITE, self._paced(now, self.settings.send_timeout, moved) - now)
+            if not self.wait_until(WRITE, self._paced(now, self.settings.send_timeout, moved) - now):
+                raise ConnectionLost("the client was silent for too long")
             before = self.output.size
             self.flush()
             moved += before - (self.output.size if self.output is not None else 0)
 
-    def _wait(self, interest: int, seconds: float) -> None:
+    def wait_until(self, interest: int, seconds: float) -> bool:
+        """Wait until there is something to read or room to write, off the lead; False after ``seconds``."""
         pool = self.lane.pool
         paused = pool.pause(self)
         try:
-            if not wait_for(self.socket, interest, max(0.0, seconds)):
-                raise ConnectionLost("the client was silent for too long")
+            return wait_for(self.socket, interest, max(0.0, seconds))
         finally:
             if paused:
                 pool.places.resume()
@@ -157,10 +158,6 @@ class Sender(Client):
         rate = self.settings.minimum_rate
         silent = now + timeout
         return min(silent, self._since + timeout + moved / rate) if rate else silent
-
-    def wait_readable(self, seconds: float) -> None:
-        """Wait until there is something to read, off the lead. Raises ConnectionLost after ``seconds``."""
-        self._wait(READ, seconds)
 
     def abort(self) -> None:
         """Have `close` reset the connection, so that no client takes what it got for complete."""

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from ehttpd.http11.limits import Limits
-from ehttpd.messages import Handler
+from ehttpd.messages import Handler, Streams, streams_of
 from ehttpd.records import Record
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, RecordedService, Service
 from ehttpd.server.health import with_health
+from ehttpd.server.incoming import guarded
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener, listen, written_path
 from ehttpd.server.overdue import bounded
@@ -67,8 +68,10 @@ class Server:
         self._standing = _standing(self.settings)
         self._service: HTTPService | None = None
         self._connection_handler = connection
+        self._streams: Streams | None = None
         self._recorders: list[Callable[[Record], object]] = []
         if handler is not None:
+            self._streams = streams_of(handler)
             if self.settings.request_timeout:
                 handler = bounded(handler, self.settings.request_timeout)
             if self.settings.health_path:
@@ -125,6 +128,8 @@ class Server:
         if self._service is None:
             lane.connection_type = RawConnection
             lane.rests_after = settings.keep_alive_timeout  # nothing is parsed, so nothing is let go of earlier
+        if self._streams is not None:
+            lane.streams = guarded(self._streams)
         return lane
 
     @property

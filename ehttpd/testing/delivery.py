@@ -99,5 +99,6 @@ def take_away(connection: ObservedConnection) -> None:
     """Wait until the client has taken all that was sent. Raises ConnectionLost."""
     deadline = time.monotonic() + PATIENCE
     while connection.output is not None:
-        connection._wait(WRITE, deadline - time.monotonic())
+        if not connection.wait_until(WRITE, deadline - time.monotonic()):
+            raise ConnectionLost("the client was silent for too long")
         connection.flush()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.records import Record
 from ehttpd.records.lines import access_log as log_of_the_server
 from ehttpd.toolkit.answers import View, answer_of
@@ -42,7 +42,7 @@ def access_log() -> Middleware:
                 record(response, octets)
             return response
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from ehttpd.errors import HandlerError
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.pipeline import Middleware
@@ -45,7 +45,7 @@ def basic_auth(users: Mapping[str, str] | Check, realm: str = "here") -> Middlew
             request.state["user"] = credentials[0]
             return answer_of(view, request)
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ehttpd.messages import FileBody, Handler, Request, Response
+from ehttpd.messages import FileBody, Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.codings import Encoder, encoders
 from ehttpd.toolkit.negotiation import best_coding
@@ -43,7 +43,7 @@ def compress(minimum: int = 1000) -> Middleware:
                     _encode(response, coding, offered[coding]())
             return response
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware
 

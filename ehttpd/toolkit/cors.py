@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.pipeline import Middleware
 from ehttpd.toolkit.vary import add_vary
@@ -69,7 +69,7 @@ def cors(
                 add_vary(response, "Origin")
             return response
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ehttpd.errors import ContentTooLarge
-from ehttpd.messages import NO_BODY, Handler, Request, Response
+from ehttpd.messages import NO_BODY, Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.pipeline import Middleware
@@ -26,11 +26,11 @@ def limit_body(limit: int) -> Middleware:
             if int(request.headers.get("content-length") or 0) > limit:
                 return HTTPError(413, _told(limit)).response(request)
             if request.body is not NO_BODY:
-                limited = io.BufferedReader(_Limited(cast("BinaryIO", request.body), limit))
+                limited = io.BufferedReader(_Limited(request.body, limit))
                 request.body = cast("BinaryIO", limited)
             return answer_of(view, request)
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware
 
@@ -42,7 +42,7 @@ def _told(limit: int) -> str:
 class _Limited(io.RawIOBase):
     """A body that raises ContentTooLarge where it goes on beyond its limit."""
 
-    def __init__(self, body: BinaryIO, limit: int) -> None:
+    def __init__(self, body: Any, limit: int) -> None:
         self._body = body
         self._left = self._limit = limit
 
@@ -52,7 +52,7 @@ class _Limited(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
         # One byte more than is left tells whether the body ends there.
-        data = self._body.read(min(len(view), self._left + 1))
+        data: bytes = self._body.read1(min(len(view), self._left + 1))
         self._left -= len(data)
         if self._left < 0:
             raise ContentTooLarge(_told(self._limit))

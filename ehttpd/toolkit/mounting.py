@@ -5,7 +5,8 @@ The handler author's. Knows where a path is cut, not what is mounted there.
 
 from __future__ import annotations
 
-from ehttpd.messages import Request, Response
+from ehttpd.fields import Fields
+from ehttpd.messages import Request, Response, streams_of
 from ehttpd.toolkit.answers import View, answer_of
 
 
@@ -19,8 +20,14 @@ class MountedRequest(Request):
     def __init__(self, outer: Request, mount: str, target: str) -> None:
         outer.state  # noqa: B018 - it is made when it is asked for, and there is one for both
         self.__dict__.update(outer.__dict__)
+        self._outer = outer
         self.mount = mount_of(outer) + mount
         self.target = target
+
+    @property
+    def trailers(self) -> Fields:  # type: ignore[override]  # they come with the end of the body, which both share
+        """The trailer section, once the body has been read."""
+        return self._outer.trailers
 
 
 def mount_of(request: Request) -> str:
@@ -37,6 +44,14 @@ class Mounted:
 
     def __call__(self, request: Request) -> Response:
         """Answer a request whose path has more than ``depth`` segments."""
+        return answer_of(self._view, self._below(request))
+
+    def streams(self, request: Request) -> bool:
+        """Tell whether what is mounted reads the body of a request while it arrives; see `streaming`."""
+        streams = streams_of(self._view)
+        return streams is not None and streams(self._below(request))
+
+    def _below(self, request: Request) -> MountedRequest:
         *prefix, rest = request.raw_path.split("/", self._depth + 1)
         _, question_mark, query = request.target.partition("?")
-        return answer_of(self._view, MountedRequest(request, "/".join(prefix), f"/{rest}{question_mark}{query}"))
+        return MountedRequest(request, "/".join(prefix), f"/{rest}{question_mark}{query}")

@@ -9,15 +9,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from ehttpd.messages import Handler
+from ehttpd.messages import Handler, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 
 Middleware: TypeAlias = Callable[[View], Handler]
 
 
 def pipeline(handler: View, *middlewares: Middleware) -> Handler:
-    """Return ``handler`` inside of ``middlewares``; the first is the outermost: it sees a request before the others."""
+    """Return ``handler`` inside of ``middlewares``; the first is the outermost: it sees a request before the others.
+
+    What it is inside of streams bodies where it does (see `streaming`).
+    """
     inner: Handler = partial(answer_of, handler)
     for middleware in reversed(middlewares):
         inner = middleware(inner)
-    return inner
+    return streaming_as(handler, inner)

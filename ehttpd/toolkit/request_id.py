@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.messages.naming import given_name
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.pipeline import Middleware
@@ -21,6 +21,6 @@ def request_id(header: str = "X-Request-ID") -> Middleware:
             response.headers[header] = name
             return response
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware

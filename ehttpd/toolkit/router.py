@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ehttpd.messages import Request, Response, percent_decode
+from ehttpd.messages import Request, Response, percent_decode, streams_of
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.mounting import Mounted
@@ -40,6 +40,7 @@ class Router:
         self._methods: set[str] = set()
         self._without_captures: dict[str, Endpoint] = {}
         self._fallback: View | None = None
+        self._streams = False  # some of the handlers read bodies while they arrive
 
     def get(self, path: str) -> Callable[[V], V]:
         """Register a handler for GET, and so for HEAD. Raises PatternError."""
@@ -74,6 +75,7 @@ class Router:
     def fallback(self, view: V) -> V:
         """Have a handler called where no pattern matches, instead of answering 404."""
         self._fallback = view
+        self._streams |= streams_of(view) is not None
         return view
 
     def mount(self, prefix: str, view: View) -> None:
@@ -104,6 +106,7 @@ class Router:
                 )
         endpoint = node.endpoint_for(parsed.segments)
         endpoint.add(route)
+        self._streams |= streams_of(view) is not None
         self._methods |= {"GET", "HEAD"} if parsed.method == "GET" else {parsed.method} - {""}
         if not parsed.host and "%" not in pattern and all(segment.literal is not None for segment in parsed.segments):
             self._without_captures[pattern.rpartition(" ")[2].replace("{$}", "")] = endpoint
@@ -125,6 +128,15 @@ class Router:
             captured = dict(zip(route.names, values, strict=False))
             request.params = {**request.params, **captured} if request.params else captured
         return answer_of(route.view, request)
+
+    def streams(self, request: Request) -> bool:
+        """Tell whether the handler of a request reads its body while it arrives; see `streaming`."""
+        if not self._streams:
+            return False
+        found = self._find(request, request.method, _segments(request.raw_path))
+        view = found[0].view if found else self._fallback
+        streams = streams_of(view)
+        return streams is not None and streams(request)
 
     def _find(self, request: Request, method: str, segments: list[str]) -> Found | None:
         if len(self._hosts) > 1:

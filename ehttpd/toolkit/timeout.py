@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.pipeline import Middleware
@@ -25,6 +25,6 @@ def timeout(seconds: float) -> Middleware:
                     raise
                 return HTTPError(503, "The answer was not ready in time.").response(request)
 
-        return handler
+        return streaming_as(view, handler)
 
     return middleware

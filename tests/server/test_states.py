@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from ehttpd.http11.state import TRANSITIONS, State
-from ehttpd.messages import Request, Response
+from ehttpd.messages import Request, Response, streaming
 from ehttpd.server import lane
 from ehttpd.server.connection import Connection
 from tests.server.conftest import LiveServers
@@ -52,7 +52,11 @@ def changes(monkeypatch: pytest.MonkeyPatch) -> set[tuple[State, State]]:
     return Watched.changes
 
 
+@streaming
 def large(request: Request) -> Response:
+    if request.method == "PUT":
+        return Response(b"unread")
+    request.body.read()
     return Response(bytes(8_000_000))
 
 
@@ -65,6 +69,11 @@ def test_only_declared_steps_are_taken(live_server: LiveServers, changes: set[tu
         left = server.connect()
         left.send(beginning)
         left.close()
+    late = server.connect()
+    late.send(b"PUT / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\n")
+    assert late.reply().body == b"unread"
+    late.send(b"body")
+    late.ask("/", method="PUT")
     for pieces in ([b"GET / HTTP/1.1\r\nHo", b"st: here\r\n\r\n"], [b"BAD\r\n\r\n"], [b"GET / HTTP/1.1\r\n\r\n" * 2]):
         peer = server.connect()
         peer.send(*pieces)
@@ -72,7 +81,7 @@ def test_only_declared_steps_are_taken(live_server: LiveServers, changes: set[tu
         peer.close()
     server.stop()
     seen = {new for _, new in changes}
-    assert seen >= {State.IDLE, State.BODY, State.HANDLER, State.RESPONSE, State.LINGER, State.CLOSED}
+    assert seen >= {State.IDLE, State.BODY, State.HANDLER, State.RESPONSE, State.UNREAD, State.LINGER, State.CLOSED}
     assert {(old, new) for old, new in changes if new not in REACHABLE[old]} == set()
 
 
