@@ -84,7 +84,7 @@ def running(*words: str) -> Iterator[Running]:
     with process:
         try:
             assert process.stderr is not None
-            line = process.stderr.readline()
+            line = next((line for line in process.stderr if not line.startswith("event=caution ")), "")
             assert line.startswith("event=ready "), line + process.stderr.read()
             yield Running(process, dict(word.split("=", 1) for word in shlex.split(line)))
         finally:

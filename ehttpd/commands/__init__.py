@@ -13,4 +13,6 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Serve an application: the same as ehttpd APP.",
+    "check": "Try everything that serving needs, and serve nothing.",
+    "config": "Show each setting with where it was given.",
 }

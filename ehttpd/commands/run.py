@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 from ehttpd import __version__
 from ehttpd.commands import COMMANDS
@@ -20,7 +21,7 @@ from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.launch.sources import from_environment, from_files, from_platform
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.logs import log
-from ehttpd.settings import Settings
+from ehttpd.settings import Given, Settings
 
 VERSION = f"ehttpd {__version__}"
 
@@ -29,6 +30,10 @@ def run(words: Sequence[str]) -> int:
     """Serve the application that ``words`` name until a signal arrives."""
     began = time.perf_counter()
     arguments = read_arguments(words, VERSION, COMMANDS)
+    if arguments.instead:
+        words = [word for word in words if word not in ("--check-config", "--print-config")]
+        exit_code: int = import_module(f"ehttpd.commands.{arguments.instead}").run(words)
+        return exit_code
     settings = settings_of(arguments, os.environ)
     prepare_logging(settings)
     prepare_surroundings(settings)
@@ -39,12 +44,17 @@ def run(words: Sequence[str]) -> int:
 
 def settings_of(arguments: Arguments, environment: Mapping[str, str]) -> Settings:
     """Return the settings from everywhere, the strongest first."""
-    return Settings.from_sources(
+    return Settings.from_sources(*sources_of(arguments, environment))
+
+
+def sources_of(arguments: Arguments, environment: Mapping[str, str]) -> list[dict[str, Given]]:
+    """Return what is given everywhere, the strongest first."""
+    return [
         arguments.given,
         from_environment(environment),
         from_files(os.getcwd(), arguments.config),
         from_platform(environment),
-    )
+    ]
 
 
 def hints(arguments: Arguments, environment: Mapping[str, str]) -> list[str]:

@@ -103,6 +103,7 @@ class Arguments:
         config: the file of settings that is named, or nothing.
         instead: what to do instead of serving: "check", "config" or nothing.
         notes: what the operator should know about flags of other servers.
+        others: the flags of a command that are no settings.
     """
 
     def __init__(self, namespace: argparse.Namespace) -> None:
@@ -111,6 +112,7 @@ class Arguments:
         self.config: str = namespace.config
         self.instead: str = namespace.instead
         self.notes: list[str] = namespace.notes
+        self.others: list[str] = namespace.others or []
 
 
 def read_arguments(words: Sequence[str] | None, version: str, commands: Mapping[str, str] | None = None) -> Arguments:
@@ -120,7 +122,11 @@ def read_arguments(words: Sequence[str] | None, version: str, commands: Mapping[
         SettingsError: a flag is unknown, lacks its value or is not for us.
         SystemExit: ``--help`` or ``--version`` was asked for, and printed.
     """
-    parser = make_parser(version, commands or {})
+    return arguments_of(make_parser(version, commands or {}), words)
+
+
+def arguments_of(parser: Parser, words: Sequence[str] | None) -> Arguments:
+    """Return what the operator wrote, for a ``parser`` that knows the settings and more. Raises as above."""
     namespace, unknown = parser.parse_known_args(words, fresh_namespace())
     if unknown:
         raise SettingsError(unknown_word(unknown[0], namespace.application), SEE_HELP)
@@ -132,7 +138,7 @@ def read_arguments(words: Sequence[str] | None, version: str, commands: Mapping[
 
 def fresh_namespace() -> argparse.Namespace:
     """Return what a parser of settings fills."""
-    return argparse.Namespace(given={}, notes=[], config="", instead="", host=None, port=None)
+    return argparse.Namespace(given={}, notes=[], config="", instead="", others=None, host=None, port=None)
 
 
 def join_host_and_port(namespace: argparse.Namespace) -> None:
@@ -224,6 +230,7 @@ def unknown_word(word: str, application: str | None) -> str:
     """Return what is wrong with a word that no flag explains."""
     if not word.startswith("-"):
         return f"one application at a time: {application!r} and {word!r} are two."
-    flags = [flag for entry in Settings.declared().values() for flag in (*entry.flags, *entry.aliases, entry.opposite)]
+    table = Settings.declared().values()
+    flags = [flag for entry in table for flag in (*entry.flags, *entry.aliases, entry.opposite)]
     near = nearest(word.partition("=")[0], [*filter(None, flags), *OTHERS])
     return f"unknown flag {word!r}." + (f" Did you mean {near[0]}?" if near else "")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ehttpd import __version__
 from ehttpd.launch.application import Application
+from ehttpd.launch.arguments import COMMAND_LINE
+from ehttpd.launch.cautions import Caution
 from ehttpd.settings import Settings
 
 
@@ -20,6 +22,19 @@ def banner(
     return make(application, listening, settings, f"{seconds * 1000:.0f}")
 
 
+def warnings(cautions: Iterable[Caution], *, terminal: bool) -> str:
+    """Return the lines that stand above the banner: what the operator may not want."""
+    if terminal:
+        return "".join(f"! {each.sentence}: {each.cure}.\n" for each in cautions)
+    return "".join(f'event=caution message="{each.sentence}" cure="{each.cure}"\n' for each in cautions)
+
+
+def source(settings: Settings) -> str:
+    """Return where the application is named, unless it is on the command line."""
+    origin = settings.origin("app")
+    return "" if origin == COMMAND_LINE else ", found here" if origin == "default" else f", from {origin}"
+
+
 def for_terminal(application: Application, listening: list[str], settings: Settings, milliseconds: str) -> str:
     """Return the banner for a person."""
     limits = (
@@ -27,7 +42,7 @@ def for_terminal(application: Application, listening: list[str], settings: Setti
         f"graceful {settings.graceful_timeout.written()}"
     )
     rows = [
-        ("app", application.name, application.description),
+        ("app", application.name, application.description + source(settings)),
         *(("listen" if number == 0 else "", address, "") for number, address in enumerate(listening)),
         ("threads", f"{settings.threads.minimum}–{settings.threads.maximum}", limits),
         ("ready", f"in {milliseconds} ms", "Ctrl+C stops, twice to force"),

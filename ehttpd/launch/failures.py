@@ -65,7 +65,7 @@ def import_failed(what: str, error: BaseException) -> ApplicationImportError:
     lines.append(f"{type(error).__name__}: {reason}" if reason else type(error).__name__)
     if isinstance(error, ModuleNotFoundError):
         lines.append(f"Is it installed for this Python? {sys.executable}")
-    lines.append("The full traceback: --log-level debug")
+    lines.append("The full traceback: ehttpd check, or --log-level debug")
     return ApplicationImportError(f"{what} failed in its own code:", "\n".join(lines))
 
 

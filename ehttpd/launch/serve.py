@@ -15,7 +15,8 @@ from types import FrameType
 
 from ehttpd.errors import ListenError
 from ehttpd.launch.application import Application
-from ehttpd.launch.banner import banner
+from ehttpd.launch.banner import banner, warnings
+from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
 from ehttpd.logs import log
 from ehttpd.records.lines import access_log
@@ -52,6 +53,8 @@ def serve(application: Application, settings: Settings, began: float) -> int:
             server.start()
         except ListenError as error:
             raise with_port_holder(error) from error
+        unusual = list(cautions(application.target, settings))
+        announce(warnings(unusual, terminal=terminal), end="")
         announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
         next_signal(inbox)
         finish(server, settings, terminal=terminal)
@@ -116,6 +119,6 @@ def with_port_holder(error: ListenError) -> ListenError:
     return ListenError(str(error), cure, address=error.address, errno=error.errno)
 
 
-def announce(text: str) -> None:
+def announce(text: str, end: str = "\n") -> None:
     """Print to the standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True, end=end)

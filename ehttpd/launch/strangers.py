@@ -71,7 +71,6 @@ STRANGERS = (
     Stranger("--no-ws", accepted={None: ""}, cure=""),
     Stranger("--respawn-failed-workers", accepted={None: "a worker process that ends is always replaced"}, cure=""),
     Stranger("--use-colors", "--no-use-colors", accepted={None: ""}, cure=""),
-    Stranger("--reuse-port", accepted={None: "worker processes share one listening socket"}, cure=""),
     Stranger("--worker-tmp-dir", accepted={"*": "no file is needed to see whether a worker lives"}, cure=""),
     Stranger(
         "--paste", "--paster", cure="Name the application in a module: from paste.deploy import loadapp; app = …"

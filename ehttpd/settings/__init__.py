@@ -52,6 +52,7 @@ __all__ = [
     "Texts",
     "Threads",
     "Unit",
+    "read_given",
 ]
 
 

@@ -1,0 +1,162 @@
+"""``ehttpd check``: try everything that serving needs, report it, and serve nothing.
+
+Knows what there is to try. Each finding is a line; the first kind that fails decides the exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ehttpd.commands.run import VERSION, sources_of
+from ehttpd.errors import ListenError, OperatorError, SettingsError
+from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.arguments import Parser, arguments_of
+from ehttpd.launch.arguments import make_parser as parser_of_settings
+from ehttpd.launch.cautions import cautions
+from ehttpd.launch.failures import application_frames
+from ehttpd.launch.serve import with_port_holder
+from ehttpd.launch.surroundings import prepare_surroundings
+from ehttpd.messages import Response
+from ehttpd.server.server import Server
+from ehttpd.settings import FileName, FileNames, Given, Settings, read_given
+
+PASSED = 0
+WRONG_SETTINGS = 2
+COULD_NOT_START = 3
+GOOD, UNUSUAL, BAD = "ok", "note", "FAILED"
+# Settings that name files, by what is done with them.
+READ = ("env_file", "certfile", "keyfile", "ca_certs", "keyfile_password_file", "reload_dir", "app_dir", "pythonpath")
+WRITTEN = ("access_log", "error_log", "pid")
+
+
+class Finding(NamedTuple):
+    """What was tried, how it went, and what to do."""
+
+    state: str
+    what: str
+    text: str
+    cure: str = ""
+    exit_code: int = PASSED
+
+
+def run(words: Sequence[str]) -> int:
+    """Check what serving with these ``words`` would need, print what was found, and return the exit code."""
+    return report(list(findings(words)))
+
+
+def make_parser() -> Parser:
+    """Return the parser of the words: those of serving."""
+    parser = parser_of_settings(VERSION, {})
+    parser.prog, parser.usage = "ehttpd check", "ehttpd check [APP] [flags]"
+    parser.description = (
+        "Try everything that serving needs, and serve nothing: settings, the import of\n"
+        "the application, addresses, certificates, files and permissions.\n"
+        "Exit codes: 0 all is well, 2 wrong usage or setting, 3 could not start."
+    )
+    return parser
+
+
+def report(found: list[Finding]) -> int:
+    """Print all that was found, and return the exit code."""
+    for finding in found:
+        print(f"  {finding.state:8}{finding.what:14}{finding.text}")
+        for line in finding.cure.splitlines():
+            print(f"{'':24}{line}")
+    codes = [finding.exit_code for finding in found if finding.exit_code]
+    print("This cannot be served." if codes else "All is well.")
+    return min(codes, default=PASSED)
+
+
+def findings(words: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is found, one thing after the other. What needs a thing that failed is not tried."""
+    try:
+        sources = sources_of(arguments_of(make_parser(), words), os.environ)
+    except SettingsError as error:
+        yield failure("settings", error)
+        return
+    wrong = list(wrong_settings(sources))
+    yield from wrong
+    if wrong:
+        return
+    settings = Settings.from_sources(*sources)
+    given = [f"{name} ({settings.origin(name)})" for name, _ in settings if settings.origin(name) != "default"]
+    yield Finding(GOOD, "settings", ", ".join(given) or "all by default")
+    yield from check_files(settings)
+    try:
+        prepare_surroundings(settings)
+        application = load_application(settings)
+    except OperatorError as error:
+        yield failure("application", error)
+    else:
+        yield Finding(GOOD, "application", f"{application.name}  {application.description}")
+        yield from unusual(application, settings)
+    yield from check_addresses(settings)
+
+
+def wrong_settings(sources: Sequence[dict[str, Given]]) -> Iterator[Finding]:
+    """Yield every value that is wrong, where serving would tell the first."""
+    table = Settings.declared()
+    for source in sources:
+        for name, given in source.items():
+            try:
+                read_given(table, name, given)
+            except SettingsError as error:
+                yield failure("settings", error)
+
+
+def check_files(settings: Settings) -> Iterator[Finding]:
+    """Yield how it is with the files that are named."""
+    for name, value in settings:
+        if not isinstance(value, (FileName, FileNames)):
+            continue
+        for path in [value] if isinstance(value, str) else value:
+            wanted = os.R_OK if name in READ else os.W_OK if name in WRITTEN else None
+            if path in ("", "-") or wanted is None:
+                continue
+            wrong = unusable(path, wanted)
+            exit_code = COULD_NOT_START if wrong else PASSED
+            yield Finding(BAD if wrong else GOOD, "files", f"{name} {path}{wrong}", "", exit_code)
+
+
+def unusable(path: str, wanted: int) -> str:
+    """Return why a file cannot be read or written, nothing if it can."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.exists(path):
+        if wanted == os.R_OK:
+            return ": there is no such file"
+        return "" if os.access(folder, os.W_OK) else f": the folder {folder} cannot be written"
+    return "" if os.access(path, wanted) else ": permission denied"
+
+
+def check_addresses(settings: Settings) -> Iterator[Finding]:
+    """Yield whether each address can be listened on. It is, for a moment."""
+    for address in settings.bind:
+        server = Server(lambda request: Response(), settings=settings.replace(bind=[address]))
+        try:
+            server.listen()
+        except ListenError as error:
+            yield failure("listen", with_port_holder(error))
+        except OperatorError as error:
+            yield failure("listen", error)
+        else:
+            yield Finding(GOOD, "listen", ", ".join(server.addresses))
+        finally:
+            server.stop()
+
+
+def unusual(application: Application, settings: Settings) -> Iterator[Finding]:
+    """Yield what an operator may not want."""
+    for caution in cautions(application.target, settings):
+        yield Finding(UNUSUAL, "", caution.sentence, caution.cure)
+
+
+def failure(what: str, error: OperatorError) -> Finding:
+    """Return what ``error`` means; of what the application raised, the whole traceback."""
+    cure = error.cure
+    if error.__cause__ is not None and application_frames(error.__cause__):
+        cure = "".join([cure, "\n\n", *traceback.format_exception(error.__cause__)])
+    exit_code = WRONG_SETTINGS if isinstance(error, SettingsError) else COULD_NOT_START
+    return Finding(BAD, what, str(error), cure, exit_code)

@@ -1,0 +1,51 @@
+"""What an operator may not want, though nothing forbids it: each a sentence, with what to do.
+
+The operator's room. Looks at the settings and at an application that was imported; changes nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ehttpd.settings import Settings
+
+EVERYWHERE = ("0.0.0.0", "[::]", "::", "*", "")
+
+
+class Caution(NamedTuple):
+    """What is unusual, and what to do about it."""
+
+    sentence: str
+    cure: str
+
+
+def cautions(target: object, settings: Settings) -> Iterator[Caution]:
+    """Yield what is worth a word before ``target`` is served."""
+    if django_setting("DEBUG") is True:
+        yield Caution(
+            "DEBUG is on in Django settings: errors show source and settings to every client",
+            f"set DEBUG = False in {django_setting('SETTINGS_MODULE')}",
+        )
+    elif type(target).__module__.partition(".")[0] == "flask" and getattr(target, "debug", False) is True:
+        yield Caution("Flask's debug mode is on", "unset FLASK_DEBUG, or use: ehttpd dev")
+    trusted = "forwarded_allow_ips"
+    if trusted in Settings.declared() and listens_everywhere(settings) and settings.origin(trusted) == "default":
+        yield Caution(
+            "every interface is listened on: behind a proxy on another machine, client addresses will be its own",
+            "name it with --forwarded-allow-ips",
+        )
+
+
+def listens_everywhere(settings: Settings) -> bool:
+    """Tell whether an address of every interface is listened on."""
+    hosts = [address.rpartition(":")[0] for address in settings.bind if not address.startswith(("unix:", "fd:"))]
+    return any(host in EVERYWHERE for host in hosts)
+
+
+def django_setting(name: str) -> Any:
+    """Return a setting of the Django project that was imported; None if there is none."""
+    module = sys.modules.get("django.conf")
+    settings = getattr(module, "settings", None)
+    return getattr(settings, name, None) if getattr(settings, "configured", False) else None

@@ -1,0 +1,82 @@
+"""``ehttpd check`` tries what serving needs, and its exit code says what is wrong."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from ehttpd.cli import main
+
+HELLO = "def application(environ, start_response): ..."
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with an application whose name nothing else has."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "checked", raising=False)
+    (tmp_path / "checked.py").write_text(HELLO)
+    return tmp_path
+
+
+def check(*words: str, capsys: pytest.CaptureFixture[str], command: str = "check") -> tuple[int, str]:
+    code = main([command, *words] if command else list(words))
+    return code, capsys.readouterr().out
+
+
+def test_what_can_be_served_is_well(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    code, said = check("checked", "-b", "127.0.0.1:0", "-b", "unix:a.sock", "--access-log", "a.log", capsys=capsys)
+    assert code == 0
+    assert [" ".join(line.split()) for line in said.splitlines()][:3] == [
+        "ok settings app (command line), bind (-b), access_log (--access-log)",
+        "ok files access_log a.log",
+        "ok application checked:application WSGI",
+    ]
+    assert said.endswith("All is well.\n")
+    assert os.listdir(folder).count("a.sock") == 0, "what was tried is cleared away"
+
+
+def test_a_flag_of_serving_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = check("checked", "-b", "127.0.0.1:0", "--check-config", capsys=capsys, command="")
+    assert (code, said.endswith("All is well.\n")) == (0, True)
+
+
+def test_every_wrong_setting_is_told_and_is_exit_code_2(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "ehttpd.toml").write_text("thread = 3\nbacklog = 'many'\n")
+    code, said = check("checked", "--keep-alive", "soon", capsys=capsys)
+    assert code == 2
+    assert said.count("FAILED") == 3
+    assert "ehttpd.toml:1: unknown setting 'thread'. Did you mean 'threads'?" in said
+
+
+def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check("checked", "--bnd", ":1", capsys=capsys)[0] == 2
+
+
+def test_an_import_that_fails_is_shown_whole_and_the_rest_is_tried(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "checked.py").write_text("import not_installed_at_all")
+    code, said = check("checked", "-b", "127.0.0.1:0", capsys=capsys)
+    assert code == 3
+    assert "Traceback (most recent call last):" in said
+    assert "  ok      listen " in said
+
+
+def test_an_address_in_use_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        code, said = check("checked", "-b", f"127.0.0.1:{listener.getsockname()[1]}", capsys=capsys)
+    assert code == 3
+    assert "FAILED  listen" in said
+
+
+@pytest.mark.parametrize("words", ["--access-log missing/a.log", "--env-file missing", "--app-dir missing"])
+def test_a_file_that_cannot_be_used_is_exit_code_3(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    code, said = check("checked.py", "-b", "127.0.0.1:0", *words.split(), capsys=capsys)
+    assert code in (2, 3)
+    assert "FAILED  files" in said
