@@ -18,7 +18,7 @@ from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.failures import nearest
 from ehttpd.launch.serve import prepare_logging, serve
-from ehttpd.launch.sources import from_environment, from_files, from_platform
+from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
@@ -53,6 +53,7 @@ def sources_of(arguments: Arguments, environment: Mapping[str, str]) -> list[dic
         arguments.given,
         from_environment(environment),
         from_files(os.getcwd(), arguments.config),
+        from_systemd(),
         from_platform(environment),
     ]
 

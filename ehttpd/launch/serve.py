@@ -20,6 +20,7 @@ from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
 from ehttpd.logs import log
 from ehttpd.records.lines import access_log
+from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
 from ehttpd.settings import Settings
@@ -56,8 +57,12 @@ def serve(application: Application, settings: Settings, began: float) -> int:
         unusual = list(cautions(application.target, settings))
         announce(warnings(unusual, terminal=terminal), end="")
         announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
-        next_signal(inbox)
-        finish(server, settings, terminal=terminal)
+        notifier = Notifier()
+        with Watchdog(notifier, server.pulse):
+            notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
+            next_signal(inbox)
+            notifier.stopping("What was accepted is being answered")
+            finish(server, settings, terminal=terminal)
     return STOPPED
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 
 from ehttpd.errors import SettingsError
+from ehttpd.server.inherited import passed_sockets
 from ehttpd.settings import Given, Settings
 
 
@@ -33,6 +34,11 @@ def from_platform(environment: Mapping[str, str]) -> dict[str, Given]:
         for variable, template in entry.platform.items()
         if environment.get(variable)
     }
+
+
+def from_systemd() -> dict[str, Given]:
+    """Return that the sockets are to be served which systemd has passed to this process, if it has."""
+    return {"bind": Given("systemd", "LISTEN_FDS")} if passed_sockets() else {}
 
 
 def from_files(folder: str, file: str = "") -> dict[str, Given]:

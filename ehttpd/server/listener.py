@@ -1,23 +1,21 @@
-"""Addresses to listening sockets: TCP, Unix, inherited.
+"""A listening socket, and what is known of who connects to it.
 
-The operating system's. Before the first leader, but for `accept`, which is the leader's.
+The operating system's. Before the first leader, but for `accept`, which is the leader's. How an operator writes where
+to listen is addresses.py's.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
-import stat
-from collections.abc import Sequence
-
-from ehttpd.errors import ListenError
 
 Address = tuple[str, int]
 
 # How much of what a client does not take the kernel keeps for it. Its own bound is megabytes for each connection; and a
 # client with a window of a few octets makes it cut what it keeps into pieces as small, which takes 20 us for each KiB.
 UNSENT_AT_MOST = 32768
+# How a socket for both families writes an IPv4 address (RFC 4291 §2.5.5.2).
+MAPPED = "::ffff:"
 
 
 class Listener:
@@ -26,12 +24,12 @@ class Listener:
     def __init__(self, listening: socket.socket, name: str, *, path: str | None = None) -> None:
         self._socket = listening
         self._path = path
-        self._tcp = listening.family in (socket.AF_INET, socket.AF_INET6)
+        self._tcp = is_tcp(listening)
+        self._dual = listening.family == socket.AF_INET6 and not _ipv6_only(listening)
         self.name = name  # as an operator would write it
         listening.setblocking(False)
         self._inode = os.stat(path).st_ino if path else None
-        bound = listening.getsockname()
-        self.local: Address = (bound[0], bound[1]) if self._tcp else (written_path(bound), 0)
+        self.local: Address = address_of(listening.getsockname())
         if self._tcp:
             # Inherited by accepted connections on Linux, which saves a call each.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -47,7 +45,12 @@ class Listener:
         """
         connected, remote = self._socket.accept()
         connected.setblocking(False)
-        return connected, (remote[0], remote[1]) if self._tcp else ("", 0)
+        if not self._tcp:
+            return connected, ("", 0)
+        host = remote[0]
+        if self._dual and host.startswith(MAPPED):
+            host = host[len(MAPPED) :]
+        return connected, (host, remote[1])
 
     @property
     def url(self) -> str:
@@ -55,8 +58,10 @@ class Listener:
         if not self._tcp:
             return f"unix:{self.local[0]}"
         host, port = self.local
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        host += zone_of(self._socket)
+        host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1" if self._dual else "::1"}.get(host, host)
+        # RFC 6874 §2: the zone of an address is written behind %25.
+        return f"http://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def close(self) -> None:
         """Stop listening. A Unix socket's file is removed if it is still ours."""
@@ -69,131 +74,30 @@ class Listener:
                 pass
 
 
+def is_tcp(opened: socket.socket) -> bool:
+    """Tell whether a socket is one of TCP, not a Unix socket."""
+    return opened.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def address_of(name: tuple[str, int] | str | bytes) -> Address:
+    """Return host and port for the name of one end of a socket; for a Unix socket, its path and 0."""
+    if isinstance(name, tuple):
+        return name[0].removeprefix(MAPPED) if "." in name[0] else name[0], name[1]
+    return written_path(name), 0
+
+
+def zone_of(listening: socket.socket) -> str:
+    """Return ``%`` and the interface of an address that holds for one link only (RFC 4007 §11); else nothing."""
+    if listening.family != socket.AF_INET6:
+        return ""
+    scope = listening.getsockname()[3]
+    return f"%{socket.if_indextoname(scope)}" if scope else ""
+
+
 def written_path(bound: str | bytes) -> str:
     """Return the name of a Unix socket, as the operating system gives it, as an operator would write it."""
     return bound if isinstance(bound, str) else "@" + os.fsdecode(bound[1:])
 
 
-def listen(address: str | socket.socket, backlog: int) -> list[Listener]:
-    """Return listeners for ``host:port``, ``:port``, ``[v6]:port``, ``unix:path``, ``fd:N``, or a listening socket.
-
-    A host name that stands for several addresses gives several listeners. Raises ListenError.
-    """
-    if isinstance(address, socket.socket):
-        return [_inherited(address, str(address.getsockname()))]
-    if address.startswith("unix:"):
-        return [_unix(address, address.removeprefix("unix:"), backlog)]
-    if address.startswith("fd:"):
-        return [_descriptor(address)]
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ListenError(
-            f"cannot listen on {address!r}: not an address.",
-            "Write host:port, :port, [address]:port, unix:path or fd:N.",
-            address=address,
-        )
-    return _tcp(address, host.removeprefix("[").removesuffix("]"), int(port), backlog)
-
-
-def _tcp(address: str, host: str, port: int, backlog: int) -> list[Listener]:
-    try:
-        found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror as error:
-        raise ListenError(
-            f"cannot listen on {address}: {error.strerror}.", "Check the host.", address=address
-        ) from None
-    listeners: list[Listener] = []
-    try:
-        for family, kind, protocol, _, place in dict.fromkeys(found):
-            listeners.append(_bound_tcp(address, family, kind, protocol, place, backlog))
-            if not port:
-                break  # a port of the system's choice is one listener's
-    except ListenError:
-        for listener in listeners:
-            listener.close()
-        raise
-    return listeners
-
-
-def _bound_tcp(
-    address: str, family: int, kind: int, protocol: int, place: Sequence[object], backlog: int
-) -> Listener:  # fmt: skip
-    listening = socket.socket(family, kind, protocol)
-    try:
-        if os.name == "posix":  # elsewhere it means something else
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind(tuple(place))
-        listening.listen(backlog)
-    except OSError as error:
-        listening.close()
-        raise _listen_error(address, error) from None
-    host, port = listening.getsockname()[:2]
-    return Listener(listening, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-
-
-def _unix(address: str, path: str, backlog: int) -> Listener:
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    abstract = path.startswith("@")
-    try:
-        if not abstract:
-            _remove_stale(path)
-        listening.bind("\0" + path[1:] if abstract else path)
-        listening.listen(backlog)
-    except OSError as error:
-        listening.close()
-        raise _listen_error(address, error) from None
-    return Listener(listening, address, path=None if abstract else os.path.abspath(path))
-
-
-def _remove_stale(path: str) -> None:
-    """Remove the file of a Unix socket that nobody listens on any more."""
-    try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            return
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        except OSError:
-            pass
-
-
-def _descriptor(address: str) -> Listener:
-    number = address.removeprefix("fd:")
-    try:
-        listening = socket.socket(fileno=int(number))
-    except (OSError, ValueError):
-        raise ListenError(
-            f"cannot listen on {address}: no socket is open there.",
-            "Start ehttpd from a program that passes a listening socket, such as systemd.",
-            address=address,
-        ) from None
-    try:
-        return _inherited(listening, address)
-    except ListenError:
-        listening.detach()  # it is not ours to close
-        raise
-
-
-def _inherited(listening: socket.socket, name: str) -> Listener:
-    if hasattr(socket, "SO_ACCEPTCONN") and not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise ListenError(f"cannot listen on {name}: the socket does not listen.", "Call listen() on it.", address=name)
-    return Listener(listening, name)
-
-
-_CURES = {
-    errno.EADDRINUSE: "Stop the other program, or choose another address with --bind.",
-    errno.EACCES: "Choose a port from 1024 upwards with --bind, or have a privileged parent pass the socket (fd:N).",
-    errno.EADDRNOTAVAIL: "This machine does not have that address. Choose another with --bind.",
-}
-
-
-def _listen_error(address: str, error: OSError) -> ListenError:
-    reason = (error.strerror or str(error)).lower()
-    cure = _CURES.get(error.errno or 0, "Choose another address with --bind.")
-    return ListenError(f"cannot listen on {address}: {reason}.", cure, address=address, errno=error.errno)
+def _ipv6_only(listening: socket.socket) -> bool:
+    return bool(listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))

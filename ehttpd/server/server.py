@@ -17,12 +17,13 @@ from typing import Any, Self
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler, Streams, streams_of
 from ehttpd.records import Record
+from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, RecordedService, Service
 from ehttpd.server.health import with_health
 from ehttpd.server.incoming import guarded
 from ehttpd.server.lane import Lane
-from ehttpd.server.listener import Listener, listen, written_path
+from ehttpd.server.listener import Listener, address_of, is_tcp
 from ehttpd.server.overdue import bounded
 from ehttpd.server.pool import Pool
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
@@ -146,14 +147,8 @@ class Server:
         return ""
 
     def _open_listeners(self) -> None:
-        try:
-            for address in self.settings.bind:
-                self._listeners += listen(address, self.settings.backlog)
-        except BaseException:
-            for listener in self._listeners:
-                listener.close()
-            self._listeners.clear()
-            raise
+        settings = self.settings
+        self._listeners += listen_at(settings.bind, settings.backlog, settings.uds_mode, bool(settings.reuse_port))
 
     def stop(self, grace: float | None = None) -> bool:
         """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the
@@ -179,6 +174,16 @@ class Server:
         self._stopped.set()
         return complete
 
+    def pulse(self) -> float:
+        """Return when the lane turned last, on the monotonic clock, and have it turn once more. Any thread.
+
+        Whoever asks now and then learns whether connections are looked after: then it has turned since the time before.
+        """
+        if self._lane is None:
+            return 0.0
+        self._lane.wake()
+        return self._lane.now
+
     def serve_forever(self) -> None:
         """Serve until another thread calls `stop`. Starts the server if that has not been done."""
         if self._lane is None:
@@ -198,9 +203,8 @@ class Server:
         if self._lane is None or self._stopped.is_set():
             raise RuntimeError("The server is not running.")
         connected.setblocking(False)
-        tcp = connected.family in (socket.AF_INET, socket.AF_INET6)
-        remote, local = connected.getpeername(), connected.getsockname()
-        self._lane.adopt(connected, remote[:2] if tcp else ("", 0), local[:2] if tcp else (written_path(local), 0))
+        remote = address_of(connected.getpeername()) if is_tcp(connected) else ("", 0)
+        self._lane.adopt(connected, remote, address_of(connected.getsockname()))
 
     @property
     def addresses(self) -> list[str]:

@@ -17,6 +17,7 @@ from ehttpd.settings.units import (
     FileName,
     FileNames,
     LogLevel,
+    Mode,
     Path,
     Patterns,
     Seconds,
@@ -42,6 +43,7 @@ __all__ = [
     "FileNames",
     "Given",
     "LogLevel",
+    "Mode",
     "Path",
     "Patterns",
     "Seconds",
@@ -131,7 +133,8 @@ class Settings:
 
     bind: Addresses = setting(
         Addresses(("127.0.0.1:8000",)),
-        "Listen here: host:port, :port (every interface), unix:path or fd:number. May be given several times.",
+        "Listen here: host:port, :port (every interface, IPv4 and IPv6), unix:path, unix:@name, fd:number, fd:name or "
+        "systemd. May be given several times.",
         section="Listening",
         flags=("-b", "--bind", "--listen"),
         aliases={"--uds": "unix:{}", "--unix-socket": "unix:{}", "--fd": "fd:{}"},
@@ -142,6 +145,17 @@ class Settings:
         "Let the kernel hold this many connections that are not yet accepted.",
         section="Listening",
         at_least=1,
+    )
+    reuse_port: Switch = setting(
+        Switch(0),
+        "Let other processes listen on the same ports; the kernel shares out the connections.",
+        section="Listening",
+    )
+    uds_mode: Mode = setting(
+        Mode(0o660),
+        "Give the file of a Unix socket these permissions: who may connect.",
+        section="Listening",
+        flags=("--uds-mode", "--uds-permissions", "--unix-socket-perms"),
     )
     max_connections: Count = setting(
         Count(0),

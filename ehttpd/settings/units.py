@@ -102,6 +102,29 @@ class Switch(int, Unit):
         return "on" if self else "off"
 
 
+class Mode(int, Unit):
+    """Who may read, write and connect: the permissions of a file, in octal digits."""
+
+    __slots__ = ()
+    metavar = "MODE"
+    meaning = "permissions in octal digits, such as 0660; in TOML, 0o660"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if isinstance(value, int) and not isinstance(value, bool):  # a program's, which writes 0o660
+            mode = value
+        elif isinstance(value, str) and re.fullmatch(r"(0o)?0?[0-7]{1,3}", value):
+            mode = int(value.replace("o", ""), 8)
+        else:
+            raise ValueError(cls.meaning)
+        if not 0 <= mode <= 0o777:
+            raise ValueError(cls.meaning)
+        return cls(mode)
+
+    def written(self) -> str:
+        return f"{self:04o}"
+
+
 class Path(str, Unit):
     """The path of a request, or nothing."""
 
@@ -239,7 +262,7 @@ class Addresses(tuple[str, ...], Unit):
     __slots__ = ()
     metavar = "ADDRESS"
     repeatable = True
-    meaning = "one or more addresses such as 127.0.0.1:8000, :8000, unix:/run/app.sock or fd:3"
+    meaning = "one or more addresses such as 127.0.0.1:8000, :8000, unix:/run/app.sock, fd:3 or systemd"
 
     @classmethod
     def read(cls, value: object) -> Self:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import socket
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ehttpd.errors import ListenError
-from ehttpd.server.listener import UNSENT_AT_MOST, Listener, listen
+from ehttpd.messages import Request, Response
+from ehttpd.server.addresses import Manner, listen, listen_at
+from ehttpd.server.listener import UNSENT_AT_MOST, Listener
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, LiveServer, Peer, hello
 
@@ -40,7 +46,7 @@ def only(listeners: list[Listener]) -> Listener:
 
 def refusal(address: str) -> ListenError:
     with pytest.raises(ListenError) as caught:
-        listen(address, 10)
+        listen(address, Manner(10))
     assert caught.value.address == address
     return caught.value
 
@@ -73,16 +79,162 @@ def test_ipv6_is_listened_on(live_server: LiveServers) -> None:
     assert server.connect().ask().body == b"hello"
 
 
+def ask_at(host: str, port: int) -> bytes:
+    with socket.create_connection((host, port), PATIENCE) as connected:
+        peer = Peer(connected)
+        try:
+            return peer.ask().body
+        finally:
+            peer.close()
+
+
+def who_asks(request: Request) -> Response:
+    return Response(f"{request.client.remote[0]}")
+
+
 @needs_ipv6
-def test_ipv6_leaves_ipv4_to_others(live_server: LiveServers) -> None:
-    server = live_server(hello, bind="127.0.0.1:0")
-    beside = live_server(hello, bind=f"[::]:{server.port}")
-    assert beside.connect().ask().body == b"hello"
+@pytest.mark.parametrize("address", [":0", "[::]:0"])
+def test_every_interface_is_one_of_both_families(live_server: LiveServers, address: str) -> None:
+    server = live_server(who_asks, bind=address)
+    assert [ask_at("127.0.0.1", server.port), ask_at("::1", server.port)] == [b"127.0.0.1", b"::1"]
+    assert server.addresses == [f"[::]:{server.port}"]
+
+
+@needs_ipv6
+def test_every_ipv6_interface_leaves_ipv4_to_an_address_beside_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for addresses in ([f"127.0.0.1:{port}", f"[::]:{port}"], [f"[::]:{port}", f"0.0.0.0:{port}"]):
+        listeners = listen_at(addresses, 10)
+        assert len(listeners) == 2
+        for listener in listeners:
+            listener.close()
+
+
+def test_a_machine_without_ipv6_has_its_ipv4_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = socket.socket.bind
+
+    def bind_ipv4(self: socket.socket, place: Any) -> None:
+        if self.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        bind(self, place)
+
+    monkeypatch.setattr(socket.socket, "bind", bind_ipv4)
+    listener = only(listen(":0", Manner(10)))
+    assert listener.local[0] == "0.0.0.0"
+    listener.close()
+    listener = only(listen("localhost:0", Manner(10)))  # which may stand for ::1 as well
+    assert listener.local[0] == "127.0.0.1"
+    listener.close()
+
+
+@needs_ipv6
+def test_a_name_is_listened_on_at_all_its_addresses_with_one_port(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [(socket.AF_INET6, 1, 6, "", ("::1", 0, 0, 0)), (socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))]
+    monkeypatch.setattr("ehttpd.server.addresses.socket.getaddrinfo", lambda *_, **__: places)
+    server = live_server(hello, bind="localhost:0")
+    assert sorted(server.addresses) == [f"127.0.0.1:{server.port}", f"[::1]:{server.port}"]
+    assert [server.connect(number).ask().body for number in range(2)] == [b"hello"] * 2
+
+
+def test_a_port_that_is_free_for_one_address_only_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [(socket.AF_INET, 1, 6, "", ("127.0.0.1", 0)), (socket.AF_INET, 1, 6, "", ("127.0.0.2", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    bind, holders = socket.socket.bind, [socket.socket()]
+
+    def bind_late(self: socket.socket, place: Any) -> None:
+        if place[0] == "127.0.0.2" and not holders[0].getsockname()[1]:
+            bind(holders[0], place)
+            holders[0].listen()
+        bind(self, place)
+
+    monkeypatch.setattr(socket.socket, "bind", bind_late)
+    first, second = listen("two:0", Manner(10))
+    assert first.local[1] == second.local[1] != holders[0].getsockname()[1]
+    for each in (first, second, holders[0]):
+        each.close()
+
+
+def link_local() -> tuple[str, str] | None:
+    try:
+        lines = Path("/proc/net/if_inet6").read_text().splitlines()
+    except OSError:
+        return None
+    for address, _, _, scope, flags, name in map(str.split, lines):
+        if scope == "20" and not int(flags, 16) & 0x48:  # neither tentative nor a duplicate
+            return ":".join(address[place : place + 4] for place in range(0, 32, 4)), name
+    return None
+
+
+@pytest.mark.skipif(link_local() is None, reason="this machine has no link-local address")
+def test_an_address_of_one_link_names_the_interface(live_server: LiveServers) -> None:
+    address, name = link_local() or ("", "")
+    server = live_server(hello, bind=f"[{address}%{name}]:0")
+    assert server.connect().ask().body == b"hello"
+    assert f"%25{name}]:{server.port}" in server.url
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o600, 0o666])
+def test_the_file_of_a_unix_socket_has_the_mode_of_the_setting(
+    live_server: LiveServers, tmp_path: Path, mode: int
+) -> None:
+    server = live_server(hello, bind=f"unix:{tmp_path}/s", uds_mode=mode)
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == mode
+    assert server.connect().ask().body == b"hello"
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
+    """Two sockets, passed as systemd does: site and api."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    first, second = (fcntl.fcntl(each.fileno(), fcntl.F_DUPFD, 300) for each in sockets)
+    assert second == first + 1
+    monkeypatch.setattr("ehttpd.server.inherited.FIRST_DESCRIPTOR", first)
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", "2")
+    monkeypatch.setenv("LISTEN_FDNAMES", "site:api")
+    yield sockets
+    for each in sockets:
+        each.close()
+    for number in (first, first + 1):
+        try:
+            os.close(number)
+        except OSError:
+            pass
+
+
+def test_sockets_that_systemd_passes_are_served(passed: list[socket.socket], live_server: LiveServers) -> None:
+    server = live_server(hello, bind="systemd")
+    assert [listener.local for listener in server._listeners] == [each.getsockname() for each in passed]
+    assert [server.connect(number).ask().body for number in range(2)] == [b"hello"] * 2
+
+
+def test_a_socket_that_systemd_passes_is_found_by_its_name(
+    passed: list[socket.socket], live_server: LiveServers
+) -> None:
+    server = live_server(hello, bind="fd:api")
+    assert server.addresses == ["fd:api"]
+    assert server.port == passed[1].getsockname()[1]
+    assert server.connect().ask().body == b"hello"
+
+
+def test_a_name_that_was_not_passed_is_refused_with_those_that_were(passed: list[socket.socket]) -> None:
+    assert "Passed were: api, site." in refusal("fd:shop").cure
+
+
+@pytest.mark.parametrize(("name", "value"), [("LISTEN_PID", "1"), ("LISTEN_FDS", "x")])
+def test_sockets_that_were_passed_to_somebody_else_are_not_ours(
+    passed: list[socket.socket], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert "Passed were: none." in refusal("systemd").cure
 
 
 @pytest.mark.parametrize("address", [":0", "0.0.0.0:0"])
 def test_every_interface_has_a_url_that_a_client_here_can_use(address: str) -> None:
-    listener = only(listen(address, 10))
+    listener = only(listen(address, Manner(10)))
     assert listener.url == f"http://127.0.0.1:{listener.local[1]}"
     listener.close()
 
@@ -253,3 +405,11 @@ def test_no_more_connections_are_taken_than_allowed(live_server: LiveServers) ->
     third.socket.settimeout(PATIENCE)
     assert later.reply().status == 200
     later.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="this system has no such option")
+def test_several_servers_share_a_port_if_they_are_told_to(live_server: LiveServers) -> None:
+    server = live_server(hello, reuse_port=True)
+    beside = live_server(hello, bind=f"127.0.0.1:{server.port}", reuse_port=True)
+    assert {server.connect().ask().body, beside.connect().ask().body} == {b"hello"}
+    assert "address already in use" in str(refusal(f"127.0.0.1:{server.port}"))
