@@ -147,6 +147,11 @@ class HTTPService:
             return self._leave(connection, request, connection.stream)
         if isinstance(body, Switch):
             return self._switch(connection, request, response, body)
+        if connection.incoming is not None and connection.stream is None and response.status == 500:
+            refusal = connection.incoming.refusal
+            if refusal is not None:  # frameworks take what `read` raised for a failure of the application
+                _close(body)
+                return self._answer_error(connection, request, _refusal_response(refusal))
         if connection.stream is not None and isinstance(body, bytes):
             body = [body]  # the response has begun already
         if isinstance(body, (bytes, bytearray, memoryview)):

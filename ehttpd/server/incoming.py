@@ -83,6 +83,11 @@ class Incoming(io.RawIOBase):
                 self._failure = failure
             self._request = None
 
+    @property
+    def refusal(self) -> RequestRefused | None:
+        """What was raised in the place of the body, if it was the client's mistake."""
+        return self._failure if isinstance(self._failure, RequestRefused) else None
+
     def persists(self, read_on: bool) -> bool:
         """Tell whether another request may follow on the connection, though the body has not ended yet.
 

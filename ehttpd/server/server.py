@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ehttpd.http11.limits import Limits
-from ehttpd.messages import Handler, Streams, streams_of
+from ehttpd.messages import Handler, Streams, always, streams_of
 from ehttpd.records import Record
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
@@ -72,7 +72,7 @@ class Server:
         self._streams: Streams | None = None
         self._recorders: list[Callable[[Record], object]] = []
         if handler is not None:
-            self._streams = streams_of(handler)
+            self._streams = always if self.settings.stream_bodies else streams_of(handler)
             if self.settings.request_timeout:
                 handler = bounded(handler, self.settings.request_timeout)
             if self.settings.health_path:

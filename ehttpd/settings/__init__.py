@@ -296,6 +296,11 @@ class Settings:
         at_least=0,
     )
 
+    stream_bodies: Switch = setting(
+        Switch(0),
+        "Call the application when the head of a request is there, and let it read the body while it arrives.",
+        section="Memory",
+    )
     body_memory: Bytes = setting(
         Bytes(1024 * 1024),
         "Keep a request body in memory up to this size, and in a temporary file beyond it.",
