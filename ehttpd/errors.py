@@ -89,9 +89,17 @@ class NotImplementedHere(RequestRefused):
 
 
 class ServiceUnavailable(RequestRefused):
-    """Every thread is busy and the queue is full (RFC 9110 §15.6.4). Our mistake rather than the client's."""
+    """There is too much to do, or no memory left for it (RFC 9110 §15.6.4). Our mistake rather than the client's."""
 
     status = 503
+
+
+class QueueFull(ServiceUnavailable):
+    """Every thread is busy, and ``queue_limit`` requests wait already."""
+
+
+class QueueTimeout(ServiceUnavailable):
+    """Every thread is busy, and the request has waited for ``queue_timeout`` seconds."""
 
 
 class InsufficientStorage(RequestRefused):

@@ -38,13 +38,14 @@ class Log:
 
     def _write(self, level: str, message: str, values: tuple[object, ...], exc_info: object) -> None:
         try:
-            logger = self._logger()
+            logger = self.logger()
         except OSError:  # no descriptor is left to import it with, and nobody may fail for want of a record
             sys.stderr.write(f"{message % values}\n")
         else:
             getattr(logger, level)(message, *values, exc_info=exc_info)
 
-    def _logger(self) -> logging.Logger:
+    def logger(self) -> logging.Logger:
+        """Return the logger itself, with what was prepared done."""
         import logging
 
         while self._before:

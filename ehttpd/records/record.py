@@ -21,7 +21,7 @@ class Record:
     ``request`` is None if its head was refused; ``first_line`` is then how it began, whatever that was.
     ``response`` is None if its client left before there was one; ``status`` is 499 then. ``refusal`` is the name of
     the error by which the server refused the request without calling a handler (``"BadRequest"``,
-    ``"ServiceUnavailable"``), nothing otherwise. ``remote`` is an address without a port. ``body_octets`` are those
+    ``"QueueFull"``), nothing otherwise. ``remote`` is an address without a port. ``body_octets`` are those
     of the response's body. ``queue_seconds`` went by between the arrival of the whole request and the call of the
     handler, ``seconds`` from there until the response had been produced; not all of it may have been sent.
     ``ended`` is the time since the epoch. ``thread`` is the name of the thread.

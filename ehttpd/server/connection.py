@@ -268,6 +268,7 @@ class Connection(Served):
 
     def refuse(self, refusal: RequestRefused) -> Next:
         """Have ``refusal`` answered instead of a request."""
+        self.lane.mishaps.refused(refusal)
         if self.body is not None:
             self.body.discard()
             self.body = None

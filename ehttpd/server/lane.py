@@ -15,7 +15,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from ehttpd.errors import ServiceUnavailable
+from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.logs import log
@@ -23,6 +23,7 @@ from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
+from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
@@ -48,6 +49,8 @@ SERVE_AT_ONCE = 16
 SWEEP_SHARE = 100
 # Out of descriptors or memory: how long to leave the listeners alone.
 ACCEPT_PAUSE = 0.1
+# How often is looked whether the leader has come to its poller, in seconds.
+TURN_LOOKED_FOR = 0.002
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
 # Who is in one of these has been answered.
@@ -80,6 +83,9 @@ class Lane:
         self._served: dict[int, Connection] = {}  # by a thread that does not lead; watched for their clients' departure
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
         self._open = 0
+        self.accepted = 0  # connections, ever
+        self.handshakes = 0  # of TLS, ever
+        self.mishaps = Mishaps()
         self._listeners: dict[int, Listener] = {}
         self._accepting = False
         self._accept_again = math.inf
@@ -108,6 +114,13 @@ class Lane:
         """How many connections there are, resting or served."""
         return self._open
 
+    def connection_states(self) -> list[State]:
+        """Return the state of each connection: `State.HANDLER` where a thread serves a request or one waits for it."""
+        with self.lock:
+            resting, served = list(self._resting.values()), list(self._served.values())
+        states = [each.state for each in resting]
+        return states + [each.state if each.state is State.TUNNEL else State.HANDLER for each in served]
+
     @property
     def finished(self) -> bool:
         """Whether the lane is stopping and has nothing left to do."""
@@ -119,6 +132,15 @@ class Lane:
             self._outbox.send(b"\0")
         except OSError:  # full: it will look up; closed: it has gone
             pass
+
+    def turns(self, within: float) -> bool:
+        """Tell whether the leader comes to its poller within so many seconds."""
+        seen, expires = self.now, time.monotonic() + within
+        while not self.pool.polling and self.now == seen:
+            if self.closed or time.monotonic() >= expires:
+                return False
+            time.sleep(TURN_LOOKED_FOR)
+        return not self.closed
 
     def adopt(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> None:
         """Take over a connected socket."""
@@ -275,7 +297,8 @@ class Lane:
             waits = self.pool.enqueue(connection)
             exhausted = self.pool.exhausted
         if not waits:
-            self._arrange(connection, self._overloaded(connection))
+            refusal = QueueFull("The server is busy: every thread is occupied and the queue is full.")
+            self._arrange(connection, self._overloaded(connection, refusal))
         if exhausted:
             self._exhaustion.report(self.pool, self.now)
         return None
@@ -285,8 +308,8 @@ class Lane:
         path, request = self.settings.health_path, connection.request
         return bool(path) and request is not None and request.target.partition("?")[0] == path
 
-    def _overloaded(self, connection: Connection) -> Next:
-        connection.refuse(ServiceUnavailable("The server is busy: every thread is occupied and the queue is full."))
+    def _overloaded(self, connection: Connection, refusal: ServiceUnavailable) -> Next:
+        connection.refuse(refusal)
         return self.service.exchange(connection)
 
     def _between_turns(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
@@ -304,7 +327,9 @@ class Lane:
             with self.lock:
                 expired = pool.line.expired(now)
             for connection in expired:
-                self._arrange(connection, self._overloaded(connection))
+                self.mishaps.timed_out(QUEUE_TIMEOUT)
+                refusal = QueueTimeout("The server is busy: the request has waited too long for a thread.")
+                self._arrange(connection, self._overloaded(connection, refusal))
         if pool.places.found:
             self._take_waiting()
         if now >= self._accept_again:
@@ -418,6 +443,7 @@ class Lane:
         connection = self.connection_type(connected, remote, local, self, self._limits, self.now)
         with self.lock:
             self._open += 1
+            self.accepted += 1
         return connection
 
     def _pause_accepting(self, until: float) -> None:
@@ -452,6 +478,7 @@ class Lane:
         with self.lock:
             for thread, connection, request in self.pool.overdue(now):
                 self._open -= 1  # it is closed for everybody but that thread
+                self.mishaps.timed_out(REQUEST_TIMEOUT)
                 answer_overdue(connection, request, seconds, self._standing.now)
                 reports.append((request, seconds, stack_of(thread)))
         for report in reports:
@@ -475,12 +502,18 @@ class Lane:
         earliest = math.inf
         for connection in connections:
             if connection.deadline <= now:
-                self._arrange(connection, connection.expire(now))
+                self._arrange(connection, self._expire(connection, now))
             if connection.state is not State.CLOSED and connection.deadline < earliest:
                 earliest = connection.deadline
         pause = SWEEP_SHARE * (time.monotonic() - began)
         with self.lock:
             self._next_sweep = min(self._next_sweep, max(earliest, now + pause))
+
+    def _expire(self, connection: Connection, now: float) -> Next:
+        state, step = connection.state, connection.expire(now)
+        if step is not Next.WAIT and state in TIMEOUT_KINDS:
+            self.mishaps.timed_out(TIMEOUT_KINDS[state])
+        return step
 
     def _drain(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Stop: take what waits in the backlog, close the listeners and whoever is idle; late, close everybody."""

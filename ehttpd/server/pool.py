@@ -122,6 +122,25 @@ class Pool:
         with self._lock:
             return self.serving.by_thread
 
+    @property
+    def alive(self) -> int:
+        """How many threads there are that can run handlers."""
+        return max(0, len(self._threads) - 1)
+
+    def occupied(self) -> list[tuple[int, Connection, float]]:
+        """Return the identifier of every thread inside a handler, with its connection and the moment that it began;
+        for one that leads, the moment that it last looked at its poller.
+        """
+        with self._lock:
+            leads = [(self._leader.thread, each, self.lane.now) for each in self.lease[-1:] if self._leader]
+            return leads + self.serving.since
+
+    def roles(self) -> dict[int, str]:
+        """Return what the threads do that serve nothing off the lead, by their identifiers."""
+        with self._lock:
+            leads = {self._leader.thread: "leads"} if self._leader else {}
+            return {each.thread: "follows" for each in self._followers} | leads
+
     # The leader
 
     def is_quick(self, connection: Connection) -> bool:

@@ -12,25 +12,33 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler, Streams, always, streams_of
 from ehttpd.records import Record
+from ehttpd.server.activity import Activity, activities
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, RecordedService, Service
+from ehttpd.server.figures import Requests
 from ehttpd.server.health import with_health
 from ehttpd.server.incoming import guarded
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener, address_of, is_tcp
 from ehttpd.server.overdue import bounded
 from ehttpd.server.pool import Pool
+from ehttpd.server.process import CollectorClock
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
+from ehttpd.server.snapshot import Facts, Snapshot, take
 from ehttpd.settings import Settings
 
 # Descriptors kept for everything that is not a connection.
 DESCRIPTORS_KEPT = 64
+# A leader is relieved after milliseconds: one that has not come to its poller within so many seconds never will.
+TURN_WITHIN = 1.0
+
+Recorder: TypeAlias = Callable[[Record], object]
 
 
 class Server:
@@ -44,6 +52,7 @@ class Server:
         tells whether
             it is to be called again for the next.
         record: is called with a `Record` of every exchange, on the thread that served it; see also `add_recorder`.
+        counts: whether requests are counted for `snapshot`, which costs less than half a microsecond for each.
         settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``,
         ``keep_alive_timeout``, …).
 
@@ -57,7 +66,8 @@ class Server:
         *,
         connection: ConnectionHandler | None = None,
         settings: Settings | None = None,
-        record: Callable[[Record], object] | None = None,
+        record: Recorder | None = None,
+        counts: bool = False,
         **options: Any,
     ) -> None:
         if (handler is None) == (connection is None):
@@ -70,7 +80,10 @@ class Server:
         self._service: HTTPService | None = None
         self._connection_handler = connection
         self._streams: Streams | None = None
-        self._recorders: list[Callable[[Record], object]] = []
+        self._recorders: list[Recorder] = []
+        self._requests = Requests() if counts else None
+        self._collector = CollectorClock()
+        self._started = time.time()
         if handler is not None:
             self._streams = always if self.settings.stream_bodies else streams_of(handler)
             if self.settings.request_timeout:
@@ -81,10 +94,11 @@ class Server:
             self._service = HTTPService(handler, self._standing)
         self._lane: Lane | None = None
         self._stopped = threading.Event()
-        if record is not None:
-            self.add_recorder(record)
+        for recorder in (record, self._requests):
+            if recorder is not None:
+                self.add_recorder(recorder)
 
-    def add_recorder(self, record: Callable[[Record], object]) -> None:
+    def add_recorder(self, record: Recorder) -> None:
         """Have ``record`` called with a `Record` of every exchange, on the thread that served it; after those that were
         added before. It must not block. Where nobody records, requests pay nothing for it. Before the server starts.
 
@@ -120,6 +134,9 @@ class Server:
         lane.pool = Pool(lane, self.settings)
         lane.pool.start()
         self._lane = lane
+        self._started = time.time()
+        if self._requests is not None:
+            self._collector.start()
         return self
 
     def _new_lane(self) -> Lane:
@@ -146,6 +163,40 @@ class Server:
             return f"{self._lane.pool.serving.stuck} threads are stuck in handlers"
         return ""
 
+    def drain(self) -> None:
+        """Be not ready any more, while everything is served: responses end their connections. `stop` is to follow.
+
+        Whoever balances load takes its clients elsewhere meanwhile. Any thread.
+        """
+        if self._service is not None:
+            self._service.draining = True
+
+    def snapshot(self, worker: str = "0") -> Snapshot:
+        """Return what the server counts and how it is now, as values that JSON can write. Any thread.
+
+        ``worker`` is the server's name among others. Requests are counted if ``counts`` was given.
+        """
+        facts = Facts(
+            worker=worker,
+            started=self._started,
+            draining=self._service is not None and self._service.draining,
+            ailment=self._ailment(),
+            addresses=self.addresses,
+            requests=self._requests.read() if self._requests is not None else None,
+            gc_seconds=self._collector.seconds,
+        )
+        return take(self._lane, facts)
+
+    def activities(self) -> list[Activity]:
+        """Return what each thread of the process does now, with its stack, as values that JSON can write.
+        Any thread.
+        """
+        return activities(self._lane.pool if self._lane is not None else None)
+
+    def turns(self) -> bool:
+        """Tell whether connections are accepted and read: a moment is waited for that. Any thread."""
+        return self._lane is not None and self._lane.turns(TURN_WITHIN)
+
     def _open_listeners(self) -> None:
         settings = self.settings
         self._listeners += listen_at(settings.bind, settings.backlog, settings.uds_mode, bool(settings.reuse_port))
@@ -165,12 +216,12 @@ class Server:
             self._stopped.set()
             return True
         deadline = time.monotonic() + (self.settings.graceful_timeout if grace is None else grace)
-        if self._service is not None:
-            self._service.draining = True
+        self.drain()
         lane.stop(deadline)
         # The leader closes what rests at the deadline; threads in a handler that never ends are left to themselves.
         complete = lane.pool.join(deadline + 1.0) and not lane.given_up
         lane.close()
+        self._collector.stop()
         self._stopped.set()
         return complete
 

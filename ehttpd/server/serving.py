@@ -22,12 +22,13 @@ class Follower:
     lead.
     """
 
-    __slots__ = ("lead", "overdue", "replaced", "serves", "thread")
+    __slots__ = ("lead", "overdue", "replaced", "serves", "since", "thread")
 
     def __init__(self) -> None:
         self.lead = threading.Lock()
         self.lead.acquire()
         self.serves: Connection | None = None
+        self.since = 0.0  # when it began to, on the monotonic clock
         self.overdue = False  # its handler has exceeded the deadline
         self.replaced = False  # and another thread may run in its place
         self.thread = 0  # its identifier
@@ -56,10 +57,15 @@ class Serving:
         serving = [(each.thread, each.serves) for each in self._expires if not each.replaced]
         return [(thread, serves) for thread, serves in serving if serves and serves.state is not State.TUNNEL]
 
+    @property
+    def since(self) -> list[tuple[int, Connection, float]]:
+        """The identifier of every thread that serves, with its connection and the moment that it began."""
+        return [(each.thread, each.serves, each.since) for each in self._expires if each.serves is not None]
+
     def begin(self, follower: Follower, connection: Connection) -> None:
         """Have a thread serve a connection."""
-        follower.serves = connection
-        expires = time.monotonic() + self._timeout if self._timeout else math.inf
+        follower.serves, follower.since = connection, time.monotonic()
+        expires = follower.since + self._timeout if self._timeout else math.inf
         self._expires[follower] = expires
         self.overdue_at = min(self.overdue_at, expires)
 

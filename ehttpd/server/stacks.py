@@ -24,7 +24,7 @@ ENDED = "(the thread has ended)"
 
 def stack_of(thread: int) -> traceback.StackSummary:
     """Return the application's part of a thread's stack, innermost frame first, without reading a source file."""
-    return _extract(sys._current_frames().get(thread), None)
+    return frames_of(sys._current_frames().get(thread))
 
 
 def written(stack: traceback.StackSummary) -> str:
@@ -32,7 +32,8 @@ def written(stack: traceback.StackSummary) -> str:
     return "".join(reversed(stack.format())).rstrip() or ENDED
 
 
-def _extract(frame: FrameType | None, limit: int | None) -> traceback.StackSummary:
+def frames_of(frame: FrameType | None, limit: int | None = None) -> traceback.StackSummary:
+    """Return the application's part of the stack that ends in ``frame``, as `stack_of`: ``limit`` frames of it."""
     import traceback  # dear to import, and seldom needed
 
     frames = list(traceback.walk_stack(frame)) if frame is not None else []
@@ -48,7 +49,7 @@ def _is_ours(found: tuple[FrameType, int]) -> bool:
 
 def top(frame: FrameType | None) -> str:
     """Return where a thread is, innermost frame first, in one line."""
-    frames = _extract(frame, TOP_FRAMES)
+    frames = frames_of(frame, TOP_FRAMES)
     return " < ".join(f"{each.name} ({each.filename}:{each.lineno})" for each in frames) or ENDED
 
 

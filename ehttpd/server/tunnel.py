@@ -198,6 +198,7 @@ class Tunnels:
         self._open: set[Tunnel] = set()
         self._signal: tuple[socket.socket, socket.socket] | None = None
         self._ended = False
+        self.opened = 0  # ever
         self.stopping = False
 
     def __len__(self) -> int:
@@ -224,6 +225,7 @@ class Tunnels:
                     self._signal[1].close()
             tunnel = Tunnel(connection, self, reader.unread)
             self._open.add(tunnel)
+            self.opened += 1
         reader.unread = b""
         connection.lane.pool.leave(connection)
         connection.lane.unwatch(connection)  # whoever looks whether the client has reset it takes the error away

@@ -31,6 +31,10 @@ class WaitingLine:
         """Whether nobody else may join."""
         return len(self._line) >= self._limit
 
+    def longest_wait(self, now: float) -> float:
+        """Return how long the first has waited, in seconds."""
+        return max(0.0, now - (self._line[0][1] - self._timeout)) if self._line else 0.0
+
     def join(self, connection: Connection) -> None:
         """Have a connection wait, with its request. Full or not: that is the caller's to look at."""
         expires = time.monotonic() + self._timeout

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ehttpd.settings.declaration import Given, Setting, meant, read_given, setting
 from ehttpd.settings.units import (
     Addresses,
+    AdminAddress,
     Assignments,
     Bytes,
     Count,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Addresses",
+    "AdminAddress",
     "Assignments",
     "Bytes",
     "Count",
@@ -334,6 +336,36 @@ class Settings:
         "Take the name of a request from this field, such as X-Request-ID; nothing, or no fit name there: make one.",
         section="Logging",
     )
+
+    admin: AdminAddress = setting(
+        AdminAddress(""),
+        "Serve /status, /metrics, /healthz, /readyz, /stats.json, /threads here; a port alone: for this machine only.",
+        section="Figures",
+    )
+    admin_remote_control: Switch = setting(
+        Switch(False),
+        "Let commands such as stop be given to the admin address from other machines, too.",
+        section="Figures",
+    )
+    ready_max_queue: Seconds = setting(
+        Seconds(5.0),
+        "Be not ready (/readyz answers 503) while a request has waited this long for a thread; 0: be ready anyway.",
+        section="Figures",
+        at_least=0,
+    )
+    statsd_host: Text = setting(
+        Text(""), "Send figures to this statsd by UDP every second: host:port; nothing: to none.", section="Figures"
+    )
+    statsd_prefix: Text = setting(
+        Text(""), "Put this before the name of every figure that statsd is sent.", section="Figures"
+    )
+    statsd_tags: Text = setting(
+        Text(""),
+        "Put these tags on every figure that statsd is sent, as DogStatsD reads them: name:value, with commas between.",
+        section="Figures",
+        flags=("--statsd-tags", "--dogstatsd-tags"),
+    )
+
     server_header: Text = setting(
         Text(""),
         "Send this text as the Server field; nothing: send none.",

@@ -277,6 +277,20 @@ class Addresses(tuple[str, ...], Unit):
         return ", ".join(self)
 
 
+class AdminAddress(Text):
+    """Where the admin's own server listens, or nothing. A port alone is one of the loopback interface."""
+
+    __slots__ = ()
+    metavar = "ADDRESS"
+    meaning = "an address such as :9100 (of this machine only), 10.0.0.7:9100 or unix:/run/admin.sock"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if not isinstance(value, str) or not re.fullmatch(r"|unix:[^\0]+|[^\s/@]*:[0-9]{1,5}|[0-9]{1,5}", value):
+            raise ValueError(cls.meaning)
+        return cls(f"127.0.0.1:{value.removeprefix(':')}" if re.fullmatch(r":?[0-9]+", value) else value)
+
+
 class Threads(Unit):
     """How many threads run handlers: at least ``minimum``, under pressure up to ``maximum``."""
 

@@ -112,7 +112,7 @@ def test_a_request_that_waits_in_vain_is_known(gate: Gate, records: Records) -> 
         assert server.connect().ask("/second").status == 503
         record = records.next()
         gate.open()
-    assert (record.request_line, record.refusal) == ("GET /second HTTP/1.1", "ServiceUnavailable")
+    assert (record.request_line, record.refusal) == ("GET /second HTTP/1.1", "QueueFull")
 
 
 @pytest.mark.parametrize(

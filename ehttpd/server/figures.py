@@ -1,0 +1,210 @@
+"""What a server counts: requests with their durations, and what goes wrong.
+
+The operator's. Counting is for threads that serve, and cheap: a duration is put into a list, which is one atomic step
+and needs no lock; whoever reads, or every `FOLD_AT` requests the thread that made it so many, sums the lists up. What
+goes wrong is counted under a lock, for that is seldom. Knows nothing of how figures are shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from typing import TYPE_CHECKING, TypedDict, TypeVar
+
+from ehttpd.errors import (
+    BadRequest,
+    ContentTooLarge,
+    ExpectationFailed,
+    FieldsTooLarge,
+    InsufficientStorage,
+    NotImplementedHere,
+    QueueFull,
+    QueueTimeout,
+    RequestRefused,
+    RequestTimeout,
+    ServiceUnavailable,
+    URITooLong,
+    VersionNotSupported,
+)
+from ehttpd.http11.state import State
+
+if TYPE_CHECKING:
+    from ehttpd.records import Record
+
+# The upper ends of what durations are sorted into, in seconds. A tenth of a millisecond is what a quick handler takes.
+BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# So many requests are summed up at once, which takes about 0.3 ms.
+FOLD_AT = 1024
+# A client may invent methods, and each would be a name of its own for ever.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+OTHER_METHOD = "other"
+
+T = TypeVar("T")
+
+# Why a request was refused before any handler saw it -> what it is counted as.
+PARSE_ERRORS: dict[type[RequestRefused], str] = {
+    BadRequest: "bad_request",
+    ContentTooLarge: "body_too_large",
+    URITooLong: "request_line_too_long",
+    ExpectationFailed: "expectation_failed",
+    FieldsTooLarge: "fields_too_large",
+    NotImplementedHere: "not_implemented",
+    VersionNotSupported: "version_not_supported",
+}
+REJECTIONS: dict[type[RequestRefused], str] = {
+    QueueFull: "queue_full",
+    QueueTimeout: "queue_timeout",
+    ServiceUnavailable: "memory",
+    InsufficientStorage: "disk",
+}
+# A state whose deadline passed -> the kind of the timeout. Two are of no state: a handler's, and that of the queue.
+TIMEOUT_KINDS = {
+    State.IDLE: "keep_alive",
+    State.HEAD: "header",
+    State.BODY: "body",
+    State.RESPONSE: "send",
+    State.LINGER: "linger",
+}
+REQUEST_TIMEOUT, QUEUE_TIMEOUT = "request", "queue"
+
+
+class Histogram(TypedDict):
+    """Durations: how many were within each of `BOUNDS` and beyond the last, not cumulated; and their sum in seconds."""
+
+    counts: list[int]
+    sum: float
+
+
+class Requests:
+    """Counts exchanges. Called with the `Record` of each, by the thread that served it."""
+
+    def __init__(self) -> None:
+        self._fresh: dict[tuple[str, int], list[float]] = {}  # seconds, by method and status
+        self._fresh_queued: list[float] = []  # seconds
+        self._fresh_octets: list[int] = []
+        self._folding = threading.Lock()
+        # Under the lock:
+        self._by_kind: dict[tuple[str, str], int] = {}
+        self._seconds = _Durations()
+        self._queued = _Durations()
+        self._octets = 0
+
+    def __call__(self, record: Record) -> None:
+        request = record.request
+        method = request.method if request is not None else OTHER_METHOD
+        try:
+            self._fresh[method, record.status].append(record.seconds)
+        except KeyError:
+            kind = (method if method in METHODS else OTHER_METHOD, record.status)
+            self._fresh.setdefault(kind, []).append(record.seconds)
+        self._fresh_octets.append(record.body_octets)
+        queued = self._fresh_queued
+        queued.append(record.queue_seconds)
+        if len(queued) >= FOLD_AT and self._folding.acquire(blocking=False):
+            try:
+                self._fold()
+            finally:
+                self._folding.release()
+
+    def read(self) -> RequestFigures:
+        """Return the sums until now. Any thread."""
+        with self._folding:
+            self._fold()
+            return {
+                "by_kind": [[method, code_class, count] for (method, code_class), count in self._by_kind.items()],
+                "seconds": self._seconds.read(),
+                "queue_seconds": self._queued.read(),
+                "octets_out": self._octets,
+            }
+
+    def _fold(self) -> None:
+        """Sum up what is fresh, while others go on putting more behind it."""
+        for (method, status), fresh in list(self._fresh.items()):
+            if fresh:
+                kind = method, f"{status // 100}xx"
+                taken = _take(fresh)
+                self._by_kind[kind] = self._by_kind.get(kind, 0) + len(taken)
+                self._seconds.add(taken)
+        self._queued.add(_take(self._fresh_queued))
+        self._octets += sum(_take(self._fresh_octets))
+
+
+class RequestFigures(TypedDict):
+    """What `Requests` has counted. ``by_kind``: method, class of the status code (``"2xx"``), how many."""
+
+    by_kind: list[list[str | int]]
+    seconds: Histogram
+    queue_seconds: Histogram
+    octets_out: int
+
+
+class Mishaps:
+    """Counts what goes wrong, by what and why. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parse_errors: dict[str, int] = {}
+        self._rejected: dict[str, int] = {}
+        self._timeouts: dict[str, int] = {}
+
+    def refused(self, refusal: RequestRefused) -> None:
+        """Count a request that is refused before a handler sees it."""
+        kind = type(refusal)
+        if kind in REJECTIONS:
+            self._note(self._rejected, REJECTIONS[kind])
+        elif kind is not RequestTimeout:  # those have been counted as what they are
+            self._note(self._parse_errors, PARSE_ERRORS.get(kind, PARSE_ERRORS[BadRequest]))
+
+    def timed_out(self, kind: str) -> None:
+        """Count a deadline that passed: of `TIMEOUT_KINDS`, `REQUEST_TIMEOUT` or `QUEUE_TIMEOUT`."""
+        self._note(self._timeouts, kind)
+
+    def read(self) -> MishapFigures:
+        """Return the counts until now."""
+        with self._lock:
+            return {
+                "parse_errors": dict(self._parse_errors),
+                "rejected": dict(self._rejected),
+                "timeouts": dict(self._timeouts),
+            }
+
+    def _note(self, counts: dict[str, int], why: str) -> None:
+        with self._lock:
+            counts[why] = counts.get(why, 0) + 1
+
+
+class MishapFigures(TypedDict):
+    """What `Mishaps` has counted."""
+
+    parse_errors: dict[str, int]
+    rejected: dict[str, int]
+    timeouts: dict[str, int]
+
+
+class _Durations:
+    """Many durations, as a histogram."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (len(BOUNDS) + 1)
+        self._sum = 0.0
+
+    def add(self, durations: list[float]) -> None:
+        """Add these, which are sorted in passing."""
+        durations.sort()
+        below = 0
+        for place, bound in enumerate(BOUNDS):
+            within = bisect_right(durations, bound, below)
+            self._counts[place] += within - below
+            below = within
+        self._counts[-1] += len(durations) - below
+        self._sum += sum(durations)
+
+    def read(self) -> Histogram:
+        return {"counts": list(self._counts), "sum": self._sum}
+
+
+def _take(fresh: list[T]) -> list[T]:
+    """Take out what there is; what others append meanwhile stays."""
+    taken = fresh[:]
+    del fresh[: len(taken)]
+    return taken
