@@ -115,7 +115,8 @@ class Headers(Fields):
     __slots__ = ()
 
     def __init__(self, lines: FieldLines | None = None) -> None:
-        self._lines = list(lines) if type(lines) in (tuple, list) else _listed(lines)  # type: ignore[arg-type]
+        # A tuple becomes a list when it is changed.
+        self._lines = lines if type(lines) is tuple else _listed(lines)
         self._combined = None
         self.derived = None
 

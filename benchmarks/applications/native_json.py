@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.native import Request, Response, Router
-from ehttpd.toolkit.json_encoding import encode_json
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -19,7 +18,7 @@ def product(number: int) -> dict[str, Any]:
 
 def handler(request: Request) -> Response:
     number = int(request.target.partition("?")[0].rpartition("/")[2] or 0)
-    return Response(encode_json(product(number)), type="application/json")
+    return Response.json(product(number))
 
 
 router = Router()

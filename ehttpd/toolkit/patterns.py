@@ -36,6 +36,15 @@ class CaptureType(NamedTuple):
     grammar: re.Pattern[str]
     convert: Callable[[str], Any]
 
+    def value(self, text: str) -> Any:
+        """Return the value of a text, None if this type does not take it."""
+        if not self.grammar.fullmatch(text):
+            return None
+        try:
+            return self.convert(text)
+        except ValueError:
+            return None
+
 
 # Each value has one spelling only: /items/7 and /items/007 would be one page with two addresses.
 TYPES = {

@@ -114,18 +114,26 @@ class Router:
     def __call__(self, request: Request) -> Response:
         """Answer a request. Raises what the handler raises, but for what is an answer: see `answer_of`."""
         path = request.target.partition("?")[0]
-        if len(self._hosts) == 1:
+        hosts = self._hosts
+        if len(hosts) == 1:
             endpoint = self._without_captures.get(path)
             route = endpoint.route(request.method) if endpoint else None
             if route:
                 return answer_of(route.view, request)
-        segments = _segments(path if path[:1] == "/" else request.raw_path)
-        found = self._find(request, request.method, segments)
+        if path[:1] != "/":
+            path = request.raw_path
+        segments = _decoded_segments(path) if "%" in path else path.split("/")[1:]
+        if len(hosts) == 1:
+            found = hosts[""].find(request.method, segments)
+        else:
+            found = self._find(request, request.method, segments)
         if not found:
             return answer_of(lambda request: self._unmatched(request, segments), request)
         route, values = found
-        if route.names:
-            captured = dict(zip(route.names, values, strict=False))
+        names = route.names
+        if names:
+            # One capture is the rule, and the function that makes dictionaries takes four times as long.
+            captured = {names[0]: values[0]} if len(names) == 1 else dict(zip(names, values, strict=False))
             request.params = {**request.params, **captured} if request.params else captured
         return answer_of(route.view, request)
 
@@ -161,12 +169,9 @@ class Router:
         raise HTTPError(405, headers=allow)
 
 
-def _segments(path: str) -> list[str]:
+def _decoded_segments(path: str) -> list[str]:
     """Return what stands between the slashes of a path, percent-decoded."""
-    segments = path.split("/")[1:]
-    if "%" in path:
-        return [percent_decode(segment).decode("utf-8", "replace") for segment in segments]
-    return segments
+    return [percent_decode(segment).decode("utf-8", "replace") for segment in path.split("/")[1:]]
 
 
 def _host(request: Request) -> str:

@@ -39,27 +39,27 @@ Found: TypeAlias = tuple[Route, tuple[Any, ...]]
 class Endpoint:
     """The routes of one place, by method; that of any method by the empty string."""
 
-    __slots__ = ("_by_method", "routes")
+    __slots__ = ("by_method", "routes")
 
     def __init__(self) -> None:
         self.routes: list[Route] = []
-        self._by_method: dict[str, Route] = {}
+        self.by_method: dict[str, Route] = {}
 
     def add(self, route: Route) -> None:
         self.routes.append(route)
-        self._by_method = {each.pattern.method: each for each in self.routes}
-        if "GET" in self._by_method:
-            self._by_method.setdefault("HEAD", self._by_method["GET"])
+        self.by_method = {each.pattern.method: each for each in self.routes}
+        if "GET" in self.by_method:
+            self.by_method.setdefault("HEAD", self.by_method["GET"])
 
     def route(self, method: str) -> Route | None:
         """Return the route of a method."""
-        return self._by_method.get(method) or self._by_method.get("")
+        return self.by_method.get(method) or self.by_method.get("")
 
 
 class Node:
     """A place in the tree of patterns: what may follow the segments that led here, the most specific first."""
 
-    __slots__ = ("captured", "endpoint", "literals", "rest", "typed")
+    __slots__ = ("captured", "endpoint", "forks", "literals", "rest", "sole", "typed")
 
     def __init__(self) -> None:
         self.literals: dict[str, Node] = {}
@@ -67,17 +67,28 @@ class Node:
         self.captured: Node | None = None
         self.rest: Endpoint | None = None
         self.endpoint: Endpoint | None = None
+        # What follows from these: a typed capture that is all that may come; whether a segment may lead several ways.
+        self.sole: tuple[CaptureType, Node] | None = None
+        self.forks = False
 
     def endpoint_for(self, segments: tuple[Segment, ...]) -> Endpoint:
         """Return where routes with these segments belong."""
         node = self
         for segment in segments:
             if segment.rest:
-                node.rest = node.rest or Endpoint()
-                return node.rest
-            node = node._child_for(segment)
+                rest = node.rest = node.rest or Endpoint()
+                node._note_ways()
+                return rest
+            child = node._child_for(segment)
+            node._note_ways()
+            node = child
         node.endpoint = node.endpoint or Endpoint()
         return node.endpoint
+
+    def _note_ways(self) -> None:
+        alone = len(self.typed) == 1 and not (self.literals or self.captured or self.rest)
+        self.sole = next(iter(self.typed.items())) if alone else None
+        self.forks = not alone and bool(self.typed or self.captured or self.rest)
 
     def _child_for(self, segment: Segment) -> Node:
         if segment.literal is not None:
@@ -129,13 +140,23 @@ class Node:
         """Return the most specific route, with the values of its captures. What fits ends the search at once."""
         node = self
         for at in range(position, len(segments)):
-            if node.captured or node.typed or node.rest:
+            if node.forks:
                 return node._find_among(method, segments, at, values)
-            child = node.literals.get(segments[at])
-            if child is None:
-                return None
-            node = child
-        route = node.endpoint.route(method) if node.endpoint else None
+            if node.sole:
+                kind, child = node.sole
+                value = kind.value(segments[at])
+                if value is None:
+                    return None
+                values = (*values, value)
+                node = child
+            else:
+                found = node.literals.get(segments[at])
+                if found is None:
+                    return None
+                node = found
+        if node.endpoint is None:
+            return None
+        route = node.endpoint.by_method.get(method) or node.endpoint.by_method.get("")
         return (route, values) if route else None
 
     def _find_among(self, method: str, segments: list[str], position: int, values: tuple[Any, ...]) -> Found | None:
@@ -146,11 +167,8 @@ class Node:
             if found:
                 return found
         for kind, child in self.typed.items():
-            if kind.grammar.fullmatch(text):
-                try:
-                    value = kind.convert(text)
-                except ValueError:
-                    continue
+            value = kind.value(text)
+            if value is not None:
                 found = child.find(method, segments, position + 1, (*values, value))
                 if found:
                     return found
