@@ -6,12 +6,13 @@ The owner's only, like every connection. What goes wrong with responses is deliv
 from __future__ import annotations
 
 import math
+import time
 from typing import Any, Protocol
 
 from ehttpd.http11.state import State
 from ehttpd.messages import Request
 from ehttpd.server.connection import Connection, Next
-from ehttpd.testing.faults import Break, Ending
+from ehttpd.testing.faults import Ending, Fault
 
 
 class Observer(Protocol):
@@ -23,27 +24,28 @@ class Observer(Protocol):
     def closed(self, connection: ObservedConnection) -> None:
         """Take notice that it is no more."""
 
-    def break_at(self, stage: str, request: Request | None = None) -> Break | None:
+    def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
         """Return what goes wrong at a stage before the response, if anything does."""
 
 
 class ObservedConnection(Connection):
     """Counts its exchanges, and breaks where it is told to."""
 
-    __slots__ = ("_broken", "_heard", "_observer", "_reads", "armed", "exchanges", "index", "stalled")
+    __slots__ = ("_broken", "_heard", "_observer", "_reads", "armed", "exchanges", "index", "pause", "stalled")
 
     def __init__(self, observer: Observer, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._observer = observer
         self.exchanges = 0  # begun
         self.stalled = False  # nothing that arrives is looked at any more
-        self.armed: Break | None = None  # what goes wrong with the next request
+        self.armed: Fault | None = None  # what goes wrong with the next request
+        self.pause = 0.0  # seconds that the next response waits, because something before it did
         self._reads = False  # a request has begun
         self._heard = 0  # octets of the head or body that is to be broken
         self.scheme = getattr(self.socket, "scheme", "http")
         self.index = observer.opened(self)
         self._broken = observer.break_at("accept")
-        if self._broken is not None and self._step(self._broken) is Next.CLOSE:
+        if self._broken is not None and self._interrupted() is Next.CLOSE:
             self.socket.close()  # the lane finds out when it reads
 
     def place(self) -> tuple[int, int]:
@@ -69,9 +71,11 @@ class ObservedConnection(Connection):
                 self._begin_request()
             self._heard += len(data)
             if self._broken is not None and self._heard >= self._broken.after:
-                return self._step(self._broken)
+                interrupted = self._interrupted()
+                if interrupted is not None:
+                    return interrupted
         step = super().receive(data, now)
-        return self._step(self._broken) if self._broken is not None and step is Next.SERVE else step
+        return self._interrupted() or step if step is Next.SERVE else step
 
     def _begin_request(self) -> None:
         self._reads, self._heard = True, 0
@@ -92,18 +96,36 @@ class ObservedConnection(Connection):
 
     def _within_body(self, step: Next) -> Next:
         if self._broken is not None and (step is Next.SERVE or self._received >= self._broken.after):
-            return self._step(self._broken)
+            return self._interrupted() or step
         return step
 
-    def _step(self, broken: Break) -> Next:
-        """Do what goes wrong; return what the connection needs next."""
-        if broken.ending is Ending.STALL:
+    def _interrupted(self) -> Next | None:
+        """Do what goes wrong, if anything is to; return what the connection needs next if it does not go on."""
+        broken, self._broken = self._broken, None
+        if broken is None:
+            return None
+        octets, ending, pause = broken.interruption()
+        self.pause += pause
+        if octets:
+            return self._say_last(octets)
+        if ending is None:
+            return None
+        if ending is Ending.STALL:
             self.request = None
             self.stall()
             return Next.WAIT
-        if broken.ending is Ending.RESET:
+        if ending is Ending.RESET:
             self.abort()
         return Next.CLOSE
+
+    def _say_last(self, octets: bytes) -> Next:
+        """Send octets, and nothing after them."""
+        try:
+            self.socket.send(octets)
+        except OSError:  # there is no room, or no client any more
+            return Next.CLOSE
+        self.request = None
+        return self.retire(time.monotonic())
 
     def receive_end(self) -> Next:
         return Next.CLOSE if self.stalled else super().receive_end()

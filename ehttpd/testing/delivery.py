@@ -16,7 +16,7 @@ from ehttpd.messages import FileBody, Request, Response
 from ehttpd.server.poller import WRITE
 from ehttpd.server.stream import BodyStream
 from ehttpd.testing.connection import ObservedConnection
-from ehttpd.testing.faults import Break, Ending, Fault, Script, Transmission
+from ehttpd.testing.faults import Ending, Fault, Script, Transmission
 
 PATIENCE = 30.0  # Seconds. A client that takes nothing for so long gets no more of a response that goes wrong.
 
@@ -50,7 +50,7 @@ def break_response(request: Request, response: Response, fault: Fault, ending: E
     assert isinstance(connection, ObservedConnection)
     if connection.stream is not None:
         raise HandlerError(f"{fault} comes too late: the application has begun its response through write().")
-    if isinstance(fault, Break) and fault.at == "between-requests":
+    if fault.at == "between-requests":
         connection.armed = fault
         return response
     data = whole_body(response)
@@ -81,7 +81,8 @@ def played(script: Script, stream: WireStream, ending: Event) -> Iterator[bytes]
     """Yield the octets of a script, at their time; end as it says."""
     for step in script:
         if isinstance(step, bytes):
-            yield step
+            if step:
+                yield step
         elif isinstance(step, float):
             pause(step, ending)
         elif step is Ending.STALL:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ehttpd.messages import Request, Response
 from ehttpd.testing.criteria import ANYTHING, Criteria
-from ehttpd.testing.faults import WITHIN_A_REQUEST, Break, Fault
+from ehttpd.testing.faults import WITHIN_A_REQUEST, Fault
 from ehttpd.testing.journal import ReceivedRequest
 from ehttpd.testing.rules import Rule, Step, place_of_caller
 from ehttpd.testing.server import TestServer
@@ -129,17 +129,17 @@ class MockServer(TestServer):
             unexpected = [str(each) for each in self._unexpected]
         return "\n".join([super()._nothing_came(timeout), *unexpected])
 
-    def break_at(self, stage: str, request: Request | None = None) -> Break | None:
+    def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
         return super().break_at(stage, request) or (self._break_within(request) if request is not None else None)
 
-    def _break_within(self, request: Request) -> Break | None:
+    def _break_within(self, request: Request) -> Fault | None:
         """Return what a rule has go wrong before the body is here, judged by method and path alone."""
         with self._lock:
             rules = [rule for rule in self._rules if rule.criteria.fits_head(request.method, request.path)]
             step = next((rule.step for rule in rules if rule.step is not None), None)
             fault = step.fault if step is not None else None
-            if not isinstance(fault, Break) or fault.at not in WITHIN_A_REQUEST or not fault.strikes():
+            if fault is None or fault.at not in WITHIN_A_REQUEST or not fault.strikes():
                 return None
             assert step is not None
-            step.used += 1
+            step.used += fault.ends  # else it is chosen again when the request is whole
         return self._note_break(fault, request)

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused
 from ehttpd.launch.kind import Kind, kind_of
+from ehttpd.messages import Client as Asker
 from ehttpd.messages import FileBody, Handler, Request, Response
 from ehttpd.records import Record
 from ehttpd.testing.client import PATIENCE, Client
 from ehttpd.testing.connection import ObservedConnection
-from ehttpd.testing.delivery import break_response
-from ehttpd.testing.faults import IN_A_RESPONSE, Break, Fault
+from ehttpd.testing.delivery import break_response, pause
+from ehttpd.testing.faults import IN_A_RESPONSE, Fault
 from ehttpd.testing.journal import Exchange, Journal, Origin, ReceivedRequest
 from ehttpd.testing.observed import ObservedServer
 from ehttpd.testing.verification import NoRequest, Unanswered, raise_together
@@ -219,7 +220,7 @@ class TestServer:
 
     def fail(self, fault: Fault) -> None:
         """Have a fault strike from now on, whatever is asked."""
-        if isinstance(fault, Break) and fault.at == "tls" and self._authority is None:
+        if fault.at == "tls" and self._authority is None:
             raise ValueError("A fault at the stage 'tls' needs a server with tls=True.")
         self._faults.append(fault)
 
@@ -254,11 +255,11 @@ class TestServer:
     def closed(self, connection: ObservedConnection) -> None:
         self._connections.pop(id(connection), None)
 
-    def break_at(self, stage: str, request: Request | None = None) -> Break | None:
+    def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
         fault = self._struck((stage,))
-        return self._note_break(fault, request) if isinstance(fault, Break) else None
+        return self._note_break(fault, request) if fault is not None else None
 
-    def _note_break(self, fault: Break, request: Request | None) -> Break:
+    def _note_break(self, fault: Fault, request: Request | None) -> Fault:
         exchange = Exchange(None, f"{request.method} {request.target}" if request is not None else "no request yet")
         exchange.fault = repr(fault)
         self._journal.add(exchange)
@@ -280,6 +281,7 @@ class TestServer:
         exchange, received = self._note(request)
         response: Response | None = None
         try:
+            self._wait_for(request.client)
             response, fault = self._respond(request, received)
         except (RequestRefused, ConnectionLost) as error:
             exchange.answered(error.status if isinstance(error, RequestRefused) else 0)
@@ -299,6 +301,12 @@ class TestServer:
             return response
         exchange.fault = repr(fault)
         return break_response(request, response, fault, self._ending)
+
+    def _wait_for(self, client: Asker) -> None:
+        """Wait as long as what went wrong before a request says. Raises ConnectionLost if the server stops meanwhile."""
+        if isinstance(client, ObservedConnection) and client.pause:
+            seconds, client.pause = client.pause, 0.0
+            pause(seconds, self._ending)
 
     def _note(self, request: Request) -> tuple[Exchange, ReceivedRequest]:
         body = request.body.read()

@@ -11,7 +11,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.server.listener import Address, Listener
-from ehttpd.testing.faults import Break, Ending
+from ehttpd.testing.faults import Ending, Fault
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -24,7 +24,7 @@ class TLSSocket:
 
     scheme = "https"
 
-    def __init__(self, connected: ssl.SSLSocket, broken: Break | None) -> None:
+    def __init__(self, connected: ssl.SSLSocket, broken: Fault | None) -> None:
         self._connected = connected
         self._broken = broken
         self.fileno = connected.fileno
@@ -35,7 +35,8 @@ class TLSSocket:
         """Return what has arrived, at most ``size`` octets; of more, nobody would be told. Raises BlockingIOError."""
         if flags:  # looking ahead is for plain sockets: nothing is here but what has been read
             raise BlockingIOError
-        self._break_handshake()
+        if self._broken is not None and self._connected.version() is None:
+            return self._break_handshake(self._broken, size)
         received = bytearray()
         while len(received) < size:
             try:
@@ -72,13 +73,15 @@ class TLSSocket:
             pass
         socket.socket.shutdown(self._connected, how)
 
-    def _break_handshake(self) -> None:
-        broken = self._broken
-        if broken is None or self._connected.version() is not None:
-            return
-        if broken.ending is Ending.STALL:
-            raise BlockingIOError
-        if broken.ending is Ending.RESET:
+    def _break_handshake(self, broken: Fault, size: int) -> bytes:
+        octets, ending, _ = broken.interruption()
+        if ending is Ending.STALL:
+            if socket.socket.recv(self._connected, size):  # or the poller would tell of it again and again
+                raise BlockingIOError
+            return b""
+        if octets:
+            socket.socket.send(self._connected, octets)
+        if ending is Ending.RESET:
             self._connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         raise ConnectionAbortedError("the handshake goes wrong on purpose")
 

@@ -136,6 +136,7 @@ def test_large_bodies_go_both_ways() -> None:
         (faults.reset(at="tls"), ConnectionResetError),
         (faults.close(at="tls"), (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError)),
         (faults.stall(at="tls"), TimeoutError),
+        (faults.garbage(at="tls"), ssl.SSLError),
         (faults.truncate(2), Exception),
     ],
     ids=str,

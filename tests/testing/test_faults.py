@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import socket
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -23,16 +24,21 @@ def hello(request: Request) -> Response:
     return Response.text("hello")
 
 
-def conversation(server: TestServer, octets: bytes, timeout: float = 5.0) -> tuple[bytes, str]:
-    """Send octets, with the connection left open; return what comes, and how the connection ends."""
+def conversation(server: TestServer, *requests: bytes, timeout: float = 5.0) -> tuple[bytes, str]:
+    """Send requests, each after an answer to the one before, with the connection left open; return what comes, and
+    how the connection ends.
+    """
     received = b""
     with socket.socket() as connected:
         connected.settimeout(timeout)
         try:
             connected.connect(("127.0.0.1", server.port))
-            connected.sendall(octets)
+            waiting = list(requests)
+            connected.sendall(waiting.pop(0))
             while data := connected.recv(65536):
                 received += data
+                if waiting and received.endswith(b"hello"):
+                    connected.sendall(waiting.pop(0))
         except ConnectionResetError:
             return received, "reset"
         except TimeoutError:
@@ -81,6 +87,75 @@ def test_a_connection_ends_at_every_stage(stage: str, after: int, octets: bytes,
     with TestServer(hello) as server:
         server.fail(getattr(faults, ending)(at=stage, after=after))
         assert conversation(server, octets, timeout=0.1 if ending == "stall" else 5.0) == (sent, ending)
+
+
+# Each fault but those that only end the connection, at each stage where it may be: what a client that asks twice
+# receives, and how many octets of garbage behind that.
+ONCE, TWICE = HEAD + b"hello", (HEAD + b"hello") * 2
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+SCENES: list[tuple[Fault, bytes, int, str]] = [
+    (faults.garbage(10, at="accept"), b"", 10, "close"),
+    (faults.garbage(10, at="request-head", after=5), b"", 10, "close"),
+    (faults.garbage(10, at="request-body", after=4), b"", 10, "close"),
+    (faults.garbage(10, at="between-requests"), ONCE, 10, "close"),
+    (faults.garbage(10, after=4), b"HTTP", 10, "close"),
+    (faults.garbage(10, at="response-body", after=3), HEAD + b"hel", 10, "close"),
+    (faults.garbage(10, at="response-end"), ONCE, 10, "close"),
+    *((faults.latency(0.001, at=stage, after=3), TWICE, 0, "stall") for stage in STAGES if stage != "tls"),
+    (faults.drip(3, 0.0001, at="response-head", after=7), TWICE, 0, "stall"),
+    (faults.drip(3, 0.0001, at="response-body", after=1), TWICE, 0, "stall"),
+    (faults.truncate(1, at="response-head"), HEAD[:-1], 0, "close"),
+    (faults.truncate(1, at="response-body"), HEAD + b"hell", 0, "close"),
+    (faults.malformed_chunk(after=4), CHUNKED + b"4\r\nhell\r\nno chunk\r\n\r\n", 0, "close"),
+    (faults.duplicate_response(), TWICE * 2, 0, "stall"),
+    (faults.informational(103, {"Link": "</a>"}), HINTS + ONCE + HINTS + ONCE, 0, "stall"),
+]
+
+
+@pytest.mark.parametrize(("fault", "sent", "garbage", "ending"), SCENES, ids=repr)
+def test_a_fault_happens_at_every_stage_where_it_makes_sense(
+    fault: Fault, sent: bytes, garbage: int, ending: str
+) -> None:
+    with TestServer(hello) as server:
+        server.fail(fault)
+        received, ended = conversation(server, POST, POST, timeout=0.1 if ending == "stall" else 5.0)
+        received = re.sub(rb"Date: .*?\r\n", b"", received)  # of what is not rewritten
+        assert (received[: len(sent)], len(received) - len(sent), ended) == (sent, garbage, ending)
+        assert repr(fault) in [exchange.fault for exchange in server.exchanges]
+
+
+@pytest.mark.parametrize("at", ["response-head", "response-body"])
+def test_corruption_keeps_to_its_place(at: str) -> None:
+    with TestServer(hello) as server:
+        server.fail(faults.corrupt(1.0, at=at, after=4))
+        received, _ = conversation(server, ASK, timeout=0.1)
+    changed = [place for place, (one, other) in enumerate(zip(received, ONCE, strict=True)) if one != other]
+    assert changed == (list(range(4, len(HEAD))) if at == "response-head" else [len(ONCE) - 1])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: faults.latency(1, at="tls"),
+        lambda: faults.drip(1, 1, at="request-body"),
+        lambda: faults.truncate(1, at="response-end"),
+        lambda: faults.wrong_length(1, at="accept"),
+        lambda: faults.no_answer(at="response-end"),
+        lambda: faults.duplicate_response(at="accept"),
+        lambda: faults.malformed_chunk(at="response-head"),
+        lambda: faults.informational(at="response-body"),
+    ],
+)
+def test_a_stage_where_a_fault_makes_no_sense_is_refused(make: Callable[[], Fault]) -> None:
+    with pytest.raises(ValueError, match="makes no sense at"):
+        make()
+
+
+def test_a_pause_before_the_response_of_a_rule_counts_it_once() -> None:
+    with MockServer() as server:
+        server.on("POST /").fail(faults.latency(0.001, at="request-body")).reply(text="hello").times(2)
+        client = server.client()
+        assert [client.post("/", body=b"whole").text for _ in range(2)] == ["hello", "hello"]
 
 
 @pytest.mark.parametrize("ending", ["reset", "close", "stall"])
