@@ -303,7 +303,7 @@ class TestServer:
         return break_response(request, response, fault, self._ending)
 
     def _wait_for(self, client: Asker) -> None:
-        """Wait as long as what went wrong before a request says. Raises ConnectionLost if the server stops meanwhile."""
+        """Wait as long as what went wrong before a request says. Raises ConnectionLost if the server stops."""
         if isinstance(client, ObservedConnection) and client.pause:
             seconds, client.pause = client.pause, 0.0
             pause(seconds, self._ending)

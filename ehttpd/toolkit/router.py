@@ -122,7 +122,7 @@ class Router:
                 return answer_of(route.view, request)
         if path[:1] != "/":
             path = request.raw_path
-        segments = _decoded_segments(path) if "%" in path else path.split("/")[1:]
+        segments = _segments(path)
         if len(hosts) == 1:
             found = hosts[""].find(request.method, segments)
         else:
@@ -169,9 +169,12 @@ class Router:
         raise HTTPError(405, headers=allow)
 
 
-def _decoded_segments(path: str) -> list[str]:
+def _segments(path: str) -> list[str]:
     """Return what stands between the slashes of a path, percent-decoded."""
-    return [percent_decode(segment).decode("utf-8", "replace") for segment in path.split("/")[1:]]
+    segments = path.split("/")[1:]
+    if "%" in path:
+        return [percent_decode(segment).decode("utf-8", "replace") for segment in segments]
+    return segments
 
 
 def _host(request: Request) -> str:
