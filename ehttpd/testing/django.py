@@ -125,6 +125,9 @@ class LiveServerTestCase(DjangosLiveServerTestCase):  # type: ignore[misc]
         super()._fixture_teardown()
 
 
+EhttpdLiveServerTestCase = LiveServerTestCase  # beside Django's, in one file
+
+
 class StaticLiveServerTestCase(LiveServerTestCase):
     """The same, with static files found where the applications have them, not where they are collected."""
 

@@ -1,20 +1,26 @@
 """What a test leaves behind: threads that it started, sockets that it opened.
 
-The operating system's. Looks at this process before and after.
+The operating system's. Looks at this process before and after. Threads of our servers are not looked at, since a server
+tells itself what it could not end; nor are connections to others than a test's own servers, since those to a database
+may be meant to last.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import socket
 import stat
 import threading
 import time
+from collections.abc import Collection
+from typing import Any
 
 from ehttpd.testing.verification import LeftBehind
 
 # Seconds. A thread that was told to end, and has by then, is no leak.
 LAST_CALL = 1.0
+RELAX = "If that is meant: @pytest.mark.ehttpd(leaks=False)."
 
 
 class Inventory:
@@ -24,17 +30,26 @@ class Inventory:
         self._threads = set(threading.enumerate())
         self._sockets = open_sockets()
 
-    def left_behind(self) -> list[LeftBehind]:
-        """Return what there is more of by now."""
+    def left_behind(self, places: Collection[Any]) -> list[LeftBehind]:
+        """Return what there is more of by now. ``places`` are those where the test's servers listened."""
         deadline = time.monotonic() + LAST_CALL
-        threads = [thread for thread in threading.enumerate() if thread not in self._threads]
+        threads = [thread for thread in threading.enumerate() if thread not in self._threads and not is_ours(thread)]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        left = [LeftBehind(f"The thread {thread.name!r} still runs.") for thread in threads if thread.is_alive()]
-        if open_sockets() - self._sockets:
+        left = [f"The thread {thread.name!r} still runs." for thread in threads if thread.is_alive()]
+        if self._new_sockets(places):
             gc.collect()  # one in a cycle of objects is closed late
+        left += [f"{described} is still open." for described in self._new_sockets(places)]
+        return [LeftBehind(f"{each} {RELAX}") for each in left]
+
+    def _new_sockets(self, places: Collection[Any]) -> list[str]:
         numbers = sorted(number for number, _ in open_sockets() - self._sockets)
-        return [*left, *(LeftBehind(f"The socket with descriptor {number} is still open.") for number in numbers)]
+        return [described for number in numbers if (described := description(number, places))]
+
+
+def is_ours(thread: threading.Thread) -> bool:
+    """Tell whether a thread is one of a server's."""
+    return thread.name.startswith("ehttpd-")
 
 
 def open_sockets() -> set[tuple[int, int]]:
@@ -48,3 +63,16 @@ def open_sockets() -> set[tuple[int, int]]:
         if stat.S_ISSOCK(status.st_mode):
             found.add((int(name), status.st_ino))
     return found
+
+
+def description(number: int, places: Collection[Any]) -> str:
+    """Return what a socket is, nothing if it is none that a test should have closed."""
+    with socket.socket(fileno=os.dup(number)) as looked_at:
+        if looked_at.type != socket.SOCK_STREAM:
+            return ""
+        try:
+            peer = looked_at.getpeername()
+        except OSError:  # it listens, or was never connected, or was reset
+            return f"The socket with descriptor {number}"
+        place = peer[:2] if isinstance(peer, tuple) else peer
+        return f"The socket with descriptor {number}, connected to the server," if place in places else ""

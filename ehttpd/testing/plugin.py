@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ehttpd.testing.server import TestServer
 
 MARKER = (
-    "ehttpd(strict=True, leaks=False): strict=False: rules that are not met and requests that no rule is for are no "
-    "failure; leaks=True: threads and sockets that the test leaves behind are one."
+    "ehttpd(strict=True, leaks=True): strict=False: rules that are not met and requests that no rule is for are no "
+    "failure; leaks=False: threads and sockets that the test leaves behind are none either."
 )
 HELD = "\nehttpd: the test has failed, and {urls} is held up. Press Enter to go on.\n"
 
@@ -44,11 +44,13 @@ class Keeper:
             options.update(mark.kwargs)
         self._strict = bool(options.get("strict", True))
         self._inventory: Inventory | None = None
-        if options.get("leaks", False):
+        if options.get("leaks", True):
             from ehttpd.testing.leaks import Inventory
 
             self._inventory = Inventory()
         self.servers: list[TestServer] = []
+        self._places: list[Any] = []  # where they were
+        self.failures: list[BaseException] = []
         self.failed = False
 
     def serve(self, app_or_handler: Any = None, **options: Any) -> Any:
@@ -60,21 +62,28 @@ class Keeper:
         else:
             server = TestServer(app_or_handler, **options)
         self.servers.append(server)
-        return server.start()
+        server.start()
+        self._places.append(server.place)
+        return server
 
     def finish(self) -> None:
-        """Stop all servers; raise what went wrong, unless the test has failed without that."""
-        from ehttpd.testing.verification import raise_together
-
+        """Stop all servers, and note what went wrong."""
         if self.failed and self.servers and self._item.config.getoption("--ehttpd-hold"):
             self._hold()
         for server in self.servers:
             server.stop()
+            if not server.verified:
+                self.failures += server.failures()
+
+    def verify(self) -> None:
+        """Raise what went wrong, unless the test has failed without that. Once all of the test's fixtures have ended:
+        one that was set up before the servers may close its connections to them later.
+        """
+        from ehttpd.testing.verification import raise_together
+
         if not self.failed:
-            unverified = [server for server in self.servers if not server.verified]
-            left = self._inventory.left_behind() if self._inventory is not None else []
-            seen = [failure for server in unverified for failure in server.failures()]
-            raise_together(f"What the servers of {self._item.name} have seen", [*seen, *left])
+            left = self._inventory.left_behind(self._places) if self._inventory is not None else []
+            raise_together(f"What the servers of {self._item.name} have seen", [*self.failures, *left])
 
     def _hold(self) -> None:
         """Keep the servers up until somebody presses Enter, or nobody is there to do so."""
@@ -117,6 +126,19 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    try:
+        yield
+    except BaseException as error:  # of another fixture
+        if KEEPER in item.stash:
+            for failure in item.stash[KEEPER].failures:
+                error.add_note(f"ehttpd has seen: {failure!r}")
+        raise
+    if KEEPER in item.stash:
+        item.stash[KEEPER].verify()
+
+
 @pytest.fixture
 def _ehttpd_keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
     keeper = Keeper(request.node)
@@ -130,6 +152,12 @@ def ehttpd_server(_ehttpd_keeper: Keeper) -> MockServer:
     """A mock server of this test's own: say what it expects with `on`; see `ehttpd.testing.MockServer`."""
     server: MockServer = _ehttpd_keeper.serve()
     return server
+
+
+@pytest.fixture
+def ehttpd(ehttpd_server: MockServer) -> MockServer:
+    """The same as `ehttpd_server`, for those who write it often."""
+    return ehttpd_server
 
 
 @pytest.fixture

@@ -92,12 +92,18 @@ class Rule:
         self._steps[-1].fault = fault
         return self
 
-    def times(self, least: int, most: int | None = -1) -> Self:
-        """Expect the request just so often, or from ``least`` to ``most`` times; None: any number from ``least`` up."""
+    def times(self, least: int | range, most: int | None = -1) -> Self:
+        """Expect the request just so often, or from ``least`` to ``most`` times; None: any number from ``least`` up.
+
+        ``range(2, 5)`` is from two to four times.
+        """
         step = self._steps[-1]
         step.counted = True
-        step.least = least
-        step.most = least if most == -1 else math.inf if most is None else most
+        if isinstance(least, range):
+            step.least, step.most = least.start, least.stop - 1
+        else:
+            step.least = least
+            step.most = least if most == -1 else math.inf if most is None else most
         return self
 
     def once(self) -> Self:

@@ -150,6 +150,11 @@ class TestServer:
         return self.url + target
 
     @property
+    def place(self) -> tuple[str, int] | str:
+        """What a client connects to: host and port, or the path of a Unix socket."""
+        return self._server.place
+
+    @property
     def port(self) -> int:
         """The port, 0 for a Unix socket."""
         return self._server.port
@@ -157,7 +162,7 @@ class TestServer:
     def client(self, timeout: float = PATIENCE) -> Client:
         """Return a client that keeps its connection and trusts the certificate. `stop` closes it."""
         context = self.ssl_context if self._authority is not None else None
-        client = Client(self._server.place, context, timeout)
+        client = Client(self.place, context, timeout)
         self._clients.append(client)
         return client
 
@@ -166,7 +171,7 @@ class TestServer:
 
         ``half_close``: tell the server that this was all, so that it ends the connection. Raises TimeoutError.
         """
-        connected = connect(self._server.place, timeout)
+        connected = connect(self.place, timeout)
         if self._authority is not None:
             connected = self.ssl_context.wrap_socket(connected, server_hostname="localhost")
             half_close = False

@@ -131,7 +131,7 @@ def test_a_failing_test_shows_every_exchange_and_no_second_failure(pytester: pyt
     )
 
 
-def test_what_is_left_behind_is_a_failure_where_that_is_asked_for(
+def test_what_is_left_behind_is_a_failure_unless_it_is_meant(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ehttpd.testing.leaks.LAST_CALL", 0.05)
@@ -145,23 +145,102 @@ def test_what_is_left_behind_is_a_failure_where_that_is_asked_for(
             thread = threading.Thread(target=ends.wait, name="forgotten")
             sockets = []
             yield sockets, thread
-            sockets[0].close()
+            for each in sockets:
+                each.close()
             ends.set()
             thread.join()
 
-        @pytest.mark.ehttpd(leaks=True)
+        @pytest.fixture
+        def before():
+            with socket.socket() as connected:
+                yield connected
+
         def test_leaves_something(ehttpd_server, kept):
             kept[0].append(socket.create_connection(("127.0.0.1", ehttpd_server.port)))
             kept[1].start()
 
-        @pytest.mark.ehttpd(leaks=True)
-        def test_leaves_nothing(ehttpd_server):
+        def test_leaves_something_and_more(ehttpd_server, kept):
+            ehttpd_server.on("GET /never")
+            kept[0].append(socket.socket())
+
+        @pytest.mark.ehttpd(leaks=False)
+        def test_means_it(ehttpd_server, kept):
+            kept[0].append(socket.create_connection(("127.0.0.1", ehttpd_server.port)))
+
+        def test_leaves_nothing(before, ehttpd_server):
             ehttpd_server.on("/")
             ehttpd_server.client().get("/")
+            before.connect(("127.0.0.1", ehttpd_server.port))  # closed after the server has ended
+
+        @pytest.fixture(scope="module")
+        def elsewhere():
+            with socket.create_server(("127.0.0.1", 0)) as listening:
+                yield listening
+
+        def test_others_may_stay_connected(elsewhere, ehttpd_server, kept):
+            kept[0].append(socket.create_connection(elsewhere.getsockname()))
+            kept[0].append(elsewhere.accept()[0])
     """)
     run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=5, errors=2)
+    run.stdout.fnmatch_lines(
+        [
+            "*The thread 'forgotten' still runs. If that is meant: @pytest.mark.ehttpd(leaks=False).",
+            "*The socket with descriptor *, connected to the server, is still open.*",
+            "*ExceptionGroup: What the servers of test_leaves_something_and_more have seen (2 sub-exceptions)*",
+            "*UnmetRule: GET /never *",
+            "*The socket with descriptor * is still open.*",
+        ]
+    )
+
+
+def test_what_was_seen_is_told_beside_the_failure_of_another_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def broken():
+            yield
+            raise KeyError("the fixture's own")
+
+        def test_unmet(broken, ehttpd):
+            ehttpd.on("GET /never").times(range(1, 3))
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=1, errors=1)
+    run.stdout.fnmatch_lines(["E *KeyError: \"the fixture's own\"", "E *ehttpd has seen: UnmetRule('GET /never *"])
+
+
+def test_the_app_of_pytest_flask_is_served(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+        from flask import Flask, url_for
+
+        @pytest.fixture
+        def app():
+            flask = Flask(__name__)
+            flask.config["TESTING"] = True
+
+            @flask.get("/where")
+            def where():
+                return {"url": url_for("where", _external=True)}
+
+            @flask.get("/broken")
+            def broken():
+                raise KeyError("the view's own")
+
+            return flask
+
+        def test_both_ways(ehttpd_app, client, accept_json):
+            assert client.get("/where").json == {"url": "http://localhost/where"}
+            assert ehttpd_app.client().get("/where").json() == {"url": f"{ehttpd_app.url}/where"}
+
+        def test_a_view_that_fails(ehttpd_app):
+            assert ehttpd_app.client().get("/broken").status == 500
+    """)
+    run = pytester.runpytest_inprocess(*QUIET, "-p", "pytest_flask.plugin")
     run.assert_outcomes(passed=2, errors=1)
-    run.stdout.fnmatch_lines(["*The thread 'forgotten' still runs.", "*The socket with descriptor * is still open."])
+    run.stdout.fnmatch_lines(["*KeyError: \"the view's own\""])
 
 
 def test_the_server_of_a_failed_test_is_held_up(pytester: pytest.Pytester) -> None:
