@@ -27,6 +27,8 @@ from ehttpd.settings import Settings
 
 STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
+# A client that was busy this long ago may be about to send its next request: see Server.stop.
+PATIENCE = 1.0
 
 
 def prepare_logging(settings: Settings) -> None:
@@ -70,7 +72,7 @@ def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
     """Answer what was accepted, then stop."""
     if terminal:
         announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
-    server.stop(grace=settings.graceful_timeout)
+    server.stop(grace=settings.graceful_timeout, patience=PATIENCE)
 
 
 def make_server(application: Application, settings: Settings) -> Server:

@@ -236,7 +236,7 @@ def _opened(address: str, number: int) -> Listener:
 def _inherited(listening: socket.socket, name: str) -> Listener:
     if hasattr(socket, "SO_ACCEPTCONN") and not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise ListenError(f"cannot listen on {name}: the socket does not listen.", "Call listen() on it.", address=name)
-    return Listener(listening, name)
+    return Listener(listening, name, inherited=True)
 
 
 def _close(listeners: list[Listener]) -> None:

@@ -120,6 +120,11 @@ class Connection(Served):
         """How a request begins whose head is not whole or was refused."""
         return self.reader.unread[:LONGEST_FIRST_LINE].partition(b"\r\n")[0].decode("latin-1")
 
+    @property
+    def silent_since(self) -> float:
+        """The moment when an idle connection was accepted, or its last response ended; or a later one."""
+        return self.deadline - (self.settings.header_timeout if self.reader.fresh else self.lane.rests_after)
+
     # What the lane tells it ...
 
     def receive(self, data: bytes, now: float) -> Next:

@@ -26,6 +26,7 @@ from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
+from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.stacks import stack_of
 from ehttpd.server.tunnel import Tunnels
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ehttpd.server.exchange import Service
     from ehttpd.server.listener import Listener
     from ehttpd.server.pool import Pool
+    from ehttpd.server.seat import Seat
     from ehttpd.settings import Settings
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
@@ -94,7 +96,12 @@ class Lane:
         self._inbox.setblocking(False)
         self._outbox.setblocking(False)
         self._poller.register(self._inbox.fileno(), READ)
+        self.seat: Seat | None = None  # among the processes that accept from the same listeners
+        self._left_until = -math.inf  # ... have had their turn
         self._stop_at: float | None = None
+        self._stopped_at = 0.0
+        self._patience = 0.0
+        self._shared = False
         self._exhaustion = Exhaustion()
         self.given_up = False  # stopped with something unanswered
         self.closed = False
@@ -147,8 +154,12 @@ class Lane:
         connection = self._new_connection(connected, remote, local)
         self.settle(connection, Next.WAIT)
 
-    def stop(self, deadline: float) -> None:
-        """Accept no more, answer what was accepted, close what is idle; at ``deadline`` close everything that rests."""
+    def stop(self, deadline: float, patience: float = 0.0, *, shared: bool = False) -> None:
+        """Accept no more, answer what was accepted, close what is idle; at ``deadline`` close everything that rests.
+
+        See `Server.stop` for the others.
+        """
+        self._stopped_at, self._patience, self._shared = time.monotonic(), patience, shared
         self._stop_at = deadline
         self.tunnels.stop()
         self.wake()
@@ -159,7 +170,8 @@ class Lane:
         """Give the lane a connection that was served off the lead: to rest, or to be closed."""
         with self.lock:
             stops = self._stop_at is not None
-            rests = step is not Next.CLOSE and not self.closed and not (stops and connection.state in BETWEEN_REQUESTS)
+            leaves = stops and not self._patience and connection.state in BETWEEN_REQUESTS
+            rests = step is not Next.CLOSE and not self.closed and not leaves
             sooner = rests and connection.deadline < self._next_sweep
             if sooner:
                 self._next_sweep = connection.deadline
@@ -382,6 +394,8 @@ class Lane:
         if counted:
             with self.lock:
                 self._open -= 1
+                if self.seat is not None:
+                    self.seat.count(self._open)
         if self._stop_at is not None:
             self.wake()
         elif not self._accepting and self._accept_again == math.inf:
@@ -406,7 +420,9 @@ class Lane:
     def _accept(
         self, listener: Listener, lease: list[Connection], most: int = ACCEPT_AT_ONCE
     ) -> tuple[Connection, Next] | None:  # fmt: skip
-        for _ in range(most):
+        for number in range(most):
+            if self.seat is not None and self._leaves_to_others(number):
+                return None
             if self._most_connections and self._open >= self._most_connections:
                 self._pause_accepting(math.inf)
                 return None
@@ -424,6 +440,18 @@ class Lane:
             if lost is not None:
                 return lost
         return None
+
+    def _leaves_to_others(self, taken: int) -> bool:
+        """Tell whether other processes are to take the next connection, ``taken`` being accepted already: they hold
+        far fewer, or every thread of this one is inside a handler. They have their time, and then this one takes some.
+        """
+        if self.seat is None or not (self.pool.exhausted or self.seat.crowded):
+            return False
+        if taken < TAKEN_AFTER_PAUSE and self.now < self._left_until + PAUSE:
+            return False
+        self._left_until = time.monotonic() + PAUSE
+        self._pause_accepting(self._left_until)
+        return True
 
     def _welcome(self, connection: Connection, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Read at once: most clients send their request with the connection."""
@@ -444,6 +472,8 @@ class Lane:
         with self.lock:
             self._open += 1
             self.accepted += 1
+            if self.seat is not None:
+                self.seat.count(self._open)
         return connection
 
     def _pause_accepting(self, until: float) -> None:
@@ -520,7 +550,12 @@ class Lane:
         if self._listeners:
             listeners = list(self._listeners.values())
             self._pause_accepting(math.inf)
-            for listener in listeners:
+            if self.seat is not None:
+                self.seat.leave()
+                self.seat = None
+            for listener in () if self._shared else listeners:
+                if self._patience:
+                    listener.seal()
                 lost = self._accept(listener, lease, self.settings.backlog)
                 if lost is not None:
                     return lost
@@ -533,7 +568,11 @@ class Lane:
         with self.lock:
             connections = list(self._resting.values())
         for connection in connections:
-            if connection.state in BETWEEN_REQUESTS or now >= self._stop_at:
+            idle = connection.state in BETWEEN_REQUESTS
+            until = min(connection.silent_since, self._stopped_at) + self._patience if idle else self._stop_at
+            if now < min(until, self._stop_at):
+                self._next_sweep = min(self._next_sweep, until)
+            else:
                 self.given_up |= connection.state not in (*BETWEEN_REQUESTS, State.LINGER)
                 self._arrange(connection, Next.CLOSE)
         if now >= self._stop_at and self._open:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import sys
+from array import array
 
 Address = tuple[str, int]
 
@@ -16,14 +19,18 @@ Address = tuple[str, int]
 UNSENT_AT_MOST = 32768
 # How a socket for both families writes an IPv4 address (RFC 4291 §2.5.5.2).
 MAPPED = "::ffff:"
+SO_ATTACH_FILTER = 26  # Linux; not in the module socket
 
 
 class Listener:
     """A listening socket that does not block."""
 
-    def __init__(self, listening: socket.socket, name: str, *, path: str | None = None) -> None:
+    def __init__(
+        self, listening: socket.socket, name: str, *, path: str | None = None, inherited: bool = False
+    ) -> None:  # fmt: skip
         self._socket = listening
-        self._path = path
+        self.path = path  # of the file of a Unix socket that is ours to remove
+        self.inherited = inherited  # whoever opened it may listen on when this process has ended
         self._tcp = is_tcp(listening)
         self._dual = listening.family == socket.AF_INET6 and not _ipv6_only(listening)
         self.name = name  # as an operator would write it
@@ -63,13 +70,35 @@ class Listener:
         # RFC 6874 §2: the zone of an address is written behind %25.
         return f"http://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    def seal(self) -> None:
+        """Let nobody new into the backlog, so that it can be emptied before `close`. Not for inherited sockets.
+
+        Whoever connects until then gets no answer, tries again by itself, and finds another listener or none. Closing
+        alone would reset those who came last, who may have sent a request by then.
+        """
+        if self.inherited:
+            return
+        self._remove_file()
+        if self._tcp and sys.platform == "linux":
+            # A program for the socket filter of one instruction: return 0, drop the packet.
+            program = array("B", struct.pack("HBBI", 0x06, 0, 0, 0))
+            attached = struct.pack("HP", 1, program.buffer_info()[0])
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attached)
+
+    def leave_file(self) -> None:
+        """Let a Unix socket's file outlive `close`: another process goes on listening there."""
+        self.path = None
+
     def close(self) -> None:
         """Stop listening. A Unix socket's file is removed if it is still ours."""
         self._socket.close()
-        if self._path is not None:
+        self._remove_file()
+
+    def _remove_file(self) -> None:
+        if self.path is not None:
             try:
-                if os.stat(self._path).st_ino == self._inode:
-                    os.unlink(self._path)
+                if os.stat(self.path).st_ino == self._inode:
+                    os.unlink(self.path)
             except FileNotFoundError:
                 pass
 

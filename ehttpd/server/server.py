@@ -30,6 +30,7 @@ from ehttpd.server.overdue import bounded
 from ehttpd.server.pool import Pool
 from ehttpd.server.process import CollectorClock
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
+from ehttpd.server.seat import Seat
 from ehttpd.server.snapshot import Facts, Snapshot, take
 from ehttpd.settings import Settings
 
@@ -93,6 +94,7 @@ class Server:
             self._handler = handler
             self._service = HTTPService(handler, self._standing)
         self._lane: Lane | None = None
+        self._seat: Seat | None = None
         self._stopped = threading.Event()
         for recorder in (record, self._requests):
             if recorder is not None:
@@ -110,6 +112,10 @@ class Server:
         if self._service is not None:
             self._recorders.append(record)
             self._service = RecordedService(self._handler, self._standing, *self._recorders)
+
+    def share(self, seat: Seat) -> None:
+        """Share the connections with other processes that accept from the same sockets. Before `start`."""
+        self._seat = seat
 
     def listen(self) -> None:
         """Listen without serving yet: clients connect, and wait.
@@ -130,6 +136,7 @@ class Server:
             raise RuntimeError("The server has been started already.")
         self.listen()
         lane = self._new_lane()
+        lane.seat = self._seat
         lane.listen(self._listeners)
         lane.pool = Pool(lane, self.settings)
         lane.pool.start()
@@ -201,11 +208,15 @@ class Server:
         settings = self.settings
         self._listeners += listen_at(settings.bind, settings.backlog, settings.uds_mode, bool(settings.reuse_port))
 
-    def stop(self, grace: float | None = None) -> bool:
+    def stop(self, grace: float | None = None, *, patience: float = 0.0, shared: bool = False) -> bool:
         """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the
         rest.
 
         ``grace`` is ``graceful_timeout`` by default. Returns whether everything was answered. May be called again.
+
+        A client may send the next request in the moment when its connection is closed, and would not learn what became
+        of it. So connections that were new or busy less than ``patience`` seconds ago stay open until then. With
+        ``shared``, other processes go on accepting from the same sockets, and what waits there is left to them.
         """
         lane = self._lane
         if self._stopped.is_set():
@@ -217,7 +228,7 @@ class Server:
             return True
         deadline = time.monotonic() + (self.settings.graceful_timeout if grace is None else grace)
         self.drain()
-        lane.stop(deadline)
+        lane.stop(deadline, patience, shared=shared)
         # The leader closes what rests at the deadline; threads in a handler that never ends are left to themselves.
         complete = lane.pool.join(deadline + 1.0) and not lane.given_up
         lane.close()

@@ -77,9 +77,9 @@ class ObservedServer(Server):
 
         return TLSListener(listening, name, self._context, self._observer)
 
-    def stop(self, grace: float | None = None) -> bool:
+    def stop(self, grace: float | None = None, *, patience: float = 0.0, shared: bool = False) -> bool:
         try:
-            return super().stop(grace)
+            return super().stop(grace, patience=patience, shared=shared)
         finally:
             self.switch.close()
             if self._port is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -185,6 +187,53 @@ def test_output_that_is_not_taken_yet_is_finished(live_server: LiveServers) -> N
     assert peer.line() == "HTTP/1.1 200 OK"
     with in_parallel(server.stop):
         assert peer.rest().endswith(body)
+
+
+def test_with_patience_connections_that_were_used_a_moment_ago_get_one_more_answer(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    fresh, used = server.connect(), server.connect()
+    used.ask()
+    listener = server._listeners[0]
+    with in_parallel(lambda: server.stop(patience=PATIENCE)):
+        assert until(lambda: listener.fileno() == -1)
+        for peer in (fresh, used):
+            assert peer.ask().fields["connection"] == "close"
+            assert peer.ended()
+
+
+def test_with_patience_connections_that_stay_silent_are_closed_in_the_end(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    fresh, used, long_silent = server.connect(), server.connect(), server.connect()
+    used.ask()
+    long_silent.ask()
+    until(lambda: len(server.lane._resting) == 3)
+    name = long_silent.socket.getsockname()
+    next(each for each in server.lane._resting.values() if each.remote == name).deadline -= 9
+    began = time.monotonic()
+    with in_parallel(lambda: server.stop(patience=0.2)):
+        assert long_silent.ended()
+        assert fresh.ended()
+        assert used.ended()
+    assert 0.1 < time.monotonic() - began < PATIENCE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no filter for sockets")
+def test_whoever_connects_to_a_sealed_listener_is_neither_taken_nor_reset() -> None:
+    server = LiveServer(hello)
+    server.listen()
+    early = server.connect()
+    early.send(GET)
+    listener = server._listeners[0]
+    listener.seal()
+    with socket.socket() as late:
+        late.setblocking(False)
+        assert late.connect_ex(("127.0.0.1", server.port)) == errno.EINPROGRESS
+        server.start()
+        assert early.reply().status == 200
+        assert server.lane.open_connections == 1
+        server.hang_up()
+        server.stop()
+        assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
 def test_after_the_grace_time_connections_are_closed(live_server: LiveServers) -> None:
