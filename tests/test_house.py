@@ -22,6 +22,7 @@ ROOMS = [
     "__main__",
     "cli",
     "commands",
+    "develop",
     "testing",
     "launch",
     "native",
@@ -42,7 +43,7 @@ ROOMS = [
 # RFC 9112 is about bytes: who reads it needs no operating system.
 FORBIDDEN_IN_HTTP11 = {"socket", "threading", "_thread", "time", "ssl", "logging", "select", "selectors", "os"}
 # What a feature may need that the standard library does not have: module -> distribution, imported late.
-EXTRAS = {"brotli": "brotli", "multipart": "multipart", "wsproto": "wsproto"}
+EXTRAS = {"brotli": "brotli", "watchfiles": "watchfiles", "multipart": "multipart", "wsproto": "wsproto"}
 # Modules for the users of one distribution, who have it: nothing else imports them.
 HOSTS = {"ehttpd.testing.plugin": "pytest", "ehttpd.testing.django": "django"}
 # Requests and responses offer what the toolkit does with them, and import it when it is asked for: the one way up.

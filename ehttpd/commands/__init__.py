@@ -13,6 +13,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Serve an application: the same as ehttpd APP.",
+    "dev": "Serve while it is written: reloading, with tracebacks in the browser.",
     "check": "Try everything that serving needs, and serve nothing.",
     "config": "Show each setting with where it was given.",
 }

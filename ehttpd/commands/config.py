@@ -34,7 +34,7 @@ def make_parser() -> Parser:
 def shown(settings: Settings, *, as_json: bool) -> str:
     """Return the settings as text."""
     if as_json:
-        table = {name: {"value": plain(value), "origin": settings.origin(name)} for name, value in settings}
+        table = {name: {"value": value.plain(), "origin": settings.origin(name)} for name, value in settings}
         return json.dumps(table, indent=2)
     lines = []
     section = ""
@@ -45,15 +45,6 @@ def shown(settings: Settings, *, as_json: bool) -> str:
             lines += ["", f"# {section}"]
         lines.append(f"{f'{name} = {literal(value)}':{PLACE}} # {settings.origin(name)}")
     return "\n".join(lines[1:])
-
-
-def plain(value: Unit) -> object:
-    """Return a value as JSON has it: durations in seconds, sizes in bytes."""
-    if isinstance(value, Switch):
-        return bool(value)
-    if isinstance(value, (int, float, tuple)):
-        return list(value) if isinstance(value, tuple) else value
-    return value.written()
 
 
 def literal(value: Unit) -> str:

@@ -35,6 +35,10 @@ def run(words: Sequence[str]) -> int:
         exit_code: int = import_module(f"ehttpd.commands.{arguments.instead}").run(words)
         return exit_code
     settings = settings_of(arguments, os.environ)
+    if settings.reload:
+        from ehttpd.develop.serve import develop
+
+        return develop(settings, pages=False)
     prepare_logging(settings)
     prepare_surroundings(settings)
     for note in hints(arguments, os.environ):

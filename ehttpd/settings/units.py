@@ -32,6 +32,14 @@ class Unit:
         """Return the value as an operator would write it."""
         return str(self)
 
+    def plain(self) -> object:
+        """Return the value as JSON has it, fit to be read again: durations in seconds, sizes in bytes."""
+        if isinstance(self, Switch):
+            return bool(self)
+        if isinstance(self, (float, int)):
+            return self
+        return list(self) if isinstance(self, tuple) else self.written()
+
 
 class Seconds(float, Unit):
     """A duration. Written as ``30``, ``0.5``, ``500ms``, ``2m`` or ``1h``."""

@@ -1,0 +1,173 @@
+"""Which files of a project have changed: looked for twice a second, or told by ``watchfiles`` where it is installed.
+
+The operator's room. Knows which files matter; what to do about a change is reloader.py's. One thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from glob import glob
+from typing import Protocol
+
+from ehttpd.settings import Settings
+
+# Python's own, and what templates are called by Django, Jinja, Mako and Chameleon.
+PATTERNS = ("*.py", "*.html", "*.htm", "*.jinja", "*.jinja2", "*.j2", "*.mako", "*.pt", ".env")
+LEFT_OUT = ("__pycache__", "node_modules", "site-packages", ".*")
+ENVIRONMENT = "pyvenv.cfg"  # a folder with this file is one of Python's, with other people's code
+
+
+class Watched:
+    """Which files are watched: folders, patterns in and out, and files wherever they are."""
+
+    def __init__(self, settings: Settings) -> None:
+        own = [os.getcwd(), *([settings.app_dir] if settings.app_dir else [])]
+        self.folders = distinct(os.path.abspath(folder) for folder in settings.reload_dir or own)
+        self.patterns = (*PATTERNS, *settings.reload_include)
+        self.left_out = tuple(pattern.rstrip("/") for pattern in settings.reload_exclude)
+        self.extra = settings.reload_extra_file
+
+    def files(self) -> Iterator[os.DirEntry[str]]:
+        """Yield the files of the folders as they are now."""
+        folders = list(self.folders)
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    found = list(entries)
+            except OSError:  # it went away, or is not for us
+                continue
+            if folder not in self.folders and any(entry.name == ENVIRONMENT for entry in found):
+                continue
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    if self.wants_folder(entry.name, entry.path):
+                        folders.append(entry.path)
+                elif self.wants(entry.name, entry.path):
+                    yield entry
+
+    def wants(self, name: str, path: str) -> bool:
+        """Tell whether a file is watched."""
+        return any(fnmatch(name, pattern) for pattern in self.patterns) and not self.is_left_out(name, path)
+
+    def wants_folder(self, name: str, path: str) -> bool:
+        """Tell whether what is in a folder is watched."""
+        return not any(fnmatch(name, pattern) for pattern in LEFT_OUT) and not self.is_left_out(name, path)
+
+    def is_left_out(self, name: str, path: str) -> bool:
+        """Tell whether the operator wants a file or folder left out."""
+        return any(fnmatch(name, pattern) or fnmatch(path, os.path.abspath(pattern)) for pattern in self.left_out)
+
+    def extra_files(self) -> Iterator[str]:
+        """Yield the other files as they are now."""
+        for pattern in self.extra:
+            yield from glob(pattern, recursive=True)
+
+
+class Changes(Protocol):
+    """Tells what has changed since it was asked last."""
+
+    def look(self) -> list[str]:
+        """Return the paths of files that are new, changed or gone."""
+        ...
+
+
+class Polling:
+    """Compares what each file says of itself with what it said before."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._before = self._stamps()
+
+    def look(self) -> list[str]:
+        now = self._stamps()
+        before, self._before = self._before, now
+        if now == before:
+            return []
+        return sorted(path for path in now.keys() | before.keys() if now.get(path) != before.get(path))
+
+    def _stamps(self) -> dict[str, tuple[int, int]]:
+        stamps = {}
+        for entry in self._watched.files():
+            try:
+                status = entry.stat()
+            except OSError:  # it has just gone
+                continue
+            stamps[entry.path] = (status.st_mtime_ns, status.st_size)
+        for path in self._watched.extra_files():
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            stamps[path] = (status.st_mtime_ns, status.st_size)
+        return stamps
+
+
+class Told:
+    """Collects what the operating system tells through ``watchfiles``, on a thread of its own."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._changed: set[str] = set()
+        self._lock = threading.Lock()  # for _changed
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._collect, name="ehttpd-watch", daemon=True)
+        self._thread.start()
+
+    def look(self) -> list[str]:
+        with self._lock:
+            changed, self._changed = self._changed, set()
+        return sorted(changed)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ending.set()
+        self._thread.join()
+
+    def _collect(self) -> None:
+        from watchfiles import watch
+
+        folders = distinct([*self._watched.folders, *(os.path.abspath(path) for path in self._watched.extra_files())])
+        wanted = {*map(os.path.abspath, self._watched.extra_files())}
+        for changes in watch(
+            *folders, watch_filter=lambda _, path: self._wants(path, wanted), stop_event=self._ending, debounce=200,
+            rust_timeout=200, raise_interrupt=False,
+        ):  # fmt: skip
+            with self._lock:
+                self._changed |= {path for _, path in changes}
+
+    def _wants(self, path: str, extra: set[str]) -> bool:
+        if path in extra:
+            return True
+        root = next((folder for folder in self._watched.folders if path.startswith(folder + os.sep)), "")
+        above = os.path.relpath(os.path.dirname(path), root).split(os.sep) if root else []
+        inside = all(part == "." or self._watched.wants_folder(part, path) for part in above)
+        return inside and self._watched.wants(os.path.basename(path), path)
+
+
+@contextmanager
+def watching(watched: Watched) -> Iterator[Changes]:
+    """Watch files until the block ends, in the best way that this machine has."""
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError:
+        yield Polling(watched)
+        return
+    told = Told(watched)
+    try:
+        yield told
+    finally:
+        told.stop()
+
+
+def distinct(folders: Iterable[str]) -> list[str]:
+    """Return the folders without those that lie inside of another."""
+    kept: list[str] = []
+    for folder in sorted(set(folders)):
+        if not any(folder.startswith(each.rstrip(os.sep) + os.sep) for each in kept):
+            kept.append(folder)
+    return kept

@@ -1,0 +1,48 @@
+"""Where development listens: where it is told to, or at the next port that is free."""
+
+from __future__ import annotations
+
+import errno
+
+from ehttpd.errors import ListenError
+from ehttpd.launch.serve import announce
+from ehttpd.server.addresses import listen_at
+from ehttpd.server.listener import Listener
+from ehttpd.settings import Settings
+
+TRIED = 20  # ports
+
+
+def opened(settings: Settings, *, next_free: bool) -> list[Listener]:
+    """Return listeners at every address; with ``next_free``, behind a port that is in use at the next one.
+
+    Raises:
+        ListenError: an address cannot be listened on. Then none is.
+    """
+    listeners: list[Listener] = []
+    try:
+        for address in settings.bind:
+            listeners += opened_at(address, settings, TRIED if next_free else 0)
+    except ListenError:
+        close(listeners)
+        raise
+    return listeners
+
+
+def opened_at(address: str, settings: Settings, further: int) -> list[Listener]:
+    """Return listeners at one address, or at one of the ``further`` ports behind it."""
+    try:
+        return listen_at([address], settings.backlog, settings.uds_mode, bool(settings.reuse_port))
+    except ListenError as error:
+        host, _, port = address.rpartition(":")
+        if error.errno != errno.EADDRINUSE or not further or not port.isdigit() or int(port) >= 65535:
+            raise
+        following = f"{host}:{int(port) + 1}"
+        announce(f"! {address} is in use: trying {following}.")
+        return opened_at(following, settings, further - 1)
+
+
+def close(listeners: list[Listener]) -> None:
+    """Close all of them."""
+    for listener in listeners:
+        listener.close()

@@ -1,0 +1,76 @@
+"""Which files are watched, and what is told of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ehttpd.develop.changes import Polling, Watched, distinct, watching
+from ehttpd.settings import Settings
+
+PATIENCE = 20.0  # Seconds, for the operating system to tell of a change.
+FILES = (
+    "app.py", "templates/page.html", "static/site.css", ".git/hook.py", "node_modules/a/a.py", "venv/pyvenv.cfg",
+    "venv/lib/a.py", "shop/views.py", "shop/__pycache__/views.py", "shop/data.csv", ".env",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, as the current folder."""
+    project = tmp_path / "project"
+    for name in FILES:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    monkeypatch.chdir(project)
+    return project
+
+
+def watched(**settings: object) -> list[str]:
+    return sorted(os.path.relpath(entry.path) for entry in Watched(Settings(**settings)).files())
+
+
+def test_python_and_templates_are_watched_and_nobody_elses_code() -> None:
+    assert watched() == [".env", "app.py", "shop/views.py", "templates/page.html"]
+
+
+def test_the_operator_may_want_more_or_less() -> None:
+    assert watched(reload_include=["*.css", "*.csv"], reload_exclude=["templates", "app.py"]) == [
+        ".env", "shop/data.csv", "shop/views.py", "static/site.css",
+    ]  # fmt: skip
+    assert watched(reload_dir=["shop"]) == ["shop/views.py"]
+    assert watched(reload_exclude=["shop/*"]) == [".env", "app.py", "templates/page.html"]
+
+
+def test_a_folder_inside_of_another_is_looked_at_once() -> None:
+    assert distinct(["/a/b", "/a", "/ab", "/a/b/c"]) == ["/a", "/ab"]
+
+
+def test_what_is_new_changed_or_gone_is_told_once(folder: Path) -> None:
+    changes = Polling(Watched(Settings(reload_extra_file=["../*.toml"])))
+    assert changes.look() == []
+    (folder / "app.py").write_text("changed = True")
+    (folder / "new.py").touch()
+    (folder / "shop" / "views.py").unlink()
+    (folder.parent / "site.toml").touch()
+    assert [os.path.basename(path) for path in changes.look()] == ["site.toml", "app.py", "new.py", "views.py"]
+    assert changes.look() == []
+
+
+def test_the_operating_system_tells_of_changes_where_it_can(folder: Path) -> None:
+    pytest.importorskip("watchfiles")
+    (folder.parent / "site.toml").touch()
+    with watching(Watched(Settings(reload_extra_file=["../site.toml"]))) as changes:
+        told: set[str] = set()
+        deadline = time.monotonic() + PATIENCE
+        while {"app.py", "site.toml"} - told:
+            # It may not listen yet when the first is written.
+            (folder / "app.py").write_text(str(time.monotonic()))
+            (folder / "shop" / "data.csv").write_text("1")
+            (folder.parent / "site.toml").write_text(str(time.monotonic()))
+            told |= {os.path.basename(path) for path in changes.look()}
+            assert time.monotonic() < deadline
+        assert told == {"app.py", "site.toml"}

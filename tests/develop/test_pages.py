@@ -1,0 +1,77 @@
+"""Exceptions of handlers and applications are answered with what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from ehttpd.develop.failure import Failure, shown
+from ehttpd.develop.pages import with_pages
+from ehttpd.develop.tracebacks import GENERATION_PATH
+from ehttpd.errors import BadRequest
+from ehttpd.native import Handler, HTTPError, Request, Response, Server
+from ehttpd.wsgi import adapt
+
+BROWSER = {"Accept": "text/html,*/*"}
+
+
+def ask(handler: Handler, target: str = "/", headers: dict[str, str] = {}) -> tuple[int, str]:  # noqa: B006
+    with Server(handler, bind="127.0.0.1:0") as server, closing(HTTPConnection("127.0.0.1", server.port)) as client:
+        client.request("GET", target, headers=headers)
+        answer = client.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def failing(request: Request) -> Response:
+    raise ValueError("of the handler")
+
+
+def generating(environ: Any, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [])
+    if environ["PATH_INFO"] == "/bad":
+        raise ValueError("of the generator")
+    yield b"one "
+    yield b"two"
+
+
+@pytest.mark.parametrize(("handler", "whose"), [(failing, "handler"), (adapt(generating), "generator")])
+def test_a_browser_gets_a_page_and_others_get_text(handler: Handler, whose: str) -> None:
+    status, page = ask(with_pages(handler, 3), "/bad", BROWSER)
+    assert (status, page[:15]) == (500, "<!doctype html>")
+    assert f"<h1>ValueError: of the {whose}</h1>" in page
+    assert f'data-path="{GENERATION_PATH}" data-generation="3"' in page
+    status, text = ask(with_pages(handler, 3), "/bad")
+    assert (status, text.splitlines()[-1]) == (500, f"ValueError: of the {whose}")
+
+
+def test_what_goes_well_is_left_as_it_is() -> None:
+    assert ask(with_pages(adapt(generating), 1)) == (200, "one two")
+
+
+@pytest.mark.parametrize("answer", [HTTPError(404), BadRequest("no")])
+def test_answers_that_are_raised_are_answers(answer: Exception) -> None:
+    def handler(request: Request) -> Response:
+        raise answer
+
+    assert ask(with_pages(handler, 1), headers=BROWSER)[0] in (400, 404)
+
+
+def test_a_page_can_ask_whether_the_application_was_started_again() -> None:
+    assert ask(with_pages(failing, 5), GENERATION_PATH) == (200, "5\n")
+    assert ask(shown(Failure("m", "c"), 6, pages=True), GENERATION_PATH) == (200, "6\n")
+
+
+def test_an_application_that_cannot_be_started_is_explained() -> None:
+    failure = Failure("importing 'shop' failed:", "shop.py:1  import <nothing>")
+    status, page = ask(shown(failure, 1, pages=True), headers=BROWSER)
+    assert (status, "import &lt;nothing&gt;" in page) == (500, True)
+    assert ask(shown(failure, 1, pages=True))[1].startswith("importing 'shop' failed:\n")
+
+
+def test_without_pages_a_client_learns_nothing() -> None:
+    status, said = ask(shown(Failure("secret", "secret"), 1, pages=False), headers=BROWSER)
+    assert (status, "secret" in said) == (503, False)
