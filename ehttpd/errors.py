@@ -38,6 +38,10 @@ class ListenError(OperatorError):
         self.errno = errno
 
 
+class CertificateError(OperatorError):
+    """A certificate or its key cannot be used."""
+
+
 class ApplicationImportError(OperatorError):
     """The application that the operator named cannot be found, imported or called."""
 

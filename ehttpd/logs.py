@@ -27,6 +27,9 @@ class Log:
     def debug(self, message: str, *values: object, exc_info: object = None) -> None:
         self._write("debug", message, values, exc_info)
 
+    def info(self, message: str, *values: object, exc_info: object = None) -> None:
+        self._write("info", message, values, exc_info)
+
     def warning(self, message: str, *values: object, exc_info: object = None) -> None:
         self._write("warning", message, values, exc_info)
 

@@ -18,6 +18,7 @@ from ehttpd.http11 import grammar
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, percent_decode
 
 if TYPE_CHECKING:
+    from ehttpd.messages.tls import TLS
     from ehttpd.server.tunnel import Tunnel
 
 Environ: TypeAlias = dict[str, Any]
@@ -51,7 +52,7 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
         **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT", "ehttpd.disconnected")),
     }
-    by_server: dict[tuple[str, int], Environ] = {}
+    by_server: dict[tuple[tuple[str, int], str], Environ] = {}
 
     def handler(request: Request) -> Response:
         fields = request.headers
@@ -60,10 +61,10 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         if type(template) is dict:
             environ = template.copy()
         else:
-            local = request.client.local
-            if local not in by_server:
-                by_server[local] = _of_server(standing, request.client)
-            environ = _environ(by_server[local], request, earlier.values)
+            place = (request.client.local, request.client.scheme)
+            if place not in by_server:
+                by_server[place] = _of_server(standing, request.client)
+            environ = _environ(by_server[place], request, earlier.values)
             # Kept from the second request on: most connections that rest have made one.
             earlier.derived = MADE_ONCE if template is None else environ.copy()
         if fields.changes:
@@ -91,13 +92,22 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
 def _of_server(standing: Environ, client: Client) -> Environ:
     """Return what all requests to the same address have in common."""
     name, port = client.local
+    secured = {"HTTPS": "on"} if client.scheme == "https" else {}
     return {
         **standing,
+        **secured,
         "wsgi.url_scheme": client.scheme,
         # A Unix socket has neither, and PEP 3333 wants both.
         "SERVER_NAME": name if port else "localhost",
-        "SERVER_PORT": str(port or 80),
+        "SERVER_PORT": str(port or (443 if secured else 80)),
     }
+
+
+def tls_environ(tls: TLS) -> Environ:
+    """Return what applications may want to know of an encrypted connection, as Apache's mod_ssl names it."""
+    from ehttpd.server.tls.environ import environ_of
+
+    return environ_of(tls)
 
 
 def _environ(of_server: Environ, request: Request, values: Mapping[str, str]) -> Environ:
@@ -108,6 +118,8 @@ def _environ(of_server: Environ, request: Request, values: Mapping[str, str]) ->
     environ["REMOTE_ADDR"] = address
     environ["REMOTE_PORT"] = str(port)
     environ["ehttpd.disconnected"] = request.disconnected
+    if "HTTPS" in environ and request.client.tls is not None:
+        environ.update(tls_environ(request.client.tls))
     try:
         environ.update(zip(map(_KEYS.__getitem__, values), values.values(), strict=True))
     except KeyError:

@@ -5,7 +5,8 @@ there is none, to HANDLER. The handler's output makes it RESPONSE until the peer
 again, or closes. After a refusal or a truncated request we LINGER: the write side is shut, and what the client still
 sends is thrown away for a while, because closing with unread input would reset the connection and destroy our answer
 (RFC 9112 §9.6). A handler that reads the body while it arrives goes to HANDLER with the head alone; what it leaves of
-the body is thrown away in UNREAD (§9.3). TUNNEL is a connection that left HTTP. From every state the connection may
+the body is thrown away in UNREAD (§9.3). TUNNEL is a connection that left HTTP. HANDSHAKE comes before all that where
+TLS is spoken, from its first octet until HTTP begins, or does not for a while. From every state the connection may
 close.
 
 An exchange that one thread serves in one go (whole request in, whole response out) passes through these states without
@@ -18,6 +19,7 @@ import enum
 
 
 class State(enum.Enum):
+    HANDSHAKE = "handshake"
     IDLE = "idle"
     HEAD = "head"
     BODY = "body"
@@ -33,6 +35,8 @@ class State(enum.Enum):
 
 
 class Step(enum.Enum):
+    HELLO = "client hello"
+    SECURED = "secured"
     FIRST_OCTET = "first octet"
     HEAD_END = "end of head"
     CALL_EARLY = "end of head, called early"
@@ -49,8 +53,10 @@ class Step(enum.Enum):
 
 
 TRANSITIONS: dict[State, dict[Step, State]] = {
-    State.IDLE: {Step.FIRST_OCTET: State.HEAD, Step.MESSAGE_END: State.HANDLER, Step.HEAD_END: State.BODY,
-                 Step.CALL_EARLY: State.HANDLER},
+    State.HANDSHAKE: {Step.SECURED: State.IDLE, Step.FIRST_OCTET: State.HEAD, Step.MESSAGE_END: State.HANDLER,
+                      Step.HEAD_END: State.BODY, Step.CALL_EARLY: State.HANDLER, Step.REFUSE: State.HANDLER},
+    State.IDLE: {Step.HELLO: State.HANDSHAKE, Step.FIRST_OCTET: State.HEAD, Step.MESSAGE_END: State.HANDLER,
+                 Step.HEAD_END: State.BODY, Step.CALL_EARLY: State.HANDLER},
     State.HEAD: {Step.HEAD_END: State.BODY, Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER,
                  Step.CALL_EARLY: State.HANDLER},
     State.BODY: {Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER},
@@ -68,6 +74,7 @@ for _steps in TRANSITIONS.values():
 # The setting that bounds each state. HANDLER has none of its own yet: a thread that runs cannot be stopped from
 # outside.
 TIMEOUTS: dict[State, str] = {
+    State.HANDSHAKE: "handshake_timeout",
     State.IDLE: "keep_alive_timeout",
     State.HEAD: "header_timeout",
     State.BODY: "body_timeout",

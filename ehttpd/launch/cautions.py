@@ -40,7 +40,8 @@ def cautions(target: object, settings: Settings) -> Iterator[Caution]:
 
 def listens_everywhere(settings: Settings) -> bool:
     """Tell whether an address of every interface is listened on."""
-    hosts = [address.rpartition(":")[0] for address in settings.bind if not address.startswith(("unix:", "fd:"))]
+    addresses = [address.removeprefix("https://").removeprefix("http://") for address in settings.bind]
+    hosts = [address.rpartition(":")[0] for address in addresses if not address.startswith(("unix:", "fd:"))]
     return any(host in EVERYWHERE for host in hosts)
 
 

@@ -11,6 +11,7 @@ from ehttpd.messages.naming import new_name
 
 if TYPE_CHECKING:
     from ehttpd.messages.request import Request
+    from ehttpd.messages.tls import TLS
     from ehttpd.toolkit.upgrade import Tunnel
 
 
@@ -33,6 +34,11 @@ class Client:
     def name_of(self, request: Request) -> str:
         """Return a name for a request that has none yet; see `Request.id`."""
         return new_name()
+
+    @property
+    def tls(self) -> TLS | None:
+        """What TLS tells about the connection; None if it is not encrypted, or not by this server."""
+        return None
 
     @property
     def response_begun(self) -> bool:

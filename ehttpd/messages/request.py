@@ -15,6 +15,7 @@ from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.targets import percent_decode
 
 if TYPE_CHECKING:
+    from ehttpd.messages.tls import TLS
     from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.forms import Form
     from ehttpd.toolkit.octets import Limits
@@ -122,6 +123,11 @@ class Request:
     def scheme(self) -> str:
         """``"http"`` or ``"https"``."""
         return self.client.scheme
+
+    @property
+    def tls(self) -> TLS | None:
+        """What TLS tells about the connection and, if there is a certificate, about the client; see `Client.tls`."""
+        return self.client.tls
 
     @property
     def host(self) -> str:

@@ -4,6 +4,8 @@ The operating system's. Before the first leader. Which program passed a socket i
 
 Both families: ``:8000`` is every interface of both, and so is ``[::]:8000``, unless another of the addresses names the
 same port for IPv4. One socket does for both. ``localhost:8000`` is as many sockets as the name has addresses.
+
+In front of an address, ``https://`` or ``http://`` says what is spoken there.
 """
 
 from __future__ import annotations
@@ -44,16 +46,27 @@ def listen_at(
     addresses: Sequence[str | socket.socket], backlog: int, mode: int = 0o660, reuse_port: bool = False
 ) -> list[Listener]:
     """Return listeners for all ``addresses``, or none: see `listen`. Raises ListenError."""
-    ipv4 = [each for each in addresses if isinstance(each, str) and _parts(each)[0].replace(".", "").isdigit()]
+    wanted = [_spoken(address) for address in addresses]
+    ipv4 = [each for _, each in wanted if isinstance(each, str) and _parts(each)[0].replace(".", "").isdigit()]
     manner = Manner(backlog, mode, reuse_port, (_parts(each)[1] for each in ipv4))
     listeners: list[Listener] = []
     try:
-        for address in addresses:
-            listeners += listen(address, manner)
+        for scheme, address in wanted:
+            for listener in listen(address, manner):
+                listener.scheme = scheme
+                listeners.append(listener)
     except BaseException:
         _close(listeners)
         raise
     return listeners
+
+
+def _spoken(address: str | socket.socket) -> tuple[str, str | socket.socket]:
+    """Return ``http`` or ``https`` if that is written in front of an address, and the address."""
+    for scheme in ("http", "https"):
+        if isinstance(address, str) and address.startswith(f"{scheme}://"):
+            return scheme, address.removeprefix(f"{scheme}://")
+    return "", address
 
 
 def listen(address: str | socket.socket, manner: Manner) -> list[Listener]:

@@ -6,7 +6,6 @@ The lane's. What the handler gets is an ordinary binary file, open at its beginn
 from __future__ import annotations
 
 import io
-import socket
 import threading
 from typing import IO, TYPE_CHECKING
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
     from ehttpd.server.budget import Budget
+    from ehttpd.server.sender import Connected
 
 RECEIVE_AT_ONCE = 1 << 18
 # From this length on, a body gets a block.
@@ -207,7 +207,7 @@ class SizedBody:
         self._view[: len(begun)] = begun
         self.size = len(begun)  # received so far
 
-    def receive(self, connected: socket.socket) -> int:
+    def receive(self, connected: Connected) -> int:
         """Receive some; return how much, 0 if the client will send no more.
 
         Raises OSError, BlockingIOError among them; ServiceUnavailable if there is no more room in memory.

@@ -25,22 +25,37 @@ from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
+from ehttpd.logs import log
 from ehttpd.messages import Request, Response
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
 from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
 from ehttpd.server.incoming import Incoming, Unread
+from ehttpd.server.poller import WRITE
 from ehttpd.server.served import Served
 
 if TYPE_CHECKING:
     from ehttpd.server.exchange import HTTPService
     from ehttpd.server.lane import Lane
     from ehttpd.server.stream import BodyStream
+    from ehttpd.server.tls.socket import Identity, TLSSocket
     from ehttpd.server.tunnel import Tunnel
 
 # How much is thrown away of what a refused client still sends, before it is cut off.
 MOST_LINGERING = 1 << 20
 # How much of a head that is refused may end in a log.
 LONGEST_FIRST_LINE = 200
+
+
+class Handshake:
+    """What is received before anything else where TLS is spoken; in the place of a body, so that the lane has the
+    connection moved.
+    """
+
+    def discard(self) -> None:
+        """Do nothing: nothing is kept."""
+
+
+HANDSHAKE = Handshake()
 
 
 class Next(enum.Enum):
@@ -95,7 +110,7 @@ class Connection(Served):
         self.reader = RequestReader(limits)
         self.state = State.IDLE
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
-        self.body: BodyBuffer | SizedBody | Unread | None = None
+        self.body: BodyBuffer | SizedBody | Unread | Handshake | None = None
         self.incoming: Incoming | None = None  # a body that its handler reads while it arrives, until it has ended
         self.refusal: RequestRefused | None = None
         self.refused: Request | None = None  # as far as its head was understood
@@ -163,12 +178,14 @@ class Connection(Served):
         self._head_counted = count
 
     def move(self, now: float) -> Next:
-        """Send unsent output, or receive more of a body."""
+        """Send unsent output, or receive more of a body or a handshake."""
         if self.output is not None:
             return self._continue_sending(now)
         body = self.body
         if isinstance(body, Unread):
             return self._skip_body(body, now)
+        if body is HANDSHAKE:
+            return self._shake_hands(now)
         try:
             if isinstance(body, SizedBody):
                 count = body.receive(self.socket)
@@ -205,7 +222,42 @@ class Connection(Served):
             return self.refuse(RequestTimeout("The body of the request took too long."))
         if self.state is State.UNREAD:
             return self._linger(now)
+        if self.state is State.HANDSHAKE and self.body is None:
+            self.state = State.IDLE
+            self.deadline = now + self.settings.header_timeout
+            return Next.WAIT
         return Next.CLOSE
+
+    def secure(self, identity: Identity, now: float) -> Next:
+        """Speak TLS from now on, before anything was received."""
+        from ehttpd.server.tls.socket import TLSSocket  # `ssl` is dear, and seldom needed
+
+        assert isinstance(self.socket, socket.socket)
+        self.socket = TLSSocket(self.socket, identity)
+        self.scheme = "https"
+        self.body = HANDSHAKE
+        self.deadline = now + self.settings.handshake_timeout
+        return self._shake_hands(now)
+
+    def _shake_hands(self, now: float) -> Next:
+        secured: TLSSocket = self.socket  # type: ignore[assignment]
+        try:
+            waits_for = secured.shake_hands()
+        except RequestRefused as refusal:
+            self.socket, self.scheme = secured.plain, "http"
+            return self.refuse(refusal)
+        except OSError as error:
+            log.debug("The TLS handshake with %s failed: %s.", self.remote[0], error)
+            return Next.CLOSE
+        if secured.begun:
+            self.state = State.HANDSHAKE
+        if waits_for:
+            return Next.SEND if waits_for == WRITE else Next.WAIT
+        # Most clients send their request at once. Until then a server that stops does not take it for idle.
+        self.body = None
+        self.deadline = now + self.lane.rests_after
+        data = secured.surplus()
+        return self.receive(data, now) if data else Next.WAIT
 
     def _continue_sending(self, now: float) -> Next:
         assert self.output is not None
@@ -292,6 +344,8 @@ class Connection(Served):
         self.request = self.refused = None  # they know their client, and a circle would wait for the garbage collector
         self.incoming = None
         if self.output is not None:
+            if self.tls is not None:
+                self.socket.break_off()  # type: ignore[attr-defined]  # it is a TLSSocket
             self._drop_output()
         if self.body is not None:
             self.body.discard()
@@ -340,6 +394,8 @@ class Connection(Served):
         except OSError:
             return self.refuse(InsufficientStorage("There is no room for the body."))
         self.request.trailers = self.reader.trailers
+        if self.tls is not None:  # with the last octets of a body the next request may have been decrypted
+            self.reader.receive(self.socket.surplus())  # type: ignore[attr-defined]  # it is a TLSSocket
         self.body = None
         self.state = State.HANDLER
         return Next.SERVE

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ehttpd.server.listener import Listener
     from ehttpd.server.pool import Pool
     from ehttpd.server.seat import Seat
+    from ehttpd.server.tls.socket import Identity
     from ehttpd.settings import Settings
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
@@ -420,6 +421,7 @@ class Lane:
     def _accept(
         self, listener: Listener, lease: list[Connection], most: int = ACCEPT_AT_ONCE
     ) -> tuple[Connection, Next] | None:  # fmt: skip
+        identity = listener.identity
         for number in range(most):
             if self.seat is not None and self._leaves_to_others(number):
                 return None
@@ -436,7 +438,8 @@ class Lane:
                     self._pause_accepting(time.monotonic() + ACCEPT_PAUSE)
                     return None
                 continue  # the client has gone already
-            lost = self._welcome(self._new_connection(connected, remote, listener.local), lease)
+            connection = self._new_connection(connected, remote, listener.local)
+            lost = self._secure(connection, identity, lease) if identity else self._welcome(connection, lease)
             if lost is not None:
                 return lost
         return None
@@ -462,6 +465,17 @@ class Lane:
             step = Next.WAIT
         except OSError:
             step = Next.CLOSE
+        except BaseException:
+            self._close(connection)  # nobody else knows of it yet
+            raise
+        return self._serve_on(connection, step, lease)
+
+    def _secure(
+        self, connection: Connection, identity: Identity, lease: list[Connection]
+    ) -> tuple[Connection, Next] | None:  # fmt: skip
+        """Begin with the handshake at once: most clients send their hello with the connection."""
+        try:
+            step = connection.secure(identity, self.now)
         except BaseException:
             self._close(connection)  # nobody else knows of it yet
             raise

@@ -11,6 +11,10 @@ import socket
 import struct
 import sys
 from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ehttpd.server.tls.socket import Identity
 
 Address = tuple[str, int]
 
@@ -24,6 +28,9 @@ SO_ATTACH_FILTER = 26  # Linux; not in the module socket
 
 class Listener:
     """A listening socket that does not block."""
+
+    scheme = ""  # what the operator wants spoken; nothing: TLS if there is a certificate
+    identity: Identity | None = None  # who the server is to those who connect, if TLS is spoken
 
     def __init__(
         self, listening: socket.socket, name: str, *, path: str | None = None, inherited: bool = False
@@ -68,7 +75,13 @@ class Listener:
         host += zone_of(self._socket)
         host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1" if self._dual else "::1"}.get(host, host)
         # RFC 6874 §2: the zone of an address is written behind %25.
-        return f"http://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self.identity is not None else "http"
+        return f"{scheme}://[{host.replace('%', '%25')}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    @property
+    def address(self) -> str:
+        """The address as an operator would write it."""
+        return f"https://{self.name}" if self._tcp and self.identity is not None else self.name
 
     def seal(self) -> None:
         """Let nobody new into the backlog, so that it can be emptied before `close`. Not for inherited sockets.

@@ -9,15 +9,21 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ehttpd.logs import log
 from ehttpd.server.budget import Budget
+
+if TYPE_CHECKING:
+    from ehttpd.server.sender import Connected
 
 # How much of one connection's output is sent before others have their turn. Little is better twice: nobody waits for
 # long, and what is copied to the kernel is still in the processor's cache when the client reads it (on loopback, 1.3
 # x for large files).
 SEND_AT_ONCE = 1 << 17
+
+# How much of a file is read to be sent, where the kernel cannot do both. With TLS a call takes no more.
+READ_AT_ONCE = 1 << 15
 
 
 class FileSlice:
@@ -30,13 +36,13 @@ class FileSlice:
         self.offset = offset
         self.count = count
 
-    def send(self, connected: socket.socket) -> int:
+    def send(self, connected: Connected) -> int:
         """Send some; return how much. Raises BlockingIOError if there is no room, EOFError if the file ends early."""
-        if hasattr(os, "sendfile"):
+        if isinstance(connected, socket.socket) and hasattr(os, "sendfile"):
             sent = os.sendfile(connected.fileno(), self.file.fileno(), self.offset, min(self.count, SEND_AT_ONCE))
         else:
             self.file.seek(self.offset)
-            data = self.file.read(min(self.count, SEND_AT_ONCE))
+            data = self.file.read(min(self.count, READ_AT_ONCE))
             sent = connected.send(data) if data else 0
         if not sent:
             raise EOFError("the file became shorter while it was sent")
@@ -68,7 +74,7 @@ class Output:
         """Have ``call`` called when everything is sent, or given up."""
         self._at_end.append(call)
 
-    def send(self, connected: socket.socket) -> int:
+    def send(self, connected: Connected) -> int:
         """Send what the peer takes now, up to a turn's share; return how much. It is done when it is empty (`bool`).
 
         Raises OSError if the peer is gone, EOFError if a file became shorter.

@@ -11,7 +11,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed import HasFileno
 
 # What to wait for: something to read, room to write, or only that the client leaves.
 READ, WRITE, DEPARTURE = 1, 2, 3
@@ -164,7 +167,7 @@ _Waiting: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", sele
 
 
 def wait_for(
-    connected: socket.socket, interest: int, seconds: float | None, signal: socket.socket | None = None
+    connected: HasFileno, interest: int, seconds: float | None, signal: socket.socket | None = None
 ) -> bool:  # fmt: skip
     """Wait until one socket is ready, or there is something to read from ``signal``; for ``seconds`` at most. Tell
     whether that is so. Blocks: not for a leader.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Client
@@ -16,11 +16,26 @@ from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import WRITE, wait_for
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from ehttpd.messages.tls import TLS
     from ehttpd.server.lane import Lane
     from ehttpd.settings import Settings
 
 # How much output waits for more of it.
 HELD_AT_MOST = 1 << 16
+
+
+class Connected(Protocol):
+    """What a connection calls of its socket, which does not block: a plain one, or one that speaks TLS."""
+
+    def fileno(self) -> int: ...
+    def recv(self, size: int, flags: int = 0, /) -> bytes: ...
+    def recv_into(self, view: WriteableBuffer, /) -> int: ...
+    def send(self, data: ReadableBuffer, /) -> int: ...
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
 
 
 class Sender(Client):
@@ -30,11 +45,15 @@ class Sender(Client):
 
     def __init__(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane) -> None:
         super().__init__(remote, local)
-        self.socket = connected
+        self.socket: Connected = connected
         self.lane = lane
         self.settings: Settings = lane.settings
         self.output: Output | None = None
         self.held = b""  # output that waits for more of it; see `write_soon`
+
+    @property
+    def tls(self) -> TLS | None:
+        return getattr(self.socket, "tls", None)
 
     def send(self, data: bytes) -> None:
         """Send what the peer takes now, up to a turn's share, and keep the rest as unsent output. Raises

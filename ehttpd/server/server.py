@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from ehttpd.errors import ListenError
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler, Streams, always, streams_of
 from ehttpd.records import Record
@@ -33,6 +34,11 @@ from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
 from ehttpd.server.seat import Seat
 from ehttpd.server.snapshot import Facts, Snapshot, take
 from ehttpd.settings import Settings
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ehttpd.server.tls.socket import Identity
 
 # Descriptors kept for everything that is not a connection.
 DESCRIPTORS_KEPT = 64
@@ -54,6 +60,7 @@ class Server:
             it is to be called again for the next.
         record: is called with a `Record` of every exchange, on the thread that served it; see also `add_recorder`.
         counts: whether requests are counted for `snapshot`, which costs less than half a microsecond for each.
+        tls: speak TLS with this context, which is used as it is, instead of what ``certfile`` and its like say.
         settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``,
         ``keep_alive_timeout``, …).
 
@@ -69,6 +76,7 @@ class Server:
         settings: Settings | None = None,
         record: Recorder | None = None,
         counts: bool = False,
+        tls: ssl.SSLContext | None = None,
         **options: Any,
     ) -> None:
         if (handler is None) == (connection is None):
@@ -76,6 +84,7 @@ class Server:
         if settings is not None and options:
             raise TypeError("Give either settings or single options.")
         self.settings = settings if settings is not None else Settings(**options)
+        self._identity = given_context(tls) if tls is not None else None
         self._listeners: list[Listener] = []
         self._standing = _standing(self.settings)
         self._service: HTTPService | None = None
@@ -206,7 +215,31 @@ class Server:
 
     def _open_listeners(self) -> None:
         settings = self.settings
-        self._listeners += listen_at(settings.bind, settings.backlog, settings.uds_mode, bool(settings.reuse_port))
+        if self._identity is None and settings.certfile:
+            self._identity = read_certificates(settings)
+        listeners = listen_at(settings.bind, settings.backlog, settings.uds_mode, bool(settings.reuse_port))
+        self._listeners += listeners
+        for listener in listeners:
+            if listener.scheme == "https" and self._identity is None:
+                self._close_listeners()
+                raise ListenError(f"cannot speak TLS on {listener.name} without a certificate.", "Give --certfile.")
+            if listener.scheme != "http":
+                listener.identity = self._identity
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def reload_certificates(self) -> None:
+        """Read certificates again whose files have changed, at once; it is done within a second or two anyway. Any
+        thread. Connections that exist notice nothing.
+
+        Raises:
+            CertificateError: one cannot be used. Then the one from before stays.
+        """
+        if self._identity is not None:
+            self._identity.reload()
 
     def stop(self, grace: float | None = None, *, patience: float = 0.0, shared: bool = False) -> bool:
         """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the
@@ -271,7 +304,7 @@ class Server:
     @property
     def addresses(self) -> list[str]:
         """Where the server listens, as an operator would write it: ``127.0.0.1:8000``, ``unix:/run/site.sock``."""
-        return [listener.name for listener in self._listeners]
+        return [listener.address for listener in self._listeners]
 
     @property
     def url(self) -> str:
@@ -296,6 +329,20 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:  # fmt: skip
         self.stop()
+
+
+def read_certificates(settings: Settings) -> Identity:
+    """Return who the server is, by its certificates. Raises CertificateError, SettingsError."""
+    from ehttpd.server.tls.certificates import Certificates  # `ssl` is dear
+
+    return Certificates(settings)
+
+
+def given_context(context: ssl.SSLContext) -> Identity:
+    """Return who the server is, by the context of whoever embeds it."""
+    from ehttpd.server.tls.certificates import GivenContext
+
+    return GivenContext(context)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -13,6 +13,7 @@ from ehttpd.settings.units import (
     AdminAddress,
     Assignments,
     Bytes,
+    ClientCertificates,
     Count,
     FieldLines,
     FileName,
@@ -26,6 +27,7 @@ from ehttpd.settings.units import (
     Text,
     Texts,
     Threads,
+    TLSVersion,
     Unit,
 )
 
@@ -39,6 +41,7 @@ __all__ = [
     "AdminAddress",
     "Assignments",
     "Bytes",
+    "ClientCertificates",
     "Count",
     "FieldLines",
     "FileName",
@@ -52,6 +55,7 @@ __all__ = [
     "Setting",
     "Settings",
     "Switch",
+    "TLSVersion",
     "Text",
     "Texts",
     "Threads",
@@ -164,6 +168,53 @@ class Settings:
         "Accept no more connections than this at a time; 0: as many as the process may open.",
         section="Listening",
         flags=("--max-connections", "--connection-limit", "--worker-connections"),
+        at_least=0,
+    )
+
+    certfile: FileNames = setting(
+        FileNames(()),
+        "Speak TLS with the certificate in this file, its chain behind it; or with those in a folder. May be repeated.",
+        section="TLS",
+        flags=("--certfile", "--ssl-certfile", "--ssl-certificate"),
+    )
+    keyfile: FileNames = setting(
+        FileNames(()),
+        "The key of the certificate, if it is not in the same file. As often as certfile, in the same order.",
+        section="TLS",
+        flags=("--keyfile", "--ssl-keyfile"),
+    )
+    keyfile_password_file: FileName = setting(
+        FileName(""), "Read the passphrase of an encrypted key from this file.", section="TLS"
+    )
+    ca_certs: FileName = setting(
+        FileName(""),
+        "Trust certificates of clients that an authority in this file has signed.",
+        section="TLS",
+        flags=("--ca-certs", "--ssl-ca-certs", "--ssl-ca"),
+    )
+    cert_reqs: ClientCertificates = setting(
+        ClientCertificates("none"),
+        "Ask clients for a certificate: none, optional, required.",
+        section="TLS",
+        flags=("--cert-reqs", "--ssl-cert-reqs", "--verify-mode"),
+    )
+    ciphers: Text = setting(
+        Text(""),
+        "Offer these ciphers with TLS 1.2, as OpenSSL writes them; nothing: those that Python thinks safe.",
+        section="TLS",
+        flags=("--ciphers", "--ssl-ciphers"),
+    )
+    tls_min: TLSVersion = setting(
+        TLSVersion("1.2"),
+        "Speak no version of TLS below this.",
+        section="TLS",
+        flags=("--tls-min", "--ssl-protocol-min"),
+    )
+    handshake_timeout: Seconds = setting(
+        Seconds(10.0),
+        "Close a connection whose TLS handshake takes longer than this.",
+        section="TLS",
+        flags=("--handshake-timeout", "--ssl-handshake-timeout"),
         at_least=0,
     )
 

@@ -264,6 +264,42 @@ class FieldLines(Texts):
             raise ValueError(f"{cls.meaning}, and none that frames a message")
 
 
+class ClientCertificates(Text):
+    """Whether clients show a certificate."""
+
+    __slots__ = ()
+    metavar = "none|optional|required"
+    CHOICES = ("none", "optional", "required")
+    meaning = "none, optional or required (0, 1 or 2)"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2:  # ssl.CERT_REQUIRED is one
+            return cls(cls.CHOICES[value])
+        word = value.lower().removeprefix("cert_") if isinstance(value, str) else ""
+        if word in ("0", "1", "2"):
+            return cls(cls.CHOICES[int(word)])
+        if word not in cls.CHOICES:
+            raise ValueError(cls.meaning)
+        return cls(word)
+
+
+class TLSVersion(Text):
+    """A version of TLS."""
+
+    __slots__ = ()
+    metavar = "1.2|1.3"
+    VERSIONS = ("1.2", "1.3")
+    meaning = "1.2 or 1.3"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        word = str(value).lower().removeprefix("tls").removeprefix("v")
+        if word not in cls.VERSIONS:
+            raise ValueError(cls.meaning)
+        return cls(word)
+
+
 class Addresses(tuple[str, ...], Unit):
     """Where to listen. One text with commas or blanks between the addresses, or a sequence of texts."""
 

@@ -16,6 +16,7 @@ import ssl
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from ehttpd.testing import der
 from ehttpd.testing.p256 import Key
@@ -30,6 +31,7 @@ PRIME256V1 = der.object_identifier("1.2.840.10045.3.1.7")
 ECDSA_WITH_SHA256 = der.sequence(der.object_identifier("1.2.840.10045.4.3.2"))
 COMMON_NAME = der.object_identifier("2.5.4.3")
 SERVER_AUTHENTICATION = der.object_identifier("1.3.6.1.5.5.7.3.1")
+CLIENT_AUTHENTICATION = der.object_identifier("1.3.6.1.5.5.7.3.2")
 # RFC 5280 §4.2.1.3: digitalSignature is the first bit, keyCertSign and cRLSign the sixth and seventh.
 SIGNS_DATA = der.bit_string(b"\x80", unused=7)
 SIGNS_CERTIFICATES = der.bit_string(b"\x06", unused=1)
@@ -49,32 +51,46 @@ class Authority:
         self.certificate = self._signed(self._name, self._key, extensions)
         self.pem = kept_in_file(armoured("CERTIFICATE", self.certificate))
 
-    def issue(self, hosts: Sequence[str] = HOSTS) -> tuple[bytes, Key]:
+    def issue(
+        self, hosts: Sequence[str] = HOSTS, *, purpose: bytes = SERVER_AUTHENTICATION, lasts: datetime.timedelta = LASTS
+    ) -> tuple[bytes, Key]:
         """Return a certificate in DER for names and addresses of hosts, and its key."""
         key = Key()
         extensions = [
             extension("2.5.29.19", der.sequence(), critical=True),  # basicConstraints: signs no other
             extension("2.5.29.15", SIGNS_DATA, critical=True),  # keyUsage
-            extension("2.5.29.37", der.sequence(SERVER_AUTHENTICATION)),  # extKeyUsage
+            extension("2.5.29.37", der.sequence(purpose)),  # extKeyUsage
             extension("2.5.29.17", der.sequence(*map(general_name, hosts))),  # subjectAltName
             extension("2.5.29.14", der.octet_string(identifier(key))),
             extension("2.5.29.35", der.sequence(der.context(0, identifier(self._key), constructed=False))),
         ]
-        return self._signed(common_name(hosts[0]), key, extensions), key
+        return self._signed(common_name(hosts[0]), key, extensions, lasts), key
+
+    def pem_for(self, hosts: Sequence[str] = HOSTS, **details: Any) -> str:
+        """Return the path of a file with a certificate for ``hosts`` and its key: what ``certfile`` wants.
+        ``details`` are those of `issue`.
+        """
+        certificate, key = self.issue(hosts, **details)
+        return kept_in_file(armoured("CERTIFICATE", certificate) + armoured("EC PRIVATE KEY", written_key(key)))
 
     def server_context(self, hosts: Sequence[str] = HOSTS) -> ssl.SSLContext:
         """Return a server's context with a certificate for ``hosts``."""
-        certificate, key = self.issue(hosts)
-        path = kept_in_file(armoured("CERTIFICATE", certificate) + armoured("EC PRIVATE KEY", written_key(key)))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
+        context.load_cert_chain(self.pem_for(hosts))
         return context
 
-    def client_context(self) -> ssl.SSLContext:
-        """Return a client's context that trusts this authority, and no other."""
-        return ssl.create_default_context(cafile=self.pem)
+    def client_context(self, name: str | None = None) -> ssl.SSLContext:
+        """Return a client's context that trusts this authority, and no other; with a certificate for a ``name``, such
+        as ``anna@example.com``, if one is given.
+        """
+        context = ssl.create_default_context(cafile=self.pem)
+        if name is not None:
+            context.load_cert_chain(self.pem_for([name], purpose=CLIENT_AUTHENTICATION))
+        return context
 
-    def _signed(self, subject: bytes, key: Key, extensions: Sequence[bytes]) -> bytes:
+    def _signed(
+        self, subject: bytes, key: Key, extensions: Sequence[bytes], lasts: datetime.timedelta = LASTS
+    ) -> bytes:  # fmt: skip
         """Return a certificate (RFC 5280 §4.1)."""
         now = datetime.datetime.now(datetime.UTC)
         content = der.sequence(
@@ -82,7 +98,7 @@ class Authority:
             der.integer(secrets.randbits(127) + 1),
             ECDSA_WITH_SHA256,
             self._name,
-            der.sequence(der.time(now - SINCE), der.time(now + LASTS)),
+            der.sequence(der.time(now - SINCE), der.time(now + lasts)),
             subject,
             der.sequence(der.sequence(EC_PUBLIC_KEY, PRIME256V1), der.bit_string(key.public_octets)),
             der.context(3, der.sequence(*extensions)),
@@ -107,7 +123,9 @@ def extension(identifier: str, content: bytes, *, critical: bool = False) -> byt
 
 
 def general_name(host: str) -> bytes:
-    """Return a host as a name, or as an address if it is one (RFC 5280 §4.2.1.6)."""
+    """Return a host as a name, or as an address of whichever kind if it is one (RFC 5280 §4.2.1.6)."""
+    if "@" in host:
+        return der.context(1, host.encode("ascii"), constructed=False)
     try:
         return der.context(7, ipaddress.ip_address(host).packed, constructed=False)
     except ValueError:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ehttpd.http11.state import State
 from ehttpd.messages import Request
-from ehttpd.server.connection import Connection, Next
+from ehttpd.server.connection import HANDSHAKE, Connection, Next
 from ehttpd.testing.faults import Ending, Fault
+
+if TYPE_CHECKING:
+    from ehttpd.server.tls.socket import Identity
 
 
 class Observer(Protocol):
@@ -42,11 +45,16 @@ class ObservedConnection(Connection):
         self.pause = 0.0  # seconds that the next response waits, because something before it did
         self._reads = False  # a request has begun
         self._heard = 0  # octets of the head or body that is to be broken
-        self.scheme = getattr(self.socket, "scheme", "http")
         self.index = observer.opened(self)
         self._broken = observer.break_at("accept")
         if self._broken is not None and self._interrupted() is Next.CLOSE:
             self.socket.close()  # the lane finds out when it reads
+
+    def secure(self, identity: Identity, now: float) -> Next:
+        if self.stalled or self.state is State.LINGER:
+            return Next.WAIT
+        self._broken = self._observer.break_at("tls")
+        return self._interrupted() or super().secure(identity, now)
 
     def place(self) -> tuple[int, int]:
         """Return the index of the connection and of the exchange that begins now."""
@@ -66,7 +74,7 @@ class ObservedConnection(Connection):
     def receive(self, data: bytes, now: float) -> Next:
         if self.stalled:
             return Next.WAIT
-        if data and self.state in (State.IDLE, State.HEAD):
+        if data and self.state in (State.HANDSHAKE, State.IDLE, State.HEAD):
             if not self._reads:
                 self._begin_request()
             self._heard += len(data)
@@ -92,6 +100,8 @@ class ObservedConnection(Connection):
         return self._within_body(step)
 
     def move(self, now: float) -> Next:
+        if self.body is HANDSHAKE:
+            return super().move(now)
         return self._within_body(super().move(now))
 
     def _within_body(self, step: Next) -> Next:

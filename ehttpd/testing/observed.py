@@ -32,9 +32,8 @@ class ObservedServer(Server):
         context: ssl.SSLContext | None,
         **settings: Any,
     ) -> None:
-        super().__init__(handler, record=record, **settings)
+        super().__init__(handler, record=record, tls=context, **settings)
         self._observer = observer
-        self._context = context
         self._port: Port | None = None
         self.switch = Switch()
 
@@ -71,11 +70,9 @@ class ObservedServer(Server):
         self._listeners.append(self.switch)
 
     def _listener(self, listening: Any, name: str) -> Listener:
-        if self._context is None:
-            return Listener(listening, name)
-        from ehttpd.testing.tls import TLSListener
-
-        return TLSListener(listening, name, self._context, self._observer)
+        listener = Listener(listening, name)
+        listener.identity = self._identity
+        return listener
 
     def stop(self, grace: float | None = None, *, patience: float = 0.0, shared: bool = False) -> bool:
         try:

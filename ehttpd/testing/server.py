@@ -135,8 +135,7 @@ class TestServer:
     @property
     def url(self) -> str:
         """``http://127.0.0.1:43210``, with no slash at the end."""
-        url = self._server.url
-        return url.replace("http:", "https:", 1) if self._authority is not None else url
+        return self._server.url
 
     def url_for(self, target: str) -> str:
         """Return the URL of a target such as ``/items?page=2``."""

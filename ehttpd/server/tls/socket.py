@@ -1,0 +1,332 @@
+"""A connected socket whose octets are encrypted, with what a connection calls of a plain one.
+
+OpenSSL's, RFC 8446. OpenSSL never sees the socket itself: what arrives is put before it, and what it makes is sent from
+here. So a request takes two system calls and not three, a farewell is told from a connection that was cut, nothing is
+hidden where the poller cannot see it, and who speaks no TLS at all can be told so.
+
+The owner's, but for what the lane and others may do to a connection that is served; so each call holds a lock. None
+waits for the client.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from ehttpd.errors import BadRequest
+from ehttpd.messages.tls import TLS
+from ehttpd.server.poller import READ, WRITE
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+# RFC 8446 §5.1: what a record holds at most.
+RECORD = 1 << 14
+RECEIVE_AT_ONCE = 1 << 16
+# Encrypted before it is known whether the client takes it, and kept if it does not.
+ENCRYPT_AT_ONCE = 1 << 15
+HANDSHAKE = 0x16  # RFC 8446 §5.1: how the first record begins
+
+
+class Identity(Protocol):
+    """Who the server is, to those who ask: certificates and keys."""
+
+    def engine(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject:
+        """Return OpenSSL's side of a new connection. The leader's."""
+
+    def reload(self) -> None:
+        """Read again what has changed. Any thread. Raises CertificateError."""
+
+
+class TLSSocket:
+    """Speaks TLS over ``connected``, which does not block."""
+
+    __slots__ = (
+        "_ahead",
+        "_ended",
+        "_engine",
+        "_identity",
+        "_incoming",
+        "_lock",
+        "_outgoing",
+        "_owed",
+        "_says_farewell",
+        "_unsent",
+        "fileno",
+        "plain",
+        "tls",
+    )  # fmt: skip
+
+    def __init__(self, connected: socket.socket, identity: Identity) -> None:
+        self.plain = connected
+        self.fileno = connected.fileno
+        self.tls: TLS | None = None  # what is known once the handshake is done
+        self._identity = identity
+        self._lock = threading.Lock()
+        self._engine: ssl.SSLObject | None = None  # from the first octet on: who is silent takes no memory
+        self._incoming: ssl.MemoryBIO
+        self._outgoing: ssl.MemoryBIO
+        self._ahead = b""  # decrypted, and not asked for yet
+        self._ended = False  # the client has said farewell
+        self._unsent = b""  # encrypted, and not taken yet
+        self._owed = 0  # how many octets of `send` that is, beyond those it has returned
+        self._says_farewell = False  # to be said before the connection is closed
+
+    # The handshake
+
+    @property
+    def begun(self) -> bool:
+        """Whether the client has said anything."""
+        return self._engine is not None
+
+    def shake_hands(self) -> int:
+        """Go on with the handshake; return what it waits for, READ or WRITE, and 0 once it is done. The leader's.
+
+        Raises:
+            BadRequest: the client speaks plain HTTP. So does ``plain``, and it has to be told there.
+            OSError: the handshake failed, or the client has gone.
+        """
+        if self._unsent:
+            return self._waits_for()
+        try:
+            octets = self.plain.recv(RECORD)
+        except BlockingIOError:
+            return READ
+        if not octets:
+            raise ConnectionAbortedError("the client has left in the middle of the handshake")
+        engine = self._engine or self._begin(octets)
+        self._incoming.write(octets)
+        try:
+            engine.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            self._flush()  # the alert that says why
+            raise
+        else:
+            self.tls = TLS.of(engine)
+            self._says_farewell = True
+        return self._waits_for()
+
+    def _begin(self, octets: bytes) -> ssl.SSLObject:
+        if octets[0] != HANDSHAKE and octets[:1].isalpha():
+            raise BadRequest("This port speaks TLS, and the request came without: ask with https://.")
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._engine = self._identity.engine(self._incoming, self._outgoing)
+        return self._engine
+
+    def _waits_for(self) -> int:
+        if not self._flush():
+            return WRITE
+        return READ if self.tls is None else 0
+
+    # What a connection calls
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return what has arrived; with it all that is decrypted by then, which may be a record more than ``size``.
+
+        With ``flags`` it is looked at, no more than that.
+
+        Raises:
+            BlockingIOError: nothing is there.
+            OSError: the connection broke, or was closed without a farewell (RFC 8446 §6.1): who can cut it must not be
+            able to make an end of it.
+        """
+        with self._lock:
+            return self._look() if flags else self._receive(size)
+
+    def recv_into(self, view: WriteableBuffer, /) -> int:
+        """As `recv`. What is decrypted beyond the end of ``view`` is `surplus`."""
+        target = memoryview(view).cast("B")
+        with self._lock:
+            data = self._receive(len(target))
+            count = min(len(data), len(target))
+            self._ahead = data[count:]
+        target[:count] = data[:count]
+        return count
+
+    def surplus(self) -> bytes:
+        """Return what was decrypted, and nobody has asked for."""
+        with self._lock:
+            data, self._ahead = self._ahead, b""
+            return data + self._decrypted() if self._incoming.pending else data
+
+    def send(self, data: ReadableBuffer, /) -> int:
+        """Send what the client takes; return how much of ``data`` has left for certain.
+
+        Of what has not left, something may be encrypted already: it has to be the first of the next call.
+
+        Raises BlockingIOError if nothing has left, OSError if the connection broke.
+        """
+        with self._lock:
+            count = 0
+            if self._unsent:
+                count = self._settled()
+                if self._unsent:
+                    if not count:
+                        raise BlockingIOError
+                    return count
+            view = memoryview(data)[count : count + ENCRYPT_AT_ONCE]
+            if view:
+                self._encrypt(view)
+                self._owed = len(view)
+                count += self._settled()
+        if not count and len(view):
+            raise BlockingIOError
+        return count
+
+    def shutdown(self, how: int) -> None:
+        """End the connection: in one direction with a farewell, which makes what was sent complete; without one in
+        both. What still arrives is not decrypted any more.
+        """
+        with self._lock:
+            if how == socket.SHUT_WR:
+                self._farewell()
+            self._says_farewell = False
+            self._engine = None
+        self.plain.shutdown(how)
+
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
+        """Set an option of the socket. Who asks for a reset takes leave without a farewell."""
+        if option == socket.SO_LINGER:
+            self._says_farewell = False
+        self.plain.setsockopt(level, option, value)
+
+    def break_off(self) -> None:
+        """Have `close` say no farewell: something was left out."""
+        self._says_farewell = False
+
+    def close(self) -> None:
+        """Close it, with a farewell if all that was to be sent has left."""
+        with self._lock:
+            self._farewell()
+        self.plain.close()
+
+    # With the lock held
+
+    def _receive(self, size: int) -> bytes:
+        """Return what is decrypted of what has arrived. Raises as `recv` does."""
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            return data
+        if self._ended:
+            return b""
+        octets = self.plain.recv(min(size, RECEIVE_AT_ONCE))
+        if self._engine is None:
+            return octets  # nobody reads it
+        if not octets:
+            raise ConnectionResetError("the client has cut the connection, without close_notify")
+        if len(octets) <= RECORD:
+            self._incoming.write(octets)
+            data = self._decrypted()
+        else:  # piece by piece: what OpenSSL copies them to keeps its size
+            pieces = []
+            for begin in range(0, len(octets), RECORD):
+                self._incoming.write(octets[begin : begin + RECORD])
+                pieces.append(self._decrypted())
+            data = b"".join(pieces)
+        if not data and not self._ended:
+            raise BlockingIOError
+        return data
+
+    def _decrypted(self) -> bytes:
+        """Return what is decrypted of what lies before OpenSSL. Raises OSError if it is not what the client meant."""
+        assert self._engine is not None
+        pieces = []
+        try:
+            while True:
+                data = self._engine.read(RECORD)
+                if not data:
+                    raise ssl.SSLZeroReturnError
+                pieces.append(data)
+                if not self._incoming.pending:
+                    break
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._end()
+        finally:
+            if self._outgoing.pending:  # a new key, or an alert
+                self._flush()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _end(self) -> None:
+        """Take it that the client has said farewell; have the poller tell of it again and again, as of any end."""
+        self._ended = True
+        try:
+            self.plain.shutdown(socket.SHUT_RD)
+        except OSError:  # it is no more
+            pass
+
+    def _look(self) -> bytes:
+        """Return an octet of what is there, ``b""`` at the end."""
+        if self._ahead or self._ended:
+            return self._ahead[:1]
+        octet = self.plain.recv(1, socket.MSG_PEEK)
+        # Decrypted now, it would be hidden from the poller, unless the end is behind it: that is told for ever.
+        if octet and self._engine is not None and self.tls is not None and _has_end(self.plain):
+            self._ahead = self._receive(RECEIVE_AT_ONCE)
+            return self._ahead[:1]
+        return octet
+
+    def _encrypt(self, view: memoryview) -> None:
+        """Have OpenSSL encrypt; it has been empty before."""
+        if self._engine is None or self.tls is None:
+            raise BrokenPipeError("the connection has ended, or not begun")
+        records = []
+        for begin in range(0, len(view), RECORD):
+            self._engine.write(view[begin : begin + RECORD])
+            records.append(self._outgoing.read())
+        self._unsent = records[0] if len(records) == 1 else b"".join(records)
+
+    def _settled(self) -> int:
+        """Send what is encrypted, and return how many octets of what was to be sent that has been, as far as we can
+        tell; all but one while a part of it is left.
+        """
+        before = len(self._unsent)
+        if self._flush():
+            count = self._owed
+        else:
+            count = max(0, min(self._owed - 1, self._owed * (before - len(self._unsent)) // before))
+        self._owed -= count
+        return count
+
+    def _flush(self) -> bool:
+        """Send what is encrypted; tell whether all of it has left."""
+        if self._outgoing.pending:
+            self._unsent += self._outgoing.read()
+        if self._unsent:
+            try:
+                sent = self.plain.send(self._unsent)
+            except BlockingIOError:
+                return False
+            self._unsent = self._unsent[sent:]
+        return not self._unsent
+
+    def _farewell(self) -> None:
+        """Say that nothing more will be sent, and that all was (RFC 8446 §6.1)."""
+        if not self._says_farewell or self._unsent or self._engine is None:
+            return
+        self._says_farewell = False
+        try:
+            self._engine.unwrap()
+        except ssl.SSLError:  # the client has not said farewell yet
+            pass
+        try:
+            self._flush()
+        except OSError:  # it has gone
+            pass
+
+
+def _has_end(connected: socket.socket) -> bool:
+    """Tell whether the client has ended its side of the connection, whatever it has sent before; False where nobody
+    can tell.
+    """
+    if not hasattr(select, "POLLRDHUP"):
+        return False
+    poll = select.poll()
+    poll.register(connected, select.POLLRDHUP)
+    return bool(poll.poll(0))
