@@ -292,7 +292,15 @@ class Connection(Served):
         return service.take_over(self)
 
     def answer(self, octets: bytes, persistent: bool, now: float) -> Next:
-        """Send a whole response, and end the exchange. Raises ConnectionLost."""
+        """Send a whole response, and end the exchange. On the lead it is held, to leave with others (`Answers`).
+
+        Raises ConnectionLost.
+        """
+        if persistent and self._leaves_with_others:
+            self.held = octets
+            self.state = _IDLE
+            self.deadline = now + self.lane.rests_after
+            return _WAIT
         try:
             sent = self.socket.send(octets)
         except BlockingIOError:
@@ -307,11 +315,24 @@ class Connection(Served):
             self.send_later(memoryview(octets)[sent:])
         return self.finish(persistent, now)
 
+    @property
+    def _leaves_with_others(self) -> bool:
+        """Whether an answer may wait for others: on the lead, and if it is not itself waited for."""
+        return self in self.lane.pool.lease and not self.reader.unread
+
+    def send_answer(self) -> Next:
+        """Send what `answer` held back, if it is not sent yet."""
+        self.send_held()
+        return _WAIT if self.output is None else self.finish(True, self.lane.now)
+
     def finish(self, persistent: bool, now: float) -> Next:
-        """End an exchange whose output has all been produced."""
+        """End an exchange whose output has all been produced. Raises ConnectionLost."""
         if self.incoming is not None:
             self.incoming.close()
-        self._persistent = persistent and (self.incoming is None or self.incoming.persists(False))
+            persistent = persistent and self.incoming.persists(False)
+        self._persistent = persistent
+        if self.held and not (persistent and self._leaves_with_others):
+            self.write_held()
         if self.output is None:
             return self._after_response(now)
         self.state = State.RESPONSE
@@ -339,7 +360,7 @@ class Connection(Served):
         if self._head_counted:
             self._count_head(0)
         if self.state is _LINGER:
-            self._wake_readers()
+            self.hang_up()  # a program which left HTTP may have left threads behind, reading
         self.state = State.CLOSED
         self.request = self.refused = None  # they know their client, and a circle would wait for the garbage collector
         self.incoming = None
@@ -351,13 +372,6 @@ class Connection(Served):
             self.body.discard()
             self.body = None
         self.socket.close()
-
-    def _wake_readers(self) -> None:
-        """Have threads look up that a program which left HTTP has left behind, reading."""
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:  # the client has closed
-            pass
 
     def _begin_body(self, now: float) -> Next:
         reader, in_memory = self.reader, self.settings.body_memory

@@ -19,13 +19,14 @@ from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.logs import log
+from ehttpd.server.answers import TOGETHER, Answers
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
 from ehttpd.server.overdue import answer_overdue, report_overdue
-from ehttpd.server.poller import DEPARTURE, READ, WRITE, new_poller
+from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.stacks import stack_of
@@ -74,6 +75,7 @@ class Lane:
         self.connection_type: type[Connection] = Connection
         self.pool: Pool
         self.held_at_most = min(HELD_AT_MOST, settings.output_buffer)
+        self.answers = Answers()
         self.budget = Budget(settings.limit_buffered)
         self.blocks = Blocks(settings.body_memory, self.budget)
         self.streams: Streams | None = None  # which requests are served before their bodies have arrived
@@ -208,17 +210,16 @@ class Lane:
 
         Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
         """
-        pool, relief, wait = self.pool, self.pool.relief, self._poller.wait
+        pool, answers = self.pool, self.answers
         resting, exchange = self._resting, self.service.exchange
         while True:
-            pool.polling = True
-            events = wait(self._timeout())
-            pool.polling = False
-            if relief.rests:
-                relief.wake()
-            now = self.now = time.monotonic()
-            self._standing.refresh()
+            events = self._await_events()
+            now = self.now
+            due = now + TOGETHER
             for descriptor, _ in events:
+                if answers.waiting and time.monotonic() > due:
+                    answers.send()
+                    due = time.monotonic() + TOGETHER
                 connection = resting.get(descriptor)
                 if connection is None:
                     lost = self._accept_or_wake(descriptor, lease)
@@ -245,6 +246,8 @@ class Lane:
                             lease.pop()
                         except IndexError:
                             return connection, step
+                        if connection.held:
+                            answers.waiting.append(connection)
                     if step is SERVE:
                         lost = self._serve_on(connection, step, lease)
                         if lost is not None:
@@ -261,9 +264,22 @@ class Lane:
             if self.finished:
                 return None
 
+    def _await_events(self) -> Events:
+        pool, answers = self.pool, self.answers
+        if answers.waiting:
+            answers.send()
+        pool.polling = True
+        events = self._poller.wait(self._timeout())
+        pool.polling = False
+        if pool.relief.rests:
+            pool.relief.wake()
+        self.now = time.monotonic()
+        self._standing.refresh()
+        return events
+
     def _timeout(self) -> float | None:
         """Return how long the leader may wait for events."""
-        if self._turns:
+        if self._turns or self.answers.unsent:
             return 0.0
         at = min(self._next_sweep, self._accept_again, self.pool.line.expires, self.pool.serving.overdue_at)
         if self._stop_at is not None:
@@ -281,8 +297,10 @@ class Lane:
                 return None
             direct = pool.direct or connection.refusal is not None or self._asks_for_health(connection)
             route = connection.route  # the next request's, once this one is served
-            if not direct and not pool.runs_inline(route):
-                return self._hand_over(connection)
+            if not direct:
+                self.answers.send()  # this one is known to block
+                if not pool.runs_inline(route):
+                    return self._hand_over(connection)
             pool.serial += 1
             lease.append(connection)
             step = self.service.exchange(connection)
@@ -290,6 +308,8 @@ class Lane:
                 lease.pop()
             except IndexError:
                 return connection, step
+            if connection.held:
+                self.answers.waiting.append(connection)
             if not direct:
                 pool.was_quick(route)
         if step is Next.SERVE:
@@ -326,6 +346,12 @@ class Lane:
         return self.service.exchange(connection)
 
     def _between_turns(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        if self.answers.waiting:
+            self.answers.send()
+        while self.answers.unsent:
+            connection = self.answers.unsent.pop()
+            if connection.output is not None:
+                self._arrange(connection, Next.SEND)
         for _ in range(len(self._turns)):
             connection = self._turns.popleft()
             lost = self._serve_on(connection, Next.SERVE, lease)

@@ -342,6 +342,8 @@ class Pool:
         """Serve off the lead until nothing waits."""
         with self._lock:  # whoever took the lead has finished doing so
             connection = follower.serves
+        if connection is not None and step is Next.WAIT:
+            step = connection.send_answer()
         while connection is not None:
             try:
                 step = self._finish(follower, connection, step)
@@ -395,6 +397,7 @@ class Pool:
         """
         if not self._followers and not self._enlist():
             return False
+        self.lane.answers.send()
         if connection is not None and self._leader is not None:
             self.serving.begin(self._leader, connection)
             self.places.take()

@@ -129,13 +129,22 @@ class Sender(Client):
             self.write(data)
 
     def send_held(self) -> None:
-        """Send what the peer takes of what was held back. The relief's, which has just taken the lease."""
+        """Send what the peer takes now of what was held back. The owner's, or the relief's which has just taken the
+        lease.
+        """
         data, self.held = self.held, b""
         if data:
             try:
                 self.send(data)
             except ConnectionLost:
-                pass  # its owner will find out
+                self.hang_up()  # so that its owner finds out
+
+    def hang_up(self) -> None:
+        """End both directions: who reads or writes next, or waits for that, learns of it."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # the client has closed
+            pass
 
     def flush(self) -> None:
         """Send what the peer takes now of the unsent output. Raises ConnectionLost."""

@@ -80,13 +80,8 @@ class BodyStream:
             data, count = data[: self.missing], self.missing
         self.missing -= count
         self.sent += count
-        if self.missing:
+        if begun or count:
             self._send(begun + data)
-        elif begun:  # that is all there is, and nothing is held back
-            self.started = True
-            self._connection.write(begun + data)
-        elif count:  # that was the last of it: nothing is worth waiting for
-            self._connection.write_held(data)
 
     def _send(self, octets: bytes) -> None:
         self.started = True
@@ -98,6 +93,6 @@ class BodyStream:
         if self.framing is _CHUNKED:
             last += encode_last_chunk(trailers)
         self.started = True
-        if last or self.missing or self.framing is not _LENGTH:
-            self._connection.write_held(last)
+        if last:
+            self._connection.write_soon(last)
         return self.persistent
