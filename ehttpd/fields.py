@@ -45,11 +45,13 @@ class Fields:
     """A received field section. It never changes: the requests of a connection may share one.
 
     ``derived`` is a place for what an adapter computed from these fields and wants to find again with them. Fields that
-    differ from ``earlier`` ones of the same connection in the values of ``changes`` only may find it there.
+    differ from ``earlier`` ones of the same connection in the values of ``changes`` only may find it there. In the same
+    way, ``noted`` is for who writes logs; it is not set before.
     """
 
-    __slots__ = ("_combined", "_lines", "derived")
+    __slots__ = ("_combined", "_lines", "derived", "noted")
 
+    noted: Any
     earlier: Fields | None = None
     changes: Mapping[str, str] = {}
 

@@ -51,6 +51,8 @@ class Request:
     trailers: Fields = NO_FIELDS
     params: Mapping[str, Any] = {}  # what a router captured
     deadline: Deadline = NO_DEADLINE
+    _state: dict[str, Any] | None = None
+    _name = ""
 
     @property
     def disconnected(self) -> Disconnection:
@@ -60,8 +62,9 @@ class Request:
     @property
     def state(self) -> dict[str, Any]:
         """What middlewares have found out, for handlers: one mapping per request, empty at first."""
-        state: dict[str, Any] = self.__dict__.setdefault("_state", {})
-        return state
+        if self._state is None:
+            self._state = {"request_id": self._name} if self._name else {}
+        return self._state
 
     @property
     def raw_path(self) -> str:
@@ -146,10 +149,11 @@ class Request:
         """A name for logs, no other request's: the one that the middleware `request_id` has given it, else the one in
         the field that the operator trusts (``request_id_header``), else 16 random digits.
         """
-        state = self.state
-        name: str | None = state.get("request_id")
-        if name is None:
-            name = state["request_id"] = self.client.name_of(self)
+        name: str = self._state.get("request_id", "") if self._state is not None else self._name
+        if not name:
+            name = self._name = self.client.name_of(self)
+            if self._state is not None:
+                self._state["request_id"] = name
         return name
 
     @property

@@ -6,8 +6,11 @@ Knows no format, and nothing of those who listen.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from threading import current_thread
+from typing import Any
 
+from ehttpd.fields import combined
 from ehttpd.messages import Client, Request, Response
 from ehttpd.messages.naming import new_name
 
@@ -67,6 +70,39 @@ class Record:
         """The first line of the request (RFC 9112 §3); `first_line`, or ``"-"``, if its head was refused."""
         request = self.request
         return f"{request.method} {request.target} {request.version}" if request is not None else self.first_line or "-"
+
+    @property
+    def method(self) -> str:
+        return self.request.method if self.request is not None else ""
+
+    @property
+    def path(self) -> str:
+        """The path as it was sent, percent-encoded."""
+        return self.request.raw_path if self.request is not None else ""
+
+    @property
+    def query(self) -> str:
+        """What follows the first ``?`` of the target, as it was sent."""
+        return self.request.raw_query if self.request is not None else ""
+
+    @property
+    def protocol(self) -> str:
+        """``"HTTP/1.1"`` or ``"HTTP/1.0"``."""
+        return self.request.version if self.request is not None else ""
+
+    def field(self, name: str) -> str:
+        """Return the combined value of a field of the request by its lower-case name; nothing if there is none."""
+        return self.request.headers.values.get(name, "") if self.request is not None else ""
+
+    def response_field(self, name: str) -> str:
+        """Return the combined value of a field that the application has set, by its lower-case name."""
+        return combined(self.response.headers).get(name, "") if self.response is not None else ""
+
+    @property
+    def environ(self) -> Mapping[str, Any]:
+        """The WSGI environ as the application left it, if it was kept; see `ehttpd.wsgi.adapt`."""
+        environ: Mapping[str, Any] = self.request.state.get("environ", {}) if self.request is not None else {}
+        return environ
 
     @property
     def request_id(self) -> str:

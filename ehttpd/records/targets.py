@@ -1,0 +1,163 @@
+"""What lines are written to: a file that can be opened anew, a stream of the process, or the system's log.
+
+The operating system's. One thread at a time: see writer.py.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import stat
+from collections.abc import Sequence
+from typing import Protocol
+
+# So many octets at once are never mixed with those of others who write into the same pipe (POSIX, "write").
+PIPE_AT_ONCE = getattr(select, "PIPE_BUF", 512)
+# ... nor so many in a file that all append to, on a local file system.
+FILE_AT_ONCE = 1 << 18
+SYSTEM_LOG = "/dev/log"
+LONGEST_DATAGRAM = 8192  # what the usual daemons take of a line
+DAEMON, INFORMATIONAL = 3, 6  # facility and severity, RFC 5424 §6.2.1
+
+
+class Target(Protocol):
+    """What lines are written to."""
+
+    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
+        """Write lines, each whole, and wait for who reads them; return how many were, and why not all."""
+
+    def takes(self, octets: int) -> bool:
+        """Tell whether so many octets can be written now without waiting for who reads."""
+
+    def reopen(self) -> None:
+        """Open it anew, if it has a name: who moved it away wants the next lines in a new file. Raises OSError."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+
+
+class Stream:
+    """A descriptor that somebody else has opened: the standard output or the standard error."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._torn = False  # the last line was not written to its end
+        self._at_once = FILE_AT_ONCE if stat.S_ISREG(os.fstat(descriptor).st_mode) else PIPE_AT_ONCE
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+
+    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
+        written = 0
+        for piece in pieces([f"{line}\n".encode("utf-8", "backslashreplace") for line in lines], self._at_once):
+            octets, error = self._write(b"\n" + piece if self._torn else piece)
+            written += piece.count(b"\n", 0, octets)
+            if error is not None:
+                self._torn = octets > 0 or self._torn
+                return written, error
+            self._torn = False
+        return written, None
+
+    def _write(self, octets: bytes) -> tuple[int, OSError | None]:
+        written = 0
+        while written < len(octets):
+            try:
+                written += os.write(self._descriptor, octets[written:])
+            except BlockingIOError:  # somebody else has made it so
+                self._poll.poll()
+            except OSError as error:
+                return written, error
+        return written, None
+
+    def takes(self, octets: int) -> bool:
+        return octets <= self._at_once and bool(self._poll.poll(0))
+
+    def reopen(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class File(Stream):
+    """A file that is appended to, made if need be. Raises OSError."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        super().__init__(_opened(path))
+
+    def reopen(self) -> None:
+        former = self._descriptor
+        Stream.__init__(self, _opened(self._path))
+        os.close(former)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class SystemLog:
+    """The system's log, a datagram for each line (RFC 3164, which every daemon that listens there takes).
+
+    Raises OSError: nobody listens.
+    """
+
+    def __init__(self, path: str = SYSTEM_LOG) -> None:
+        self._path = path
+        self._start = f"<{DAEMON * 8 + INFORMATIONAL}>ehttpd[{os.getpid()}]: ".encode()
+        self._socket = self._connected()
+
+    def _connected(self) -> socket.socket:
+        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            connecting.connect(self._path)
+        except BaseException:
+            connecting.close()
+            raise
+        return connecting
+
+    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
+        for written, line in enumerate(lines):
+            datagram = (self._start + line.encode("utf-8", "backslashreplace"))[:LONGEST_DATAGRAM]
+            try:
+                self._send(datagram)
+            except OSError as error:
+                return written, error
+        return len(lines), None
+
+    def _send(self, datagram: bytes) -> None:
+        try:
+            self._socket.send(datagram)
+        except OSError:  # the daemon was started anew, maybe
+            self.reopen()
+            self._socket.send(datagram)
+
+    def takes(self, octets: int) -> bool:
+        return False
+
+    def reopen(self) -> None:
+        former, self._socket = self._socket, self._connected()
+        former.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def pieces(lines: Sequence[bytes], at_once: int) -> list[bytes]:
+    """Return lines joined to pieces of at most ``at_once`` octets, longer only where a single line is."""
+    found: list[bytes] = []
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) > at_once:
+            found.append(b"".join(piece))
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    return [*found, b"".join(piece)] if piece else found
+
+
+def _opened(path: str) -> int:
+    # A pipe that nobody reads is refused instead of waited for.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+    os.set_blocking(descriptor, True)
+    return descriptor
