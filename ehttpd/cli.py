@@ -12,6 +12,7 @@ from importlib import import_module
 
 from ehttpd.commands import COMMANDS
 from ehttpd.errors import OperatorError, SettingsError
+from ehttpd.launch.logs import close_logs
 from ehttpd.launch.serve import SIGNALLED, announce
 
 WRONG_USAGE = 2
@@ -31,6 +32,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return complain(error, COULD_NOT_START)
     except KeyboardInterrupt:
         return SIGNALLED + signal.SIGINT
+    finally:
+        close_logs()
 
 
 def complain(error: OperatorError, exit_code: int) -> int:

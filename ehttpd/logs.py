@@ -20,9 +20,11 @@ class Log:
     def __init__(self) -> None:
         self._before: list[Callable[[], None]] = []
 
-    def prepare(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called before the first record, once. For whoever configures logging: the command line."""
-        self._before[:] = [call]
+    def prepare(self, call: Callable[[], None] | None) -> None:
+        """Have ``call``, or nothing, called before the first record, once. For whoever configures logging: the command
+        line.
+        """
+        self._before[:] = [] if call is None else [call]
 
     def debug(self, message: str, *values: object, exc_info: object = None) -> None:
         self._write("debug", message, values, exc_info)

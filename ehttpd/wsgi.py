@@ -36,8 +36,14 @@ _STATUSES: dict[str, Status] = {}
 _MOST_KEPT = 2000
 
 
-def adapt(application: Application, *, multithread: bool = True, multiprocess: bool = False) -> Handler:
-    """Return a handler that runs a WSGI application (PEP 3333)."""
+def adapt(
+    application: Application, *, multithread: bool = True, multiprocess: bool = False, named: bool = False
+) -> Handler:
+    """Return a handler that runs a WSGI application (PEP 3333).
+
+    ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``, and records find the environ.
+    Costs half a microsecond.
+    """
     standing: Environ = {
         "SCRIPT_NAME": "",
         "wsgi.version": (1, 0),
@@ -83,6 +89,9 @@ def adapt(application: Application, *, multithread: bool = True, multiprocess: b
         environ["wsgi.input"] = request.body
         if request.deadline is not NO_DEADLINE:
             environ["ehttpd.deadline"] = request.deadline
+        if named:
+            environ["ehttpd.request_id"] = request.id
+            request.state["environ"] = environ
         answer = Answer(request)
         return answer.take(application(environ, answer.start_response))
 

@@ -317,7 +317,7 @@ def test_an_application_that_cannot_be_imported_is_exit_code_3() -> None:
 
 def test_the_full_traceback_is_shown_on_request() -> None:
     write("shop.py", "import redis_cache")
-    code, lines = failed("shop", "--log-level", "debug")
+    code, lines = failed("shop", "--log-level", "debug", "--log-format", "text")
     assert code == 3
     assert "Traceback (most recent call last):" in lines
 

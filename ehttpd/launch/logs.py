@@ -1,43 +1,209 @@
-"""Where log records go when ehttpd is a program. As a library it leaves logging alone."""
+"""Where messages and records of requests go when ehttpd is a program. As a library it leaves logging alone.
+
+The operator's. There is one configuration in a process, as there is one of Python's logging.
+"""
 
 from __future__ import annotations
 
-import logging
-import sys
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import SettingsError
+from ehttpd.logs import log
+from ehttpd.records.targets import File, Stream, SystemLog, Target
+from ehttpd.records.writer import Writer
 from ehttpd.settings import Settings
 
-MESSAGE = "%(asctime)s %(levelname)s %(message)s"
+if TYPE_CHECKING:
+    import logging
+
+    from ehttpd.records import Record
+
+STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
+SYSLOG = "syslog:"
+# How long the end of the process may wait for a log that nobody reads, in seconds.
+PATIENCE = 1.0
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send messages to the standard error, and requests to the access log if there is to be one.
+class Logs:
+    """What is open. `recorder` is what writes the access log, None if there is none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.recorder: Callable[[Record], object] | None = None
+        self._settings = settings
+        self._writers: list[Writer] = []
+        logged_to = _configured(settings.log_config) if settings.log_config else set()
+        try:
+            if not settings.log_config:
+                self._prepare_messages()
+            if settings.access_log:
+                self._open_access_log()
+            elif "ehttpd.access" in logged_to:
+                from ehttpd.records.formats import to_logger
+
+                self.recorder = to_logger(format_of_requests(settings))
+        except BaseException:
+            self.close(0.0)
+            raise
+
+    def _prepare_messages(self) -> None:
+        """Have messages go where they should, once there is one: importing `logging` takes long."""
+        name, settings = self._settings.error_log, self._settings
+        target = standard(STANDARD_ERROR) if name == "-" else opened("error_log", name)
+        writer = self._keep(Writer(target, f"the error log {name!r}", _tell_on_standard_error))
+        log.prepare(lambda: _configure(writer, settings))
+
+    def _open_access_log(self) -> None:
+        settings, name = self._settings, self._settings.access_log
+        coloured = name == "-" and os.isatty(STANDARD_OUTPUT) and not os.environ.get("NO_COLOR")
+        line = format_of_requests(settings, coloured)
+        target = standard(STANDARD_OUTPUT) if name == "-" else opened("access_log", name)
+        write = self._keep(Writer(target, f"the access log {name!r}", lambda text: log.error("%s", text))).write
+        self.recorder = lambda record: write(line(record))
+
+    def _keep(self, writer: Writer) -> Writer:
+        self._writers.append(writer)
+        return writer
+
+    def reopen(self) -> None:
+        """Open files anew: they were moved away. Any thread."""
+        for writer in self._writers:
+            writer.reopen()
+
+    def close(self, seconds: float) -> None:
+        """Write what is left, for at most ``seconds``, and close everything."""
+        for writer in reversed(self._writers):  # the messages last: there may be some about the others
+            writer.close(seconds)
+        _leave_alone()
+        log.prepare(None)
+
+
+_open: Logs | None = None
+_handler: logging.Handler | None = None
+
+
+def open_logs(settings: Settings) -> None:
+    """Open what ``settings`` name, in place of what is open.
 
     Raises:
-        SettingsError: the access log cannot be opened.
+        SettingsError: a file cannot be written, or a format is none.
     """
-    messages = logging.StreamHandler(sys.stderr)
-    messages.setFormatter(logging.Formatter(MESSAGE))
-    adopt(logging.getLogger("ehttpd"), messages, settings.log_level.upper())
-
-    access = logging.getLogger("ehttpd.access")
-    if settings.access_log:
-        adopt(access, access_handler(settings.access_log), "INFO")
-    else:
-        adopt(access, logging.NullHandler(), logging.CRITICAL + 1)
+    global _open
+    close_logs()
+    _open = Logs(settings)
 
 
-def adopt(logger: logging.Logger, handler: logging.Handler, level: str | int) -> None:
-    """Give ``logger`` one handler of its own, whatever the application does to the root logger."""
-    logger.handlers[:] = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
+def recorder() -> Callable[[Record], object] | None:
+    """Return what writes the access log, None if there is none."""
+    return _open.recorder if _open is not None else None
 
 
-def access_handler(name: str) -> logging.Handler:
-    """Return a handler that writes one line per request."""
+def reopen_logs() -> None:
+    """Open files anew: they were moved away, and the next lines belong into new ones. Any thread."""
+    if _open is not None:
+        _open.reopen()
+
+
+def close_logs(seconds: float = PATIENCE) -> None:
+    """Write what is left, for at most ``seconds`` for each log, and close everything."""
+    global _open
+    if _open is not None:
+        logs, _open = _open, None
+        logs.close(seconds)
+
+
+def format_of_requests(settings: Settings, coloured: bool = False) -> Callable[[Record], str]:
+    """Return what makes a line of a record.
+
+    Raises:
+        SettingsError: it is no format.
+    """
+    from ehttpd.records.formats import format_of
+
     try:
-        return logging.StreamHandler(sys.stdout) if name == "-" else logging.FileHandler(name, encoding="utf-8")
+        return format_of(settings.access_log_format, coloured)
+    except SettingsError as error:
+        raise SettingsError(f"{settings.origin('access_log_format')}: {error}", error.cure) from None
+
+
+def standard(descriptor: int) -> Target:
+    """Return the standard output or the standard error, or what swallows all where whoever started us closed it."""
+    try:
+        return Stream(descriptor)
+    except OSError:
+        return File(os.devnull)
+
+
+def opened(setting: str, name: str) -> Target:
+    """Return what lines are written to."""
+    try:
+        if name.startswith(SYSLOG):
+            return SystemLog(name[len(SYSLOG) :] or "/dev/log")
+        return File(name)
     except OSError as error:
-        raise SettingsError(f"cannot write the access log {name!r}: {error.strerror}.") from error
+        what = setting.replace("_", " ")
+        raise SettingsError(f"cannot write the {what} {name!r}: {error.strerror}.") from error
+
+
+def _configure(writer: Writer, settings: Settings) -> None:
+    """Send the messages of ehttpd to a writer; those of applications are theirs."""
+    import logging
+
+    from ehttpd.launch.messages import LineHandler, formatter_of
+
+    global _handler
+    name: str = settings.log_format
+    if name == "auto":
+        name = "text" if settings.error_log == "-" and os.isatty(STANDARD_ERROR) else "logfmt"
+    logger = logging.getLogger("ehttpd")
+    _handler = LineHandler(writer)
+    _handler.setFormatter(formatter_of(name))
+    logger.addHandler(_handler)
+    logger.setLevel(settings.log_level.upper())
+    logger.propagate = False  # whatever the application does to the root logger
+
+
+def _leave_alone() -> None:
+    """Have the messages of ehttpd go where those of a library go."""
+    global _handler
+    if _handler is not None:
+        import logging
+
+        logger = logging.getLogger("ehttpd")
+        logger.removeHandler(_handler)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+        _handler = None
+
+
+def _configured(path: str) -> set[str]:
+    """Configure Python's logging as a file says (`logging.config.dictConfig`); return the loggers that it names."""
+    import json
+    import logging.config
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            read: Any = json.load(file) if path.endswith(".json") else tomllib.load(file)
+        if not isinstance(read, dict):
+            raise ValueError("it must be a table")
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **read})
+    except (OSError, ValueError, TypeError, AttributeError, ImportError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+        raise SettingsError(
+            f"cannot configure logging from {path!r}: {reason}{cause}.",
+            "It must be TOML, or JSON if its name ends in .json, in the schema of logging.config.dictConfig.",
+        ) from error
+    return set(read.get("loggers", ()))
+
+
+def _tell_on_standard_error(text: str) -> None:
+    """Say that the error log itself cannot be written, if that is possible without waiting."""
+    try:
+        last_resort = Stream(STANDARD_ERROR)
+    except OSError:
+        return
+    if last_resort.takes(2 * len(text)):
+        last_resort.write([text])

@@ -18,8 +18,7 @@ from ehttpd.launch.application import Application
 from ehttpd.launch.banner import banner, warnings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
-from ehttpd.logs import log
-from ehttpd.records.lines import access_log
+from ehttpd.launch.logs import open_logs, recorder, reopen_logs
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
@@ -29,20 +28,12 @@ STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
 # A client that was busy this long ago may be about to send its next request: see Server.stop.
 PATIENCE = 1.0
+REOPEN = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # logs were moved away
 
 
 def prepare_logging(settings: Settings) -> None:
-    """Configure logging: now if there is an access log to be opened, else when there is something to log."""
-
-    def configure() -> None:
-        from ehttpd.launch.logs import configure_logging
-
-        configure_logging(settings)
-
-    if settings.access_log:
-        configure()
-    else:
-        log.prepare(configure)
+    """Open what is to be logged to. Python's logging is configured when there is something to log."""
+    open_logs(settings)
 
 
 def serve(application: Application, settings: Settings, began: float) -> int:
@@ -51,7 +42,7 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     raise_descriptor_limit()
     server = make_server(application, settings)
     terminal = sys.stderr.isatty()
-    with signals_as_octets(leave_next_time) as (inbox, _):
+    with signals_as_octets(leave_next_time, REOPEN) as (inbox, _):
         try:
             server.start()
         except ListenError as error:
@@ -62,7 +53,8 @@ def serve(application: Application, settings: Settings, began: float) -> int:
         notifier = Notifier()
         with Watchdog(notifier, server.pulse):
             notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
-            next_signal(inbox)
+            while next_signal(inbox, REOPEN) in REOPEN:
+                reopen_logs()
             notifier.stopping("What was accepted is being answered")
             finish(server, settings, terminal=terminal)
     return STOPPED
@@ -79,12 +71,12 @@ def make_server(application: Application, settings: Settings) -> Server:
     """Return a server for an application of any kind."""
     if application.kind is Kind.CONNECTION:
         return Server(connection=application.target, settings=settings)
-    record = access_log() if settings.access_log else None
     if application.kind is Kind.NATIVE:
-        return Server(application.target, settings=settings, record=record)
+        return Server(application.target, settings=settings, record=recorder())
     from ehttpd.wsgi import adapt
 
-    return Server(adapt(application.target), settings=settings, record=record)
+    named = recorder() is not None or bool(settings.request_id_header)
+    return Server(adapt(application.target, named=named), settings=settings, record=recorder())
 
 
 def leave_next_time(number: int, frame: FrameType | None) -> None:

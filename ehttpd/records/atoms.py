@@ -10,7 +10,6 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from ehttpd.errors import SettingsError
@@ -117,6 +116,8 @@ def _atom(name: str, escape: Callable[[str], str]) -> Atom:
     elif variable := _VARIABLE.fullmatch(name):
         told = _variable(variable[1])
     else:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, [*OURS, *THEIRS], n=1)
         hint = f" Did you mean %({near[0]})s?" if near else ""
         raise SettingsError(f"unknown atom %({name})s in the format of the access log.{hint}")

@@ -22,7 +22,7 @@ def development(coloured: bool) -> Callable[[Record], str]:
         if coloured:
             status = f"\x1b[{_COLOURS.get(status[0], '0')}m{status}\x1b[0m"
         request = record.request
-        what = f"{request.method} {bare(request.target)}" if request is not None else bare(record.first_line)
+        what = f"{bare(request.method)} {bare(request.target)}" if request is not None else bare(record.first_line)
         number = record.thread.rpartition("-")[2]
         return (
             f"{on_the_clock(record.ended)} {status} {what}  {duration(record.seconds)}  {size(record.body_octets)}  "

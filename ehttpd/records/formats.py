@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from ehttpd.errors import SettingsError
@@ -15,7 +14,16 @@ Format: TypeAlias = Callable[[Record], str]
 # Those that every reader of logs knows; Apache's.
 COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'
 COMBINED = f'{COMMON} "%(f)s" "%(a)s"'
+ACCESS_LOGGER = "ehttpd.access"
 NAMES = ("common", "combined", "json", "logfmt", "dev")
+
+
+def to_logger(line: Format) -> Callable[[Record], object]:
+    """Return what hands records to Python's logger ``ehttpd.access``, at INFO."""
+    import logging
+
+    logger = logging.getLogger(ACCESS_LOGGER)
+    return lambda record: logger.info("%s", line(record))
 
 
 def format_of(written: str, coloured: bool = False) -> Format:
@@ -38,6 +46,8 @@ def format_of(written: str, coloured: bool = False) -> Format:
         return compiled(COMBINED)
     if "%" in written:
         return compiled(written)
+    from difflib import get_close_matches
+
     near = get_close_matches(written, NAMES, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise SettingsError(

@@ -45,7 +45,9 @@ CLIENT_LEFT = "client_left"
 NOTHING = Request(OTHER_METHOD, "", "HTTP/", NO_FIELDS)
 
 
-def structured(encode: Encode, name: Callable[[str], str], comma: str, ends: tuple[str, str]) -> Callable[[Record], str]:
+def structured(
+    encode: Encode, name: Callable[[str], str], comma: str, ends: tuple[str, str]
+) -> Callable[[Record], str]:  # fmt: skip
     """Return what makes a line: pairs of a name and a value, with ``comma`` between them, between two ``ends``."""
     always = {**ALWAYS, "timestamp": encode("%s")}  # which needs no encoder each time
     pattern = ends[0] + comma.join(name(each) + written for each, written in always.items()) + "%s%s" + ends[1]
@@ -83,7 +85,8 @@ def structured(encode: Encode, name: Callable[[str], str], comma: str, ends: tup
 
 def _from_fields(values: Mapping[str, str], encode: Encode, begin: Mapping[str, str]) -> str:
     host, port = _host_and_port(values.get("host", ""))
-    pairs = f"{begin['server.address']}{encode(host)}{begin['user_agent.original']}{encode(values.get('user-agent', ''))}"
+    pairs = begin["server.address"] + encode(host)
+    pairs += begin["user_agent.original"] + encode(values.get("user-agent", ""))
     if port:
         pairs += begin["server.port"] + port
     if referer := values.get("referer"):

@@ -1,7 +1,7 @@
 """Writes lines to a target on a thread of its own, so that one that is slow or full stalls nobody.
 
-The thread takes what has come since it last looked, and writes it in few calls. What the target does not take is held up to
-a bound; beyond it lines are dropped, counted, and told of.
+The thread takes what has come since it last looked, and writes it in few calls. What the target does not take is held
+up to a bound; beyond it lines are dropped, counted, and told of.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -44,14 +44,17 @@ def run(server: Server) -> None:
 @contextmanager
 def signals_as_octets(
     handler: Callable[[int, FrameType | None], None] = lambda number, frame: None,
+    others: Sequence[signal.Signals] = (),
 ) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Have each signal send its number from the second of two sockets to the first, and call ``handler``.
+    """Have each signal that stops, and the ``others``, send its number from the second of two sockets to the first; and
+    call ``handler`` for those that stop.
 
     To wait for a lock or a queue instead could miss a signal that comes just before. Main thread only.
     """
     inbox, outbox = socket.socketpair()
     outbox.setblocking(False)
     before = {each: signal.signal(each, handler) for each in STOPPING}
+    before |= {each: signal.signal(each, lambda number, frame: None) for each in others}
     descriptor = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
     try:
         yield inbox, outbox
@@ -63,9 +66,9 @@ def signals_as_octets(
         outbox.close()
 
 
-def next_signal(inbox: socket.socket) -> int:
-    """Wait for a signal that stops, or for the end of the drain; return its number."""
+def next_signal(inbox: socket.socket, others: Sequence[int] = ()) -> int:
+    """Wait for a signal that stops or one of ``others``, or for the end of the drain; return its number."""
     while True:
         number = inbox.recv(1)[0]
-        if number in STOPPING or number == DRAINED:
+        if number in STOPPING or number == DRAINED or number in others:
             return number

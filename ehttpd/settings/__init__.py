@@ -18,6 +18,8 @@ from ehttpd.settings.units import (
     FieldLines,
     FileName,
     FileNames,
+    LineFormat,
+    LogFormat,
     LogLevel,
     Mode,
     Path,
@@ -47,6 +49,8 @@ __all__ = [
     "FileName",
     "FileNames",
     "Given",
+    "LineFormat",
+    "LogFormat",
     "LogLevel",
     "Mode",
     "Path",
@@ -375,13 +379,35 @@ class Settings:
 
     access_log: FileName = setting(
         FileName(""),
-        "Log every request to this file; -: to the standard output; nothing: not at all.",
+        "Log every request to this file; -: to the standard output; syslog: to the system's log; nothing: not at all.",
         section="Logging",
         flags=("--access-log", "--access-logfile"),
         aliases={"--no-access-log": ""},
         alone="-",
     )
+    access_log_format: LineFormat = setting(
+        LineFormat("combined"),
+        "Write requests as common, combined, json, logfmt, dev (for people), or with atoms: '%(h)s %(s)s'.",
+        section="Logging",
+        flags=("--access-log-format", "--access-logformat", "--access-log-fmt"),
+    )
+    error_log: FileName = setting(
+        FileName("-"),
+        "Log messages to this file; -: to the standard error; syslog: to the system's log.",
+        section="Logging",
+        flags=("--error-log", "--error-logfile", "--log-file"),
+    )
     log_level: LogLevel = setting(LogLevel("info"), "Log messages from this level upwards.", section="Logging")
+    log_format: LogFormat = setting(
+        LogFormat("auto"),
+        "Write messages as text, json or logfmt; auto: as text to a terminal, else as logfmt.",
+        section="Logging",
+    )
+    log_config: FileName = setting(
+        FileName(""),
+        "Configure Python's logging with this file (TOML, or JSON if it is called so) instead: see dictConfig.",
+        section="Logging",
+    )
     request_id_header: Text = setting(
         Text(""),
         "Take the name of a request from this field, such as X-Request-ID; nothing, or no fit name there: make one.",

@@ -190,6 +190,35 @@ class LogLevel(Text):
         return cls(value.lower())
 
 
+class LineFormat(Text):
+    """How requests are written: the name of a format, or atoms. Which there are is not known here."""
+
+    __slots__ = ()
+    metavar = "FORMAT"
+    meaning = "the name of a format or atoms, in one line"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if not isinstance(value, str) or not value.isprintable() or not value:
+            raise ValueError(cls.meaning)
+        return cls(value)
+
+
+class LogFormat(Text):
+    """How messages are written; auto: as suits where they go."""
+
+    __slots__ = ()
+    metavar = "FORMAT"
+    FORMATS = ("auto", "text", "json", "logfmt")
+    meaning = "one of " + ", ".join(FORMATS)
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if not isinstance(value, str) or value not in cls.FORMATS:
+            raise ValueError(cls.meaning)
+        return cls(value)
+
+
 class Texts(tuple[str, ...], Unit):
     """Several texts. One of them, or a sequence."""
 

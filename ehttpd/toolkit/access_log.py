@@ -1,6 +1,6 @@
 """A middleware that writes a line for each request, for handlers that run under another server.
 
-The format is that of records/lines.py, and so is the logger: ``ehttpd.access``.
+The formats are those of records/formats.py, and the logger is ``ehttpd.access``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from typing import Any
 
 from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.records import Record
-from ehttpd.records.lines import access_log as log_of_the_server
+from ehttpd.records.formats import format_of, to_logger
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.pipeline import Middleware
 
 
-def access_log() -> Middleware:
+def access_log(format: str = "combined") -> Middleware:
     """Log a line for each request once its body has been produced, to the logger ``ehttpd.access`` at INFO.
 
-    What a handler raises is logged as 500, and raised on.
+    ``format`` is one of the server's: ``common``, ``combined``, ``json``, ``logfmt``, ``dev``, or atoms such as
+    ``%(h)s %(s)s``. What a handler raises is logged as 500, and raised on.
+
+    Raises:
+        SettingsError: there is no such format.
     """
-    write = log_of_the_server()
+    write = to_logger(format_of(format))
 
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:

@@ -256,9 +256,9 @@ def test_a_line_is_logged_for_each_request(caplog: pytest.LogCaptureFixture) -> 
     ask(access_log()(refusing), "/a", "Accept: text/plain", method="POST")
     ask(access_log()(hello), "/a", method="HEAD")
     first, second, third = caplog.messages
-    assert '"GET /a?b HTTP/1.1" 200 5 "-" "x" ' in first
+    assert '"GET /a?b HTTP/1.1" 200 5 "-" "x"' in first
     assert '"POST /a HTTP/1.1" 403 9 ' in second
-    assert '"HEAD /a HTTP/1.1" 200 0 ' in third
+    assert '"HEAD /a HTTP/1.1" 200 - ' in third
 
 
 def test_a_stream_is_logged_when_it_has_ended(caplog: pytest.LogCaptureFixture) -> None:
@@ -283,4 +283,4 @@ def test_a_failure_is_logged_as_500_and_raised_on(caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.INFO, "ehttpd.access")
     with pytest.raises(TimeoutError):
         ask(access_log()(waiting_in_vain))
-    assert " 500 0 " in caplog.text
+    assert " 500 - " in caplog.text

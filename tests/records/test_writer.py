@@ -1,0 +1,255 @@
+"""What lines are written to: whole, in order, bounded, told of when lost, and nobody waits for it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from ehttpd.records import writer as module
+from ehttpd.records.targets import PIPE_AT_ONCE, File, Stream, SystemLog, pieces
+from ehttpd.records.writer import Writer
+from tests.server.live import PATIENCE, come_true, in_parallel
+
+LOST = "Lines are lost until it can be written again."
+
+
+class Listener:
+    """A target that notes what it is given, and fails or waits when told to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.error: OSError | None = None
+        self.opens = threading.Event()
+        self.opens.set()
+        self.asked = threading.Semaphore(0)
+
+    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
+        self.asked.release()
+        assert self.opens.wait(PATIENCE)
+        if self.error is not None:
+            return 0, self.error
+        self.lines += lines
+        return len(lines), None
+
+    def takes(self, octets: int) -> bool:
+        return self.opens.is_set()
+
+    def reopen(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.lines.append("(opened anew)")
+
+    def close(self) -> None:
+        self.lines.append("(closed)")
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+def test_lines_are_written_in_order_by_a_thread(listener: Listener, told: list[str]) -> None:
+    writer = Writer(listener, "the log", told.append)
+    for number in range(1000):
+        writer.write(str(number))
+    assert writer.flush(PATIENCE)
+    assert listener.lines == [str(number) for number in range(1000)]
+    assert writer.close(PATIENCE)
+    assert listener.lines[-1] == "(closed)"
+    assert told == []
+
+
+def test_lines_of_several_threads_are_all_written(listener: Listener, told: list[str]) -> None:
+    writer = Writer(listener, "the log", told.append)
+
+    def write(name: str) -> None:
+        for number in range(2000):
+            writer.write(f"{name}{number}")
+
+    with in_parallel(lambda: write("a"), lambda: write("b"), lambda: write("c")):
+        pass
+    assert writer.close(PATIENCE)
+    assert len(listener.lines) == 6001
+    for name in "abc":
+        assert [line for line in listener.lines if line[0] == name] == [f"{name}{number}" for number in range(2000)]
+
+
+def test_a_target_that_takes_nothing_stalls_nobody(
+    listener: Listener, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_HELD", 100)
+    listener.opens.clear()
+    writer = Writer(listener, "the log", told.append)
+    writer.write("first")
+    assert listener.asked.acquire(timeout=PATIENCE)  # the thread waits inside of the target
+    for _ in range(50):
+        writer.write("0123456789")
+    assert writer.dropped == 39
+    assert told == [f"Cannot write the log: nobody takes the lines in time. {LOST}"]
+    writer.write_now("not even now")
+    assert not writer.flush(0.01)
+    listener.opens.set()
+    assert writer.flush(PATIENCE)
+    assert told[1:] == ["The log can be written again; 40 lines were lost."]
+    writer.write("last")
+    writer.close(PATIENCE)
+    assert listener.lines == ["first", *["0123456789"] * 11, "last", "(closed)"]
+
+
+def test_a_full_disk_is_told_once(listener: Listener, told: list[str]) -> None:
+    listener.error = OSError(errno.ENOSPC, "No space left on device")
+    writer = Writer(listener, "the log", told.append)
+    for _ in range(3):
+        writer.write("lost")
+        assert writer.flush(PATIENCE)
+    writer.write_now("lost")
+    assert told == [f"Cannot write the log: No space left on device. {LOST}"]
+    listener.error = None
+    writer.write_now("there")
+    assert told[1:] == ["The log can be written again; 4 lines were lost."]
+    writer.close(PATIENCE)
+    assert listener.lines == ["there", "(closed)"]
+
+
+def test_a_target_that_cannot_be_opened_anew_stays_as_it_is(listener: Listener, told: list[str]) -> None:
+    writer = Writer(listener, "the log", told.append)
+    listener.error = OSError(errno.ENOENT, "No such file or directory")
+    writer.reopen()
+    assert writer.flush(PATIENCE)
+    assert told == ["Cannot open the log anew: No such file or directory. What was open is written to."]
+    listener.error = None
+    writer.reopen()
+    assert writer.flush(PATIENCE)
+    assert listener.lines == ["(opened anew)"]
+    writer.close(PATIENCE)
+
+
+def test_a_line_that_is_urgent_is_there_at_once(listener: Listener, told: list[str]) -> None:
+    writer = Writer(listener, "the log", told.append)
+    writer.write_now("now")
+    assert listener.lines == ["now"]
+    assert threading.active_count() == 1
+    assert writer.close(PATIENCE)
+
+
+# Files, pipes and the system's log
+
+
+def test_a_file_is_added_to_and_opened_anew(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("before\n")
+    file = File(str(tmp_path / "a.log"))
+    assert file.write(["one", "t\xf6\ud800"]) == (2, None)
+    (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+    assert file.write(["two"]) == (1, None)
+    file.reopen()
+    assert file.write(["three"]) == (1, None)
+    file.close()
+    assert (tmp_path / "a.log.1").read_bytes() == b"before\none\nt\xc3\xb6\\ud800\ntwo\n"
+    assert (tmp_path / "a.log").read_bytes() == b"three\n"
+
+
+def test_a_line_that_was_torn_by_a_full_disk_stays_one_line() -> None:
+    reading, writing = os.pipe()
+    stream = Stream(writing)
+    os.set_blocking(writing, False)
+    calls: SimpleQueue[int] = SimpleQueue()
+    write = os.write
+
+    def tearing(descriptor: int, data: bytes) -> int:
+        calls.put(len(data))
+        if calls.qsize() == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data[:3] if calls.qsize() == 1 else data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ehttpd.records.targets.os.write", tearing)
+        written, error = stream.write(["abcdef"])
+        assert (written, error is None) == (0, False)
+        assert stream.write(["next"]) == (1, None)
+    assert os.read(reading, 100) == b"abc\nnext\n"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_into_a_pipe_lines_go_in_pieces_that_nobody_mixes() -> None:
+    lines = [b"x" * 999 + b"\n"] * 10
+    assert [len(piece) for piece in pieces(lines, PIPE_AT_ONCE)] == [4000, 4000, 2000]
+    assert pieces([b"long" * 5000, b"a"], PIPE_AT_ONCE) == [b"long" * 5000, b"a"]
+    assert pieces([], PIPE_AT_ONCE) == []
+
+
+def test_a_full_pipe_takes_nothing_and_a_closed_one_neither() -> None:
+    reading, writing = os.pipe()
+    stream = Stream(writing)
+    assert stream.takes(10)
+    assert not stream.takes(PIPE_AT_ONCE + 1)
+    os.set_blocking(writing, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    assert not stream.takes(10)
+    with in_parallel(lambda: [os.read(reading, 1 << 20) for _ in range(1)]):
+        assert stream.write(["waits until it is read"]) == (1, None)
+    os.close(reading)
+    _, error = stream.write(["nobody"])
+    assert error is not None
+    assert error.errno == errno.EPIPE
+    os.close(writing)
+
+
+def test_the_log_of_the_system_gets_a_datagram_for_each_line(tmp_path: Path) -> None:
+    path = str(tmp_path / "log")
+
+    def daemon() -> socket.socket:
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.bind(path)
+        return listening
+
+    with daemon() as listening:
+        target = SystemLog(path)
+        assert not target.takes(1)
+        assert target.write(["one", "two"]) == (2, None)
+        start = f"<30>ehttpd[{os.getpid()}]: ".encode()
+        assert [listening.recv(100), listening.recv(100)] == [start + b"one", start + b"two"]
+    os.unlink(path)
+    written, error = target.write(["lost"])
+    assert (written, error is not None) == (0, True)
+    with daemon() as listening:
+        assert target.write(["again"]) == (1, None)
+        assert listening.recv(100).endswith(b"again")
+    target.close()
+
+
+def test_processes_that_add_to_one_file_never_mix_their_lines(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.log")
+
+    def write(letter: str) -> None:
+        file = File(path)
+        for _ in range(50):
+            assert file.write([letter * 500] * 20) == (20, None)
+        file.close()
+
+    with in_parallel(lambda: write("a"), lambda: write("b")):  # the kernel knows descriptors only, not processes
+        pass
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    assert sorted(lines) == ["a" * 500] * 1000 + ["b" * 500] * 1000
+
+
+def test_the_thread_rests_when_nothing_is_to_be_written(listener: Listener) -> None:
+    writer = Writer(listener, "the log", print)
+    writer.write("a")
+    assert writer.flush(PATIENCE)
+    come_true(lambda: writer._rests)
+    assert writer.close(PATIENCE)
