@@ -16,4 +16,7 @@ COMMANDS = {
     "dev": "Serve while it is written: reloading, with tracebacks in the browser.",
     "check": "Try everything that serving needs, and serve nothing.",
     "config": "Show each setting with where it was given.",
+    "static": "Serve the files of a folder.",
+    "translate": "Tell another server's command in our words.",
+    "completion": "Print what a shell needs to complete these words.",
 }

@@ -1,0 +1,149 @@
+"""``ehttpd translate 'gunicorn -w 4 app:wsgi'``: another server's command in our words, and what differs.
+
+Knows how a command is taken apart; what its flags mean is launch/rivals.py's. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from ehttpd.errors import SettingsError
+from ehttpd.launch.arguments import Parser
+from ehttpd.launch.failures import nearest
+from ehttpd.launch.gunicorn_file import read_file
+from ehttpd.launch.rivals import APP, RIVALS, Rival, Row, find
+from ehttpd.settings import Settings
+
+EXAMPLE = "ehttpd translate 'gunicorn -w 4 -k gthread --threads 8 app:wsgi'"
+
+
+class Translation:
+    """A command in our words, and what is to be said about it."""
+
+    def __init__(self, rival: Rival) -> None:
+        self._rows = {name: row for row in rival.rows for name in row.names}
+        self._rival = rival
+        self.application = ""
+        self.attribute = ""
+        self.words: list[str] = []
+        self.notes: list[str] = []
+        self.seen: set[str] = set()
+
+    def take(self, words: Sequence[str]) -> None:
+        """Translate words of the other server's command line."""
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            if not word.startswith("-") or word == "-":
+                self.application = word
+                continue
+            name, equals, value = self._apart(word)
+            row = self._rows.get(name)
+            if row is None:
+                self._unknown(name, equals, rest)
+                continue
+            if row.takes_value and not equals:
+                value = rest.pop(0) if rest else ""
+            self._take(row, name, value)
+
+    def _apart(self, word: str) -> tuple[str, str, str]:
+        """Return the flag, whether a value is in the same word, and that. A letter may have it directly behind."""
+        if word.startswith("--"):
+            return word.partition("=")
+        return (word[:2], "=", word[2:]) if len(word) > 2 else (word, "", "")
+
+    def _take(self, row: Row, name: str, value: str) -> None:
+        self.seen.add(name)
+        if name in ("-c", "--config") and value:
+            self._read(value)
+        if row.ours == APP:
+            self.application = value
+        elif row.ours.startswith(":"):
+            self.attribute = value
+        elif row.ours and row.ours.split()[0] not in our_flags():
+            self.notes.append(f"{name}: has no counterpart; left out")
+            return
+        elif row.ours:
+            self.words.append(row.ours.format(shlex.quote(value)))
+        if row.note:
+            self.notes.append(f"{name}{f' {value}' if value else ''}: {row.note}")
+
+    def _unknown(self, name: str, equals: str, rest: list[str]) -> None:
+        """Leave out what has no row, and its value if one seems to follow and the application comes later."""
+        valued = not equals and len(rest) > 1 and not rest[0].startswith("-")
+        value = f" {rest.pop(0)}" if valued else ""
+        near = nearest(name, self._rows)
+        self.notes.append(f"{name}{value}: not known here; left out{f'. Did you mean {near[0]}?' if near else ''}")
+
+    def _read(self, path: str) -> None:
+        """Translate what a gunicorn.conf.py assigns."""
+        if not path.endswith(".py"):
+            path = path.removeprefix("file:")
+        read = read_file(path)
+        self.application = self.application or read.application
+        self.take(read.words)
+        self.notes += [f"{line}; left out" for line in read.left_out]
+
+    def command(self) -> str:
+        """Return the command in our words, with what the other server does unasked."""
+        given = {word.split()[0] for word in self.words} | {word.replace("--no-", "--") for word in self.seen}
+        if given & {"--host", "--port"}:
+            given.add("--bind")
+        silent = [words for words in self._rival.silent if words.split()[0] not in given]
+        named = self.application + (f":{self.attribute}" if self.attribute else "")
+        return " ".join(["ehttpd", *([shlex.quote(named)] if named else []), *self.words, *silent])
+
+
+def run(words: Sequence[str]) -> int:
+    """Print the translation of ``words``, and return the exit code."""
+    command = make_parser().parse_args(words).words
+    text = command[0] if len(command) == 1 else shlex.join(command)
+    print("\n".join(lines(text, os.environ)))
+    return 0
+
+
+def make_parser() -> Parser:
+    """Return the parser of the words."""
+    parser = Parser(
+        prog="ehttpd translate",
+        usage="ehttpd translate 'COMMAND'",
+        description=f"Tell a command of {', '.join(RIVALS)} in our words, and what differs.\n\n{EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", metavar="COMMAND", nargs=argparse.REMAINDER)
+    return parser
+
+
+def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the command in our words, and what is to be said as comments of a shell.
+
+    Raises:
+        SettingsError: the command is none that can be translated.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise SettingsError(f"the command cannot be taken apart: {str(error).lower()}.", EXAMPLE) from None
+    while words and (words[0] in ("python", "python3", "-m", "exec") or "=" in words[0].split("/")[0]):
+        words.pop(0)
+    name = os.path.basename(words[0]) if words else ""
+    rival = find(name)
+    if rival is None:
+        raise SettingsError(f"{name!r} is none of {', '.join(RIVALS)}.", EXAMPLE)
+    translation = Translation(rival)
+    translation.take(words[1:])
+    variables = environment.get("GUNICORN_CMD_ARGS", "") if rival is RIVALS["gunicorn"] else ""
+    if variables:
+        translation.take(shlex.split(variables))
+        translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
+    yield translation.command()
+    yield from (f"# {note}" for note in [*translation.notes, *rival.differs])
+
+
+def our_flags() -> set[str]:
+    """Return every flag that there is here."""
+    table = Settings.declared().values()
+    return {flag for entry in table for flag in (*entry.flags, *entry.aliases, entry.opposite)} | {"--host", "--port"}

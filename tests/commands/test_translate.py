@@ -1,0 +1,111 @@
+"""Other servers' commands are told in our words, and what they say is understood."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ehttpd.cli import main
+from ehttpd.commands.translate import lines
+from ehttpd.errors import SettingsError
+from ehttpd.launch.arguments import arguments_of, make_parser
+from ehttpd.launch.gunicorn_file import read_file
+from ehttpd.launch.rivals import RIVALS
+from ehttpd.settings import Settings
+
+
+def translated(command: str, **environment: str) -> tuple[str, str]:
+    first, *notes = lines(command, environment)
+    return first, "\n".join(notes)
+
+
+COMMANDS = """
+gunicorn -k gthread --threads 8 app:wsgi -> ehttpd app:wsgi --threads 8
+gunicorn -b:80 --threads=2 'app:make()' --keep-alive 75 -> ehttpd 'app:make()' --bind :80 --threads 2 --keep-alive 75
+python -m gunicorn --env A='1 2' app -> ehttpd app --env 'A=1 2'
+uvicorn main:app --host 0.0.0.0 --port 80 --no-access-log -> ehttpd main:app --host 0.0.0.0 --port 80
+uvicorn --factory --uds=/run/a.sock a:b --ws none -> ehttpd a:b --factory --bind unix:/run/a.sock --access-log
+granian --interface wsgi --http1-header-read-timeout 300 a:b -> ehttpd a:b --header-timeout 300ms
+waitress-serve --listen=:80 --ident= --call m:make -> ehttpd m:make --bind :80 --server-header '' --factory --threads 4
+waitress-serve m:app -> ehttpd m:app --bind 0.0.0.0:8080 --threads 4 --server-header waitress
+uwsgi --http :80 --wsgi-file shop.py --callable app -M --threads 2 -> ehttpd shop.py:app --bind :80 --threads 2
+"""
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [line.split(" -> ") for line in COMMANDS.split("\n") if line])
+def test_a_command_is_told_in_our_words(theirs: str, ours: str) -> None:
+    command, _ = translated(theirs)
+    assert command == ours
+    assert Settings.from_sources(arguments_of(make_parser("", {}), shlex.split(command)[1:]).given)
+
+
+def test_what_differs_is_told_and_what_is_not_known_is_left_out() -> None:
+    command, notes = translated("gunicorn -k gevent --unknown 3 --thread 4 app")
+    assert command == "ehttpd app"
+    assert "-k gevent: there is one kind of worker" in notes
+    assert "--unknown 3: not known here; left out" in notes
+    assert "Did you mean --threads?" in notes
+    assert "gunicorn's sync worker serves one" in notes
+
+
+def test_variables_of_gunicorn_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--threads 3")
+    assert main(["translate", "gunicorn", "app"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("ehttpd app --threads 3\n")
+    assert "GUNICORN_CMD_ARGS='--threads 3' is in this translation" in said
+
+
+@pytest.mark.parametrize("command", ["hypercorn app", "", "gunicorn 'a"])
+def test_what_cannot_be_translated_is_exit_code_2(command: str) -> None:
+    with pytest.raises(SettingsError):
+        translated(command)
+
+
+def test_a_file_of_gunicorn_is_read_and_not_run(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn.conf.py").write_text(
+        "import multiprocessing\nraise SystemExit\nbind = ['0.0.0.0:80', 'unix:/a']\nthreads = 4\nreload = False\n"
+        "workers = multiprocessing.cpu_count()\nraw_env = ['A=1']\nwsgi_app = 'shop:app'\ntimeout: int = 9\n"
+        "def on_starting(server): ...\n"
+    )
+    path = f"{tmp_path}/gunicorn.conf.py"
+    command, notes = translated(f"gunicorn -c {path}")
+    assert command.startswith("ehttpd shop:app --bind 0.0.0.0:80 --bind unix:/a --threads 4 --env A=1")
+    assert f"{path}:6: workers is computed; left out" in notes
+    assert f"{path}:10: on_starting() is a hook" in notes
+
+
+@pytest.mark.parametrize("text", ["threads = = 3", None])
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "gunicorn.conf.py"
+    if text:
+        path.write_text(text)
+    with pytest.raises(SettingsError):
+        read_file(str(path))
+
+
+def test_every_flag_of_gunicorn_that_is_translated_is_one_of_gunicorn() -> None:
+    command = [sys.executable, "-m", "gunicorn", "--help"]
+    page = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    theirs = {word.strip(",[]") for word in page.split() if word.startswith("-")}
+    # Those that newer or older versions have.
+    others = {"--control-socket", "--no-control-socket"}
+    assert {flag for row in RIVALS["gunicorn"].rows for flag in row.names} - others <= theirs
+
+
+def test_a_flag_has_one_row_of_a_server() -> None:
+    for rival in RIVALS.values():
+        names = [flag for row in rival.rows for flag in row.names]
+        assert sorted(names) == sorted(set(names))
+
+
+def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["translate", "--help"])
+    assert "ehttpd translate 'gunicorn -w 4" in capsys.readouterr().out
+    assert isinstance(make_parser("", {}), argparse.ArgumentParser)
