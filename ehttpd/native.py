@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.cors import cors
     from ehttpd.toolkit.errors import HTTPError
-    from ehttpd.toolkit.events import Event
+    from ehttpd.toolkit.events import Event, EventSource
     from ehttpd.toolkit.forms import Form, MultipartForm, Upload
     from ehttpd.toolkit.limit_body import limit_body
     from ehttpd.toolkit.mounting import MountedRequest
     from ehttpd.toolkit.patterns import PatternError
     from ehttpd.toolkit.pipeline import Middleware, pipeline
+    from ehttpd.toolkit.publisher import EventQueue, Publisher
     from ehttpd.toolkit.query import Query, percent_decode
     from ehttpd.toolkit.ranges import ByteRange, RangeSet
     from ehttpd.toolkit.refusals import NotFound, UnsupportedMediaType
@@ -48,6 +49,8 @@ __all__ = [
     "ConnectionHandler",
     "Cookies",
     "Event",
+    "EventQueue",
+    "EventSource",
     "Fields",
     "FileBody",
     "Form",
@@ -59,6 +62,7 @@ __all__ = [
     "MultipartForm",
     "NotFound",
     "PatternError",
+    "Publisher",
     "Query",
     "RangeSet",
     "Request",
@@ -98,6 +102,8 @@ LATER = {
     "ByteRange": "ranges",
     "Cookies": "cookies",
     "Event": "events",
+    "EventQueue": "publisher",
+    "EventSource": "events",
     "Form": "forms",
     "HTTPError": "errors",
     "Middleware": "pipeline",
@@ -105,6 +111,7 @@ LATER = {
     "MultipartForm": "forms",
     "NotFound": "refusals",
     "PatternError": "patterns",
+    "Publisher": "publisher",
     "Query": "query",
     "RangeSet": "ranges",
     "Router": "router",

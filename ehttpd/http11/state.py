@@ -5,9 +5,9 @@ there is none, to HANDLER. The handler's output makes it RESPONSE until the peer
 again, or closes. After a refusal or a truncated request we LINGER: the write side is shut, and what the client still
 sends is thrown away for a while, because closing with unread input would reset the connection and destroy our answer
 (RFC 9112 §9.6). A handler that reads the body while it arrives goes to HANDLER with the head alone; what it leaves of
-the body is thrown away in UNREAD (§9.3). TUNNEL is a connection that left HTTP. HANDSHAKE comes before all that where
-TLS is spoken, from its first octet until HTTP begins, or does not for a while. From every state the connection may
-close.
+the body is thrown away in UNREAD (§9.3). FEED is a response that goes on for as long as others feed it. TUNNEL is a
+connection that left HTTP. HANDSHAKE comes before all that where TLS is spoken, from its first octet until HTTP begins,
+or does not for a while. From every state the connection may close.
 
 An exchange that one thread serves in one go (whole request in, whole response out) passes through these states without
 stopping; then nobody could see them, and the connection stays IDLE for whoever looks.
@@ -25,6 +25,7 @@ class State(enum.Enum):
     BODY = "body"
     HANDLER = "handler"
     RESPONSE = "response"
+    FEED = "feed"
     UNREAD = "unread"
     LINGER = "linger"
     TUNNEL = "tunnel"
@@ -43,6 +44,7 @@ class Step(enum.Enum):
     MESSAGE_END = "end of message"
     REFUSE = "refuse"
     ANSWER = "answer"
+    BEGIN_FEED = "answer without end"
     ANSWERED = "answered"
     SKIP = "answered, body unread"
     RETIRE = "retire"
@@ -61,7 +63,9 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
                  Step.CALL_EARLY: State.HANDLER},
     State.BODY: {Step.MESSAGE_END: State.HANDLER, Step.REFUSE: State.HANDLER},
     State.HANDLER: {Step.ANSWER: State.RESPONSE, Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER,
-                    Step.SKIP: State.UNREAD, Step.UPGRADE: State.TUNNEL},
+                    Step.SKIP: State.UNREAD, Step.BEGIN_FEED: State.FEED, Step.UPGRADE: State.TUNNEL},
+    State.FEED: {Step.ANSWER: State.RESPONSE, Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER,
+                 Step.SKIP: State.UNREAD},
     State.RESPONSE: {Step.ANSWERED: State.IDLE, Step.RETIRE: State.LINGER, Step.SKIP: State.UNREAD},
     State.UNREAD: {Step.MESSAGE_END: State.IDLE, Step.RETIRE: State.LINGER},
     State.LINGER: {},

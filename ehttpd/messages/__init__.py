@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ehttpd.messages.bodies import NO_BODY, FileBody, NoBody
+from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, NoBody, Outlet
 from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.request import NO_FIELDS, Request
 from ehttpd.messages.response import Response
@@ -22,9 +22,11 @@ __all__ = [
     "NO_FIELDS",
     "REASONS",
     "Client",
+    "FedBody",
     "FileBody",
     "Handler",
     "NoBody",
+    "Outlet",
     "Request",
     "Response",
     "Status",

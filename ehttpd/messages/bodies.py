@@ -1,10 +1,10 @@
-"""Bodies that are no octets yet: none at all, or an open file. RFC 9110 §6.4."""
+"""Bodies that are no octets yet: none at all, an open file, or one that others feed. RFC 9110 §6.4."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 
 class NoBody(io.RawIOBase):
@@ -59,3 +59,42 @@ class FileBody:
     def close(self) -> None:
         if hasattr(self.file, "close"):
             self.file.close()
+
+
+class Outlet(Protocol):
+    """Where the pieces of a `FedBody` go. Any thread."""
+
+    def write(self, data: bytes) -> bool:
+        """Have data sent; wait for nobody. False if nothing more is taken: the client has left, or takes too little."""
+
+    def wait_for_room(self) -> bool:
+        """Wait until all that was written has been taken; False if nothing more is taken. Never in a handler."""
+
+    def end(self, failure: BaseException | None = None) -> None:
+        """End the body; so that nobody takes it for complete if there was a failure."""
+
+
+class FedBody:
+    """A body that others feed, for as long as they want. No thread of the server waits for it.
+
+    Where there is no server of ours it is an iterable of its pieces, like any other body.
+    """
+
+    greeting = b""
+    """What is sent with the head."""
+    heartbeat: float | None = None
+    """After how many seconds of silence the sign of life is sent."""
+    sign_of_life = b""
+    holds_thread = False
+    """Whether a thread waits for the pieces: a server wants a bound for that."""
+
+    def begin(self, outlet: Outlet) -> None:
+        """Begin to feed. Called once, and must not block."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop. Called once, whether it has begun or not, by any thread, and must not block."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise NotImplementedError

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ehttpd.messages.request import Request
     from ehttpd.toolkit.answers import Answer
     from ehttpd.toolkit.cookies import SameSite
-    from ehttpd.toolkit.events import Event
+    from ehttpd.toolkit.events import Event, EventSource
     from ehttpd.toolkit.octets import Writable
     from ehttpd.toolkit.upgrade import Talk
     from ehttpd.toolkit.websocket import Talk as WebSocketTalk
@@ -221,13 +221,14 @@ class Response:
 
     @classmethod
     def sse(
-        cls, events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines | None = None
+        cls, events: Iterable[Event] | EventSource, heartbeat: float | None = 15.0, headers: FieldLines | None = None
     ) -> Response:  # fmt: skip
         """Answer with server-sent events: text, or mappings with ``event``, ``data``, ``id`` and ``retry``.
 
-        Each is sent when ``events`` gives it; after ``heartbeat`` seconds of silence a comment is, which also finds out
-        whether the client has left. Then ``events`` is closed: a generator with its next event, anything else at once.
-        It runs on a thread of its own, unless ``heartbeat`` is None.
+        Each is sent when ``events`` gives it; after ``heartbeat`` seconds of silence a comment is (None: never), so
+        that nobody on the way takes the connection for dead. A `Publisher` or `EventQueue` needs no thread. Any other
+        iterable has one of its own, beside ``threads``; ``max_event_streams`` may be open at once, beyond that the
+        answer is 503. When the client has left it is closed: a generator with its next event, anything else at once.
         """
         from ehttpd.toolkit.events import event_stream
 

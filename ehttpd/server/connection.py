@@ -6,7 +6,6 @@ owner; it returns what the connection needs next.
 
 from __future__ import annotations
 
-import enum
 import socket
 from collections.abc import Callable, Iterable
 from io import BufferedReader
@@ -28,8 +27,10 @@ from ehttpd.http11.writer import CONTINUE
 from ehttpd.logs import log
 from ehttpd.messages import Request, Response
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
+from ehttpd.server.feed import Feed
 from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
 from ehttpd.server.incoming import Incoming, Unread
+from ehttpd.server.needs import Next as Next
 from ehttpd.server.poller import WRITE
 from ehttpd.server.served import Served
 
@@ -56,15 +57,6 @@ class Handshake:
 
 
 HANDSHAKE = Handshake()
-
-
-class Next(enum.Enum):
-    """What a connection needs of its owner."""
-
-    WAIT = "wait until there is something to read"
-    SEND = "wait until there is room to write"
-    SERVE = "run the exchange"
-    CLOSE = "close it"
 
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
@@ -110,7 +102,7 @@ class Connection(Served):
         self.reader = RequestReader(limits)
         self.state = State.IDLE
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
-        self.body: BodyBuffer | SizedBody | Unread | Handshake | None = None
+        self.body: BodyBuffer | SizedBody | Unread | Feed | Handshake | None = None
         self.incoming: Incoming | None = None  # a body that its handler reads while it arrives, until it has ended
         self.refusal: RequestRefused | None = None
         self.refused: Request | None = None  # as far as its head was understood
@@ -186,6 +178,8 @@ class Connection(Served):
             return self._skip_body(body, now)
         if body is HANDSHAKE:
             return self._shake_hands(now)
+        if isinstance(body, Feed):
+            return body.listen()
         try:
             if isinstance(body, SizedBody):
                 count = body.receive(self.socket)
@@ -222,6 +216,8 @@ class Connection(Served):
             return self.refuse(RequestTimeout("The body of the request took too long."))
         if self.state is State.UNREAD:
             return self._linger(now)
+        if isinstance(self.body, Feed):
+            return self.body.expire(now)
         if self.state is State.HANDSHAKE and self.body is None:
             self.state = State.IDLE
             self.deadline = now + self.settings.header_timeout
@@ -271,6 +267,8 @@ class Connection(Served):
                 self.deadline = self._paced(now, self.settings.send_timeout, self._progress)
             return Next.SEND
         self._drop_output()
+        if isinstance(self.body, Feed):
+            return self.body.rest(now)
         return self._after_response(now)
 
     # ... and the thread that serves it
@@ -336,6 +334,10 @@ class Connection(Served):
         if self.output is None:
             return self._after_response(now)
         self.state = State.RESPONSE
+        return self.await_taking(now)
+
+    def await_taking(self, now: float) -> Next:
+        """Have the lane send what is unsent."""
         self._since, self._progress = now, 0
         self.deadline = now + self.settings.send_timeout
         return Next.SEND

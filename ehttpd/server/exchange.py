@@ -10,7 +10,7 @@ import io
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ehttpd.errors import (
@@ -26,9 +26,10 @@ from ehttpd.http11.framing import Framing
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import Head, encode_head, interim, switching
 from ehttpd.logs import log
-from ehttpd.messages import NO_BODY, FileBody, Handler, Request, Response
+from ehttpd.messages import NO_BODY, FedBody, FileBody, Handler, Request, Response
 from ehttpd.records import Record
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.feed import Feed
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stream import BodyStream
 from ehttpd.server.switch import Switch
@@ -157,6 +158,8 @@ class HTTPService:
         if isinstance(body, (bytes, bytearray, memoryview)):
             body = bytes(body)
             return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)
+        if isinstance(body, FedBody) and connection.stream is None:
+            return self._feed(connection, request, response, body)
         if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
             raise HandlerError(
                 f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}."
@@ -191,6 +194,23 @@ class HTTPService:
         connection.flush()
         return self._finish(connection, request, persistent)
 
+    def _feed(self, connection: Connection, request: Request, response: Response, body: FedBody) -> Next:
+        """Have others feed the response, and the lane send it; the thread is free at once."""
+        octets, framing, _, persistent = self._head(connection, request, response, None)
+        if framing is Framing.LENGTH or response.trailers is not None:
+            return self._stream(connection, request, response, body)
+        if framing is Framing.NONE:
+            _close(body)
+            connection.send(octets)
+            return self._finish(connection, request, persistent)
+        feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
+        feed.begin()
+        connection.body, connection.state = feed, State.FEED
+        request.body.close()
+        connection.sent_octets = 0
+        connection.send(octets + feed.encode(body.greeting))
+        return feed.rest(time.monotonic())
+
     def _stream(self, connection: Connection, request: Request, response: Response, body: Iterable[bytes]) -> Next:
         """Send a body as it is produced. Nothing is sent before its first data, so that a failure until then gives
         500.
@@ -201,10 +221,7 @@ class HTTPService:
         connection.stream = stream
         try:
             try:
-                for data in body:
-                    stream.write(data)
-                    if stream.full:
-                        break
+                self._write_pieces(connection, response, stream, iter(body))
             finally:
                 _close(body)
             persistent = stream.end(() if response.trailers is None else Fields(response.trailers()))
@@ -222,6 +239,45 @@ class HTTPService:
                 self._report_length(request, promised, promised + stream.surplus - stream.missing) and persistent
             )
         return self._finish(connection, request, persistent)
+
+    def _write_pieces(
+        self, connection: Connection, response: Response, stream: BodyStream, pieces: Iterator[bytes]
+    ) -> None:  # fmt: skip
+        begun = bool(response.status)  # an application may call start_response as late as in its first piece
+        if begun and _is_event_stream(response):
+            self._stream_apart(connection, stream, pieces)
+            return
+        for data in pieces:
+            stream.write(data)
+            if stream.full:
+                break
+            if connection.left:
+                connection.check_taken()
+            if not begun and stream.started:
+                begun = True
+                if _is_event_stream(response):
+                    self._stream_apart(connection, stream, pieces)
+                    break
+
+    def _stream_apart(self, connection: Connection, stream: BodyStream, pieces: Iterator[bytes]) -> None:
+        """Send pieces that come for as long as the client wants, in nobody's place. Raises ServiceUnavailable if too
+        many do.
+        """
+        lane = connection.lane
+        lane.apart.join()
+        connection.state, connection.apart = State.FEED, True
+        lane.pool.leave(connection)
+        try:
+            for data in pieces:
+                if connection.left:
+                    raise ConnectionLost("the client has left")
+                stream.write(data)
+                if stream.full or self.draining:
+                    break
+        finally:
+            connection.apart = False
+            lane.apart.leave()
+            lane.pool.places.come_back()
 
     def start_response(
         self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]
@@ -392,6 +448,12 @@ def _close(body: object) -> None:
     close = getattr(body, "close", None)
     if close is not None:
         close()
+
+
+def _is_event_stream(response: Response) -> bool:
+    """Tell whether a response may go on for long (server-sent events, whoever makes them)."""
+    types = [value for name, value in response.headers if name.lower() == "content-type"]
+    return bool(types) and types[0].lower().startswith("text/event-stream")
 
 
 def _file_slice(body: FileBody) -> FileSlice | None:

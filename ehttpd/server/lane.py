@@ -24,6 +24,7 @@ from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
+from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
@@ -57,6 +58,10 @@ ACCEPT_PAUSE = 0.1
 TURN_LOOKED_FOR = 0.002
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
+# Event streams that are sent to before others have their turn.
+FED_AT_ONCE = 32
+# What the poller is told of a connection that rests.
+INTERESTS = {Next.WAIT: READ, Next.SEND: WRITE, Next.FEED: DEPARTURE}
 # Who is in one of these has been answered.
 BETWEEN_REQUESTS = (State.IDLE, State.UNREAD)
 
@@ -80,6 +85,7 @@ class Lane:
         self.blocks = Blocks(settings.body_memory, self.budget)
         self.streams: Streams | None = None  # which requests are served before their bodies have arrived
         self.tunnels = Tunnels(settings.max_upgrades)
+        self.apart = Apart(settings.max_event_streams)
         self._limits = limits
         self._standing = standing
         self._most_connections = most_connections
@@ -87,6 +93,7 @@ class Lane:
         self._resting: dict[int, Connection] = {}
         self._served: dict[int, Connection] = {}  # by a thread that does not lead; watched for their clients' departure
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
+        self._posted: deque[Feed] = deque()  # with something to send
         self._open = 0
         self.accepted = 0  # connections, ever
         self.handshakes = 0  # of TLS, ever
@@ -152,6 +159,12 @@ class Lane:
             time.sleep(TURN_LOOKED_FOR)
         return not self.closed
 
+    def post(self, feed: Feed) -> None:
+        """Have the leader send what was fed."""
+        self._posted.append(feed)
+        if len(self._posted) <= 1:  # else it has not been there yet
+            self.wake()
+
     def adopt(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> None:
         """Take over a connected socket."""
         connection = self._new_connection(connected, remote, local)
@@ -179,7 +192,7 @@ class Lane:
             if sooner:
                 self._next_sweep = connection.deadline
             if rests:
-                self._register(connection, WRITE if step is Next.SEND else READ)
+                self._register(connection, INTERESTS[step])
             else:
                 self._unregister(connection)
         if not rests:
@@ -390,7 +403,7 @@ class Lane:
             self._turns.append(connection)
             return
         with self.lock:
-            self._register(connection, WRITE if step is Next.SEND else READ)
+            self._register(connection, INTERESTS[step])
         self._next_sweep = min(self._next_sweep, connection.deadline)
 
     def _register(self, connection: Connection, interest: int) -> None:
@@ -398,6 +411,10 @@ class Lane:
         if connection.interest not in (READ, WRITE):
             self._served.pop(connection.descriptor, None)
             self._resting[connection.descriptor] = connection
+        feed = connection.body
+        if type(feed) is Feed and not feed.rests:
+            feed.rests = True
+            self.post(feed)
         self._watch(connection, interest)
 
     def _unregister(self, connection: Connection) -> None:
@@ -437,6 +454,8 @@ class Lane:
                 self._inbox.recv(4096)
             except BlockingIOError:
                 pass
+            if self._posted:
+                self._send_fed()
             return None
         listener = self._listeners.get(descriptor)
         if listener is not None:
@@ -530,6 +549,17 @@ class Lane:
                 self._poller.register(descriptor, READ)
         self._accepting = True
 
+    # Those who are fed
+
+    def _send_fed(self) -> None:
+        """Send what was fed, of some; then others have their turn."""
+        for _ in range(min(len(self._posted), FED_AT_ONCE)):
+            feed = self._posted.popleft()
+            if feed.rests and feed.connection.body is feed:
+                self._arrange(feed.connection, feed.send(self.now))
+        if self._posted:
+            self.wake()
+
     # Those who are served
 
     def _note_departure(self, descriptor: int) -> None:
@@ -608,6 +638,9 @@ class Lane:
         with self.lock:
             connections = list(self._resting.values())
         for connection in connections:
+            if type(connection.body) is Feed and now < self._stop_at:
+                self._arrange(connection, connection.body.stop(now))
+                continue
             idle = connection.state in BETWEEN_REQUESTS
             until = min(connection.silent_since, self._stopped_at) + self._patience if idle else self._stop_at
             if now < min(until, self._stop_at):

@@ -5,6 +5,7 @@ The owner's only, but for what is said of the relief and of the lane.
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
@@ -33,6 +34,7 @@ class Connected(Protocol):
     def recv(self, size: int, flags: int = 0, /) -> bytes: ...
     def recv_into(self, view: WriteableBuffer, /) -> int: ...
     def send(self, data: ReadableBuffer, /) -> int: ...
+    def getsockopt(self, level: int, option: int, /) -> int: ...
     def setsockopt(self, level: int, option: int, value: bytes, /) -> None: ...
     def shutdown(self, how: int, /) -> None: ...
     def close(self) -> None: ...
@@ -41,7 +43,7 @@ class Connected(Protocol):
 class Sender(Client):
     """Sends to a client without blocking, unless it says so."""
 
-    __slots__ = ("_since", "held", "lane", "output", "settings", "socket")
+    __slots__ = ("_since", "apart", "held", "lane", "output", "settings", "socket")
 
     def __init__(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane) -> None:
         super().__init__(remote, local)
@@ -50,6 +52,7 @@ class Sender(Client):
         self.settings: Settings = lane.settings
         self.output: Output | None = None
         self.held = b""  # output that waits for more of it; see `write_soon`
+        self.apart = False  # the thread that serves it has left the pool for a while
 
     @property
     def tls(self) -> TLS | None:
@@ -74,15 +77,19 @@ class Sender(Client):
             self.output = Output(self.lane.budget)
         self.output.append(data)
 
-    def write(self, data: bytes) -> None:
-        """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises
-        ConnectionLost.
-        """
+    def push(self, data: bytes) -> None:
+        """Send data after what is unsent, as far as the peer takes it now. Raises ConnectionLost."""
         if self.output is None:
             self.send(data)
         else:
             self.output.append(data)
             self.flush()
+
+    def write(self, data: bytes) -> None:
+        """Send data after what is unsent; wait if more than ``output_buffer`` octets would be. Raises
+        ConnectionLost.
+        """
+        self.push(data)
         if self.output is not None and self.output.size > self._most_unsent:
             self._wait_for_room()
 
@@ -128,6 +135,12 @@ class Sender(Client):
         if data:
             self.write(data)
 
+    def check_taken(self) -> None:
+        """Raises ConnectionLost if the peer has closed: nobody takes what was sent since then."""
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise ConnectionLost(os.strerror(error))
+
     def send_held(self) -> None:
         """Send what the peer takes now of what was held back. The owner's, or the relief's which has just taken the
         lease.
@@ -169,7 +182,7 @@ class Sender(Client):
     def wait_until(self, interest: int, seconds: float) -> bool:
         """Wait until there is something to read or room to write, off the lead; False after ``seconds``."""
         pool = self.lane.pool
-        paused = pool.pause(self)
+        paused = not self.apart and pool.pause(self)
         try:
             return wait_for(self.socket, interest, max(0.0, seconds))
         finally:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ehttpd.server.connection import Connection
 
 
+# Who serves a connection in one of these has left the pool.
+WITHOUT_END = (State.TUNNEL, State.FEED)
+
+
 class Follower:
     """A thread that waits for the lead. ``lead`` is held until it is given; ``serves`` is what it serves off the
     lead.
@@ -51,11 +55,11 @@ class Serving:
 
     @property
     def by_thread(self) -> list[tuple[int, Connection]]:
-        """The identifiers of the threads, each with its connection: not of those that were replaced, or that talk over
-        a connection that left HTTP.
+        """The identifiers of the threads, each with its connection: not of those that were replaced, or that have left
+        their place for as long as their clients want.
         """
         serving = [(each.thread, each.serves) for each in self._expires if not each.replaced]
-        return [(thread, serves) for thread, serves in serving if serves and serves.state is not State.TUNNEL]
+        return [(thread, serves) for thread, serves in serving if serves and serves.state not in WITHOUT_END]
 
     @property
     def since(self) -> list[tuple[int, Connection, float]]:

@@ -266,6 +266,12 @@ class Settings:
         section="Threads",
         at_least=0,
     )
+    max_event_streams: Count = setting(
+        Count(1000),
+        "Let this many event streams be open that hold a thread of their own each; answer 503 beyond it.",
+        section="Threads",
+        at_least=0,
+    )
     health_path: Path = setting(
         Path(""),
         "Answer this path at once, whatever the threads do: 200, or 503 when draining or out of threads to replace.",

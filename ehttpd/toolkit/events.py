@@ -1,6 +1,7 @@
 """Server-sent events: a response that goes on, and a piece of text now and then.
 
-The HTML standard, §9.2 (server-sent events). Knows how events are written and kept apart, not who makes them.
+The HTML standard, §9.2 (server-sent events). Knows how events are written and kept apart, and how those of an iterable
+are fetched.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLines
-from ehttpd.messages import Response
+from ehttpd.messages import FedBody, Outlet, Response
 from ehttpd.toolkit.json_encoding import encode_json
 
 # Its data; or event, data, id and retry by these names; or nothing, which only shows that somebody is there.
@@ -25,15 +26,16 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def event_stream(
-    events: Iterable[Event], heartbeat: float | None = 15.0, headers: FieldLines | None = None
+    events: Iterable[Event] | EventSource, heartbeat: float | None = 15.0, headers: FieldLines | None = None
 ) -> Response:  # fmt: skip
     """Return a response that sends each event when ``events`` gives it, and a comment after ``heartbeat`` seconds of
-    silence, so that nobody on the way takes the connection for dead and a client that left is noticed.
+    silence, so that nobody on the way takes the connection for dead.
 
-    ``events`` runs on a thread of its own, and is closed once the client has left: a generator when it gives its next
-    event, anything else at once.
+    An `EventSource` needs no thread. Anything else is iterated over on a thread of its own, and closed once the client
+    has left: a generator when it gives its next event, anything else at once.
     """
-    response = Response.stream(_without_heartbeat(events) if heartbeat is None else EventBody(events, heartbeat))
+    source = events if isinstance(events, EventSource) else IteratedEvents(events)
+    response = Response.stream(EventBody(source, heartbeat))
     response.headers["Content-Type"] = "text/event-stream"
     response.headers["Cache-Control"] = "no-store"
     for name, value in Response(headers=headers).headers:
@@ -68,92 +70,128 @@ def _field(name: str, value: Any) -> str:
     return f"{name}: {text}\n"
 
 
-def _without_heartbeat(events: Iterable[Event]) -> Iterator[bytes]:
-    try:
-        yield NOTHING
-        for event in events:
-            yield encode_event(event)
-    finally:
-        close = getattr(events, "close", None)
-        if close is not None:
-            close()
+class EventSource:
+    """Who has events, for one listener or many."""
+
+    holds_thread = False
+
+    def listen(self, outlet: Outlet) -> None:
+        """Have events go to an outlet from now on, as `encode_event` writes them. Must not block."""
+        raise NotImplementedError
+
+    def leave(self, outlet: Outlet | None) -> None:
+        """Have nothing more go there; None: nobody has listened. Must not block. Any thread."""
+        raise NotImplementedError
+
+
+class EventBody(FedBody):
+    """Events as the body of a response, with a heartbeat."""
+
+    greeting = NOTHING  # the head leaves with it: the client knows that it is connected
+    sign_of_life = NOTHING
+
+    def __init__(self, source: EventSource, heartbeat: float | None) -> None:
+        self.heartbeat = heartbeat
+        self.holds_thread = source.holds_thread
+        self._source = source
+        self._outlet: Outlet | None = None
+
+    def begin(self, outlet: Outlet) -> None:
+        """Have the events go to ``outlet``."""
+        self._outlet = outlet
+        self._source.listen(outlet)
+
+    def close(self) -> None:
+        """Let go of the events."""
+        if isinstance(self._outlet, Pieces):
+            self._outlet.close()
+        self._source.leave(self._outlet)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.greeting
+        pieces = Pieces()
+        self.begin(pieces)
+        while True:
+            try:
+                piece = pieces.take(self.heartbeat)
+            except queue.Empty:
+                piece = self.sign_of_life
+            if isinstance(piece, Ended):
+                return
+            yield piece
 
 
 class Ended(NamedTuple):
-    """What comes after the last item, and why."""
+    """What comes after the last piece, and why."""
 
     failure: BaseException | None
 
 
-class EventBody:
-    """Events as the body of a response, with a heartbeat."""
+class Pieces:
+    """An outlet that somebody iterates over: another server than ours, or what changes the body on its way."""
 
-    def __init__(self, events: Iterable[Event], heartbeat: float) -> None:
-        self._source = Source(events)
-        self._heartbeat = heartbeat
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield NOTHING  # the head leaves with it: the client knows that it is connected
-        self._source.start()
-        while True:
-            try:
-                event = self._source.take(self._heartbeat)
-            except queue.Empty:
-                event = None
-            if isinstance(event, Ended):
-                return
-            yield encode_event(event)
-
-    def close(self) -> None:
-        """Let go of the events."""
-        self._source.close()
-
-
-class Source:
-    """Iterates on a thread of its own, one item ahead, so that whoever takes the items can stop to wait for one."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items
-        self._taken: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._wanted = threading.Semaphore(1)
-        self._thread: threading.Thread | None = None
+    def __init__(self) -> None:
+        self._pieces: queue.SimpleQueue[bytes | Ended] = queue.SimpleQueue()
+        self._taken = threading.Semaphore(0)
         self._closed = False
 
-    def start(self) -> None:
-        """Begin to iterate."""
-        self._thread = threading.Thread(target=self._run, name="ehttpd-events", daemon=True)
-        self._thread.start()
+    def write(self, data: bytes) -> bool:
+        self._pieces.put(data)
+        return not self._closed
 
-    def take(self, seconds: float) -> Any:
-        """Return the next item, or `Ended`. Raises what the iteration raised; queue.Empty after ``seconds``."""
-        item = self._taken.get(timeout=seconds)
-        self._wanted.release()
-        if isinstance(item, Ended) and item.failure is not None:
-            raise item.failure
-        return item
+    def wait_for_room(self) -> bool:
+        self._taken.acquire()
+        return not self._closed
+
+    def end(self, failure: BaseException | None = None) -> None:
+        self._pieces.put(Ended(failure))
+
+    def take(self, seconds: float | None) -> bytes | Ended:
+        """Return the next piece, or that there is none. Raises what the source raised; queue.Empty after
+        ``seconds``.
+        """
+        piece = self._pieces.get(timeout=seconds)
+        self._taken.release()
+        if isinstance(piece, Ended) and piece.failure is not None:
+            raise piece.failure
+        return piece
 
     def close(self) -> None:
-        """Stop to iterate: at once, but for a generator that runs, which nobody can close from outside."""
+        """Take nothing more."""
         self._closed = True
-        self._wanted.release()
-        if self._thread is None or not isinstance(self._items, GeneratorType):
-            self._close_items()
+        self._taken.release()
 
-    def _run(self) -> None:
+
+class IteratedEvents(EventSource):
+    """Events of an iterable, for one listener: a thread of their own waits for each."""
+
+    holds_thread = True
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._events = events
+
+    def listen(self, outlet: Outlet) -> None:
+        threading.Thread(target=self._run, args=(outlet,), name="ehttpd-events", daemon=True).start()
+
+    def leave(self, outlet: Outlet | None) -> None:
+        if outlet is None:
+            self._close()
+        elif not isinstance(self._events, GeneratorType):  # nobody can close one from outside while it runs
+            threading.Thread(target=self._close, name="ehttpd-departure", daemon=True).start()
+
+    def _run(self, outlet: Outlet) -> None:
         failure = None
         try:
-            for item in self._items:
-                self._wanted.acquire()
-                if self._closed:
+            for event in self._events:
+                if not outlet.write(encode_event(event)) or not outlet.wait_for_room():
                     break
-                self._taken.put(item)
-            if isinstance(self._items, GeneratorType):
-                self._close_items()
+            if isinstance(self._events, GeneratorType):
+                self._close()
         except BaseException as error:
             failure = error
-        self._taken.put(Ended(failure))
+        outlet.end(failure)
 
-    def _close_items(self) -> None:
-        close = getattr(self._items, "close", None)
+    def _close(self) -> None:
+        close = getattr(self._events, "close", None)
         if close is not None:
             close()

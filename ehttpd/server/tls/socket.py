@@ -56,6 +56,7 @@ class TLSSocket:
         "_says_farewell",
         "_unsent",
         "fileno",
+        "getsockopt",
         "plain",
         "tls",
     )  # fmt: skip
@@ -63,6 +64,7 @@ class TLSSocket:
     def __init__(self, connected: socket.socket, identity: Identity) -> None:
         self.plain = connected
         self.fileno = connected.fileno
+        self.getsockopt = connected.getsockopt
         self.tls: TLS | None = None  # what is known once the handshake is done
         self._identity = identity
         self._lock = threading.Lock()
