@@ -12,7 +12,7 @@ from importlib import import_module
 
 from ehttpd import __version__
 from ehttpd.commands import COMMANDS
-from ehttpd.errors import ApplicationImportError
+from ehttpd.errors import ApplicationImportError, OperatorError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
@@ -22,6 +22,7 @@ from ehttpd.launch.sources import from_environment, from_files, from_platform, f
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
+from ehttpd.supervisor.command import is_supervised, supervise
 
 VERSION = f"ehttpd {__version__}"
 
@@ -34,6 +35,7 @@ def run(words: Sequence[str]) -> int:
         words = [word for word in words if word not in ("--check-config", "--print-config")]
         exit_code: int = import_module(f"ehttpd.commands.{arguments.instead}").run(words)
         return exit_code
+    folder, environment = os.getcwd(), dict(os.environ)
     settings = settings_of(arguments, os.environ)
     if settings.reload:
         from ehttpd.develop.serve import develop
@@ -43,7 +45,22 @@ def run(words: Sequence[str]) -> int:
     prepare_surroundings(settings)
     for note in hints(arguments, os.environ):
         log.warning("%s", note)
+    if is_supervised(settings):
+        return supervise(settings, lambda: read_again(arguments, folder, environment), folder, environment, began)
     return serve(imported(settings), settings, began)
+
+
+def read_again(arguments: Arguments, folder: str, environment: dict[str, str]) -> Settings:
+    """Return what the settings are now, for the workers that are started from now on."""
+    here = os.getcwd()
+    os.chdir(folder)
+    try:
+        settings = settings_of(arguments, environment)
+        prepare_surroundings(settings)
+    except OperatorError:
+        os.chdir(here)
+        raise
+    return settings
 
 
 def settings_of(arguments: Arguments, environment: Mapping[str, str]) -> Settings:

@@ -5,16 +5,33 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from ehttpd import __version__
-from ehttpd.launch.application import Application
 from ehttpd.launch.arguments import COMMAND_LINE
 from ehttpd.launch.cautions import Caution
+from ehttpd.launch.kind import Kind
 from ehttpd.settings import Settings
 
 
+class Described(Protocol):
+    """An application, as far as it is told of."""
+
+    @property
+    def name(self) -> str:
+        """Its place and its attribute."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is written for."""
+
+    @property
+    def description(self) -> str:
+        """The same for a person, with the framework."""
+
+
 def banner(
-    application: Application, addresses: Sequence[str], settings: Settings, seconds: float, *, terminal: bool
+    application: Described, addresses: Sequence[str], settings: Settings, seconds: float, *, terminal: bool
 ) -> str:
     """Return the text to print, for a ``terminal`` or for a log."""
     listening = [url(address) for address in addresses]
@@ -35,7 +52,7 @@ def source(settings: Settings) -> str:
     return "" if origin == COMMAND_LINE else ", found here" if origin == "default" else f", from {origin}"
 
 
-def for_terminal(application: Application, listening: list[str], settings: Settings, milliseconds: str) -> str:
+def for_terminal(application: Described, listening: list[str], settings: Settings, milliseconds: str) -> str:
     """Return the banner for a person."""
     limits = (
         f"queue {settings.queue_limit}, keep-alive {settings.keep_alive_timeout.written()}, "
@@ -44,6 +61,7 @@ def for_terminal(application: Application, listening: list[str], settings: Setti
     rows = [
         ("app", application.name, application.description + source(settings)),
         *(("listen" if number == 0 else "", address, "") for number, address in enumerate(listening)),
+        *([("workers", str(settings.workers), "HUP replaces them one by one")] if settings.workers > 1 else []),
         ("threads", f"{settings.threads.minimum}–{settings.threads.maximum}", limits),
         ("ready", f"in {milliseconds} ms", "Ctrl+C stops, twice to force"),
     ]
@@ -52,13 +70,14 @@ def for_terminal(application: Application, listening: list[str], settings: Setti
     return "\n".join([head, *(f"  {left:8}{middle:{width}}{right}".rstrip() for left, middle, right in rows)])
 
 
-def for_log(application: Application, listening: list[str], settings: Settings, milliseconds: str) -> str:
+def for_log(application: Described, listening: list[str], settings: Settings, milliseconds: str) -> str:
     """Return the banner for a program."""
     pairs = {
         "event": "ready",
         "app": application.name,
         "kind": application.kind.value,
         "listen": ",".join(listening),
+        "workers": str(settings.workers),
         "threads": settings.threads.written(),
         "pid": str(os.getpid()),
         "ehttpd": __version__,

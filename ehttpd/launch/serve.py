@@ -67,8 +67,8 @@ def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
     server.stop(grace=settings.graceful_timeout, patience=PATIENCE)
 
 
-def make_server(application: Application, settings: Settings) -> Server:
-    """Return a server for an application of any kind."""
+def make_server(application: Application, settings: Settings, *, multiprocess: bool = False) -> Server:
+    """Return a server for an application of any kind; ``multiprocess``: other processes serve it as well."""
     if application.kind is Kind.CONNECTION:
         return Server(connection=application.target, settings=settings)
     if application.kind is Kind.NATIVE:
@@ -76,7 +76,8 @@ def make_server(application: Application, settings: Settings) -> Server:
     from ehttpd.wsgi import adapt
 
     named = recorder() is not None or bool(settings.request_id_header)
-    return Server(adapt(application.target, named=named), settings=settings, record=recorder())
+    handler = adapt(application.target, multiprocess=multiprocess, named=named)
+    return Server(handler, settings=settings, record=recorder())
 
 
 def leave_next_time(number: int, frame: FrameType | None) -> None:

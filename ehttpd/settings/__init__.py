@@ -21,6 +21,8 @@ from ehttpd.settings.units import (
     LineFormat,
     LogFormat,
     LogLevel,
+    Mask,
+    Mebibytes,
     Mode,
     Path,
     Patterns,
@@ -52,6 +54,8 @@ __all__ = [
     "LineFormat",
     "LogFormat",
     "LogLevel",
+    "Mask",
+    "Mebibytes",
     "Mode",
     "Path",
     "Patterns",
@@ -222,6 +226,95 @@ class Settings:
         at_least=0,
     )
 
+    workers: Count = setting(
+        Count(1),
+        "Serve with this many processes, which a supervisor starts, watches and replaces; 1: in this one, without.",
+        section="Processes",
+        flags=("-w", "--workers"),
+        platform={"WEB_CONCURRENCY": "{}"},
+        at_least=1,
+    )
+    supervise: Switch = setting(
+        Switch(0),
+        "Have a supervisor watch and replace the process that serves, even if it is only one.",
+        section="Processes",
+    )
+    preload: Switch = setting(
+        Switch(0),
+        "Import the application once, in a process that forks the workers: saves memory and time.",
+        section="Processes",
+    )
+    worker_timeout: Seconds = setting(
+        Seconds(30.0),
+        "Kill and replace a worker that gives no sign of life for this long; long handlers are none. 0: never.",
+        section="Processes",
+        flags=("--worker-timeout", "-t", "--timeout", "--timeout-worker-healthcheck"),
+        at_least=0,
+    )
+    max_requests: Count = setting(
+        Count(0),
+        "Replace a worker after so many requests, the new one ready first; 0: never.",
+        section="Processes",
+        flags=("--max-requests", "--limit-max-requests"),
+        at_least=0,
+    )
+    max_requests_jitter: Count = setting(
+        Count(0),
+        "Add a random number up to this to the most requests of each worker, so that not all are replaced at once.",
+        section="Processes",
+        flags=("--max-requests-jitter", "--limit-max-requests-jitter"),
+        at_least=0,
+    )
+    max_rss: Mebibytes = setting(
+        Mebibytes(0),
+        "Replace a worker that takes more memory than this, in MiB unless it says so; 0: never.",
+        section="Processes",
+        flags=("--max-rss", "--workers-max-rss"),
+        at_least=0,
+    )
+    max_lifetime: Seconds = setting(
+        Seconds(0.0),
+        "Replace a worker that is older than this; 0: never.",
+        section="Processes",
+        flags=("--max-lifetime", "--workers-lifetime"),
+        at_least=0,
+    )
+    user: Text = setting(
+        Text(""),
+        "Be this user once it listens, before the application is imported: a name or a number.",
+        section="Processes",
+        flags=("-u", "--user"),
+    )
+    group: Text = setting(
+        Text(""),
+        "Be of this group once it listens; nothing: of the user's.",
+        section="Processes",
+        flags=("-g", "--group"),
+    )
+    umask: Mask = setting(
+        Mask(-1),
+        "Take these permissions from files that the application makes; nothing: as the process was started.",
+        section="Processes",
+        flags=("-m", "--umask"),
+    )
+    pid: FileName = setting(
+        FileName(""),
+        "Write the number of the process, the supervisor's if there is one, to this file.",
+        section="Processes",
+        flags=("-p", "--pid", "--pidfile"),
+    )
+    name: Text = setting(
+        Text(""),
+        "Call the processes so in lists such as those of ps and top, where the system lets us; nothing: ehttpd.",
+        section="Processes",
+        flags=("-n", "--name", "--process-name", "--proc-name"),
+    )
+    hooks: Text = setting(
+        Text(""),
+        "Call the functions of this module, or of module:object, at turns of the life of supervisor and workers.",
+        section="Processes",
+    )
+
     threads: Threads = setting(
         Threads(1, 32),
         "Run handlers on this many threads; a range grows under pressure and shrinks again.",
@@ -323,6 +416,13 @@ class Settings:
         "When stopping, let what was accepted finish for at most this long.",
         section="Timeouts",
         flags=("--graceful-timeout", "--timeout-graceful-shutdown", "--workers-kill-timeout"),
+        at_least=0,
+    )
+
+    drain_delay: Seconds = setting(
+        Seconds(0.0),
+        "When told to stop, be not ready for this long before it: accept still, and end connections with responses.",
+        section="Timeouts",
         at_least=0,
     )
 
@@ -479,8 +579,12 @@ class Settings:
 
     def replace(self, **values: object) -> Settings:
         """Return a copy with other ``values``."""
-        current = {name: Given(getattr(self, name), origin) for name, origin in self._origins.items()}
-        return self.from_sources({name: Given(value, "") for name, value in values.items()}, current)
+        return self.from_sources({name: Given(value, "") for name, value in values.items()}, self.given)
+
+    @property
+    def given(self) -> dict[str, Given]:
+        """What is not left to the defaults, and where it was given."""
+        return {name: Given(getattr(self, name), origin) for name, origin in self._origins.items()}
 
     def origin(self, name: str) -> str:
         """Return where the value of ``name`` was given: a flag, variable or file, "argument" or "default"."""

@@ -80,6 +80,19 @@ class Bytes(int, Unit):
         return str(self)
 
 
+class Mebibytes(int, Unit):
+    """A size of memory, in units of 1024 * 1024 octets. Written as ``300``, ``300m`` or ``2g``."""
+
+    __slots__ = ()
+    metavar = "MIB"
+    meaning = "a number of MiB such as 300, or a size such as 300m or 2g"
+    SUFFIXES: ClassVar = {"": 1.0, "m": 1.0, "g": 1024.0}
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        return cls(whole(read_number(value, cls.SUFFIXES, cls.meaning), cls.meaning))
+
+
 class Count(int, Unit):
     """A number of things."""
 
@@ -131,6 +144,20 @@ class Mode(int, Unit):
 
     def written(self) -> str:
         return f"{self:04o}"
+
+
+class Mask(Mode):
+    """Which permissions files do not get that the process makes; -1, written as nothing: as it is."""
+
+    __slots__ = ()
+    meaning = "permissions in octal digits, such as 027; in TOML, 0o027"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        return cls(-1) if value in ("", -1) else super().read(value)
+
+    def written(self) -> str:
+        return super().written() if self >= 0 else ""
 
 
 class Path(str, Unit):

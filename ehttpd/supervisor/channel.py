@@ -1,0 +1,65 @@
+"""What a supervisor and a process that it has started tell each other: a pair of sockets, lines of JSON both ways.
+
+From the supervisor: ``start`` (what to serve and how), ``withdraw`` (say that you are not ready), ``stop``, ``quit``,
+``reopen`` (the logs), ``ask``. From a worker: ``ready``, ``failed`` (why it could not start), ``beat``, ``leave``
+(replace me, and why), ``answer``. When the other end is closed, the other process is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any, TypeAlias
+
+Message: TypeAlias = dict[str, Any]  # its ``kind`` says what it is
+
+RECEIVE_AT_ONCE = 1 << 16
+
+
+class Channel:
+    """One end. Sends from any thread; one thread receives."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._received = b""
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, kind: str, **values: object) -> bool:
+        """Send a message; tell whether the other end could take it. One that hangs will not, in the end."""
+        line = json.dumps({"kind": kind, **values}, default=written).encode() + b"\n"
+        with self._lock:
+            try:
+                self._socket.sendall(line)
+            except OSError:  # the other process is gone, or takes nothing
+                return False
+        return True
+
+    def receive(self) -> list[Message]:
+        """Return the messages that have arrived; wait for the first octets if nothing has.
+
+        Raises:
+            EOFError: the other process is gone.
+        """
+        try:
+            data = self._socket.recv(RECEIVE_AT_ONCE)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            raise EOFError
+        *lines, self._received = (self._received + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def written(value: object) -> str:
+    """Return a value of a setting that JSON has no form for as an operator would write it."""
+    text: str = value.written()  # type: ignore[attr-defined]
+    return text

@@ -1,0 +1,98 @@
+"""The listening sockets of a supervisor: opened once, handed to every worker, kept when workers come and go.
+
+What waits in the backlog when a worker leaves is accepted by another: the sockets stay open here.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from ehttpd.server.addresses import listen_at
+from ehttpd.server.listener import Listener
+from ehttpd.settings import Settings
+
+
+class Doors:
+    """Listeners, by the address that the operator gave."""
+
+    def __init__(self) -> None:
+        self._by_address: dict[str, list[Listener]] = {}
+
+    def open(self, settings: Settings) -> Doors:
+        """Return what ``settings`` want: listeners that are open are used again.
+
+        Raises:
+            ListenError: an address cannot be listened on. Then no new listener is open.
+        """
+        wanted = Doors()
+        try:
+            for address in settings.bind:
+                found = self._by_address.get(address)
+                wanted._by_address[address] = found if found is not None else opened(address, settings)
+        except BaseException:
+            wanted.close(but=self)
+            raise
+        return wanted
+
+    @classmethod
+    def inherited(cls, passed: dict[str, list[dict[str, Any]]]) -> Doors:
+        """Return those that another supervisor has `passed` to this one."""
+        doors = cls()
+        for address, listeners in passed.items():
+            doors._by_address[address] = [Listener(adopted(each.pop("descriptor")), **each) for each in listeners]
+        return doors
+
+    @property
+    def passed(self) -> dict[str, list[dict[str, Any]]]:
+        """What another supervisor needs to know of them, beside the descriptors themselves."""
+        return {
+            address: [
+                {"descriptor": each.fileno(), "name": each.name, "path": each.path, "inherited": each.inherited}
+                for each in listeners
+            ]
+            for address, listeners in self._by_address.items()
+        }
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The descriptors of all of them, in the order of their addresses."""
+        return [each.fileno() for listeners in self._by_address.values() for each in listeners]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where they listen, as an operator would write it."""
+        return [each.name for listeners in self._by_address.values() for each in listeners]
+
+    def seal(self) -> None:
+        """Let nobody new into the backlogs: the workers empty them for the last time."""
+        for listeners in self._by_address.values():
+            for each in listeners:
+                each.seal()
+
+    def leave_files(self) -> None:
+        """Let the files of Unix sockets be: another supervisor goes on with them."""
+        for listeners in self._by_address.values():
+            for each in listeners:
+                each.leave_file()
+
+    def close(self, *, but: Doors | None = None) -> None:
+        """Close them, ``but`` for those that are open there too."""
+        kept = but._by_address if but is not None else {}
+        for address, listeners in self._by_address.items():
+            if address not in kept:
+                for each in listeners:
+                    each.close()
+        self._by_address = {}
+
+
+def adopted(descriptor: int) -> socket.socket:
+    """Return the socket that another process has left open for this one, and for no other."""
+    listening = socket.socket(fileno=descriptor)
+    listening.set_inheritable(False)
+    return listening
+
+
+def opened(address: str, settings: Settings) -> list[Listener]:
+    """Open the listeners of one address."""
+    return listen_at([address], settings.backlog, settings.uds_mode, bool(settings.reuse_port))

@@ -1,0 +1,63 @@
+"""When a worker asks to be replaced: after so many requests, so long a life, with so much memory.
+
+For applications that leak. The supervisor starts the next one first.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from itertools import count
+
+from ehttpd.records import Record
+from ehttpd.settings import Settings
+
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+class Expiry:
+    """The limits of one worker. `record` may be called by any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        jitter = random.randint(0, settings.max_requests_jitter)
+        self._most_requests = settings.max_requests + jitter if settings.max_requests else 0
+        self._most_memory = settings.max_rss
+        self._ends_at = time.monotonic() + settings.max_lifetime if settings.max_lifetime else 0.0
+        self._requests = count(1)
+        self._served = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether requests are to be counted."""
+        return self._most_requests > 0
+
+    def record(self, record: Record) -> None:
+        """Count a request."""
+        self._served = next(self._requests)
+
+    def soonest(self, seconds: float) -> float:
+        """Return after how long to look again: ``seconds``, or sooner."""
+        return max(0.0, min(seconds, self._ends_at - time.monotonic())) if self._ends_at else seconds
+
+    def reached(self) -> str:
+        """Return which limit has been reached, nothing if none has."""
+        if self._most_requests and self._served >= self._most_requests:
+            return "max_requests"
+        if self._ends_at and time.monotonic() >= self._ends_at:
+            return "max_lifetime"
+        if self._most_memory and resident_memory() > self._most_memory:
+            return "max_rss"
+        return ""
+
+
+def resident_memory() -> int:
+    """Return how many octets of memory this process takes."""
+    if sys.platform == "linux":
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * PAGE
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

@@ -1,0 +1,137 @@
+"""What an operator can tell a supervisor, by signals and otherwise.
+
+The signals are those that gunicorn's users know. The supervisor's thread only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from ehttpd.errors import OperatorError
+from ehttpd.launch.logs import reopen_logs
+from ehttpd.launch.serve import SIGNALLED, announce
+from ehttpd.logs import log
+from ehttpd.settings import Settings
+from ehttpd.supervisor.supervisor import Supervisor
+from ehttpd.supervisor.upgrade import Upgrade
+
+
+class Orders:
+    """Orders to one supervisor. ``read`` reads the settings again; the others are for its successor."""
+
+    def __init__(
+        self, supervisor: Supervisor, read: Callable[[], Settings], folder: str, environment: dict[str, str]
+    ) -> None:  # fmt: skip
+        self._supervisor = supervisor
+        self._read = read
+        self._folder = folder
+        self._environment = environment
+        self._upgrade: Upgrade | None = None
+        self.by_signal: dict[signal.Signals, Callable[[signal.Signals], None]] = {
+            signal.SIGHUP: lambda _: self.reload(),
+            signal.SIGTTIN: lambda _: self.have_workers(supervisor.crew.wanted + 1),
+            signal.SIGTTOU: lambda _: self.have_workers(supervisor.crew.wanted - 1),
+            signal.SIGUSR1: lambda _: self.reopen_logs(),
+            signal.SIGUSR2: lambda _: self.upgrade(),
+            signal.SIGTERM: self._stop_or_end,
+            signal.SIGINT: self._stop_or_end,
+            signal.SIGQUIT: lambda _: self.end(0),
+        }
+
+    def take(self, number: int) -> None:
+        """Do what a signal says. One that is in no table only has the supervisor look up."""
+        order = self.by_signal.get(signal.Signals(number))
+        if order is not None:
+            order(signal.Signals(number))
+
+    def reload(self) -> None:
+        """Read the settings again, and replace the workers one by one. What is wrong is logged, and changes nothing."""
+        supervisor = self._supervisor
+        if supervisor.stop_at <= time.monotonic():
+            return
+        try:
+            settings = self._read()
+            doors = supervisor.doors.open(settings)
+        except OperatorError as error:
+            log.error("Not reloaded: %s", " ".join([str(error), *error.cure.splitlines()]))
+            return
+        supervisor.notifier.reloading("Workers are replaced")
+        supervisor.outdated_doors.append(supervisor.doors)
+        supervisor.doors, supervisor.settings = doors, settings
+        supervisor.births.close()
+        supervisor.births = supervisor.new_births(settings)
+        supervisor.hooks.call("on_reload", supervisor.view)
+        supervisor.crew.wanted = settings.workers
+        supervisor.crew.reload()
+
+    def have_workers(self, count: int) -> None:
+        """Have so many workers, one at least."""
+        self._supervisor.crew.wanted = max(1, count)
+        log.info("There are to be %d workers.", self._supervisor.crew.wanted)
+
+    def reopen_logs(self) -> None:
+        """Have everybody open the logs anew: their files were moved away."""
+        reopen_logs()
+        for member in self._supervisor.crew:
+            member.channel.send("reopen")
+
+    def stop(self) -> None:
+        """Be not ready; after ``drain_delay``, answer what was accepted, and end."""
+        supervisor = self._supervisor
+        delay = float(supervisor.settings.drain_delay)
+        supervisor.stop_at = min(supervisor.stop_at, time.monotonic() + delay)
+        supervisor.notifier.stopping("What was accepted is being answered")
+        if delay:
+            for member in supervisor.crew.serving:
+                member.channel.send("drain")
+
+    def end(self, exit_code: int) -> None:
+        """End everything at once."""
+        supervisor = self._supervisor
+        supervisor.exit_code = exit_code
+        supervisor.stopping = True
+        for member in supervisor.crew:
+            member.process.send_signal(signal.SIGKILL)
+
+    def _stop_or_end(self, number: signal.Signals) -> None:
+        """Stop; told again, end at once."""
+        if self._supervisor.stop_at <= time.monotonic() or self._supervisor.stopping:
+            self.end(SIGNALLED + number)
+            return
+        if sys.stderr.isatty():
+            announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
+        self.stop()
+
+    def upgrade(self) -> None:
+        """Start another supervisor, today's, with the same sockets; leave when its workers are ready."""
+        if self._upgrade is not None:
+            log.warning("An upgrade is under way already, to process %d.", self._upgrade.process.pid)
+            return
+        try:
+            self._upgrade = Upgrade(self._supervisor.doors, self._folder, self._environment)
+        except OSError as error:
+            log.error("Not upgraded: %s.", error.strerror)
+            return
+        log.info("Process %d is to succeed process %d.", self._upgrade.process.pid, os.getpid())
+        self._supervisor.listen_to(self._upgrade.channel, self._hear_successor)
+
+    def _hear_successor(self) -> None:
+        assert self._upgrade is not None
+        successor = self._upgrade
+        try:
+            ready = bool(successor.channel.receive())
+        except EOFError:
+            ready = False
+        if ready:
+            self._supervisor.notifier.ready(main_pid=successor.process.pid)
+            self._supervisor.handed_over = True
+            self._supervisor.stop_at = time.monotonic()
+            return
+        self._supervisor.forget(successor.channel)
+        self._upgrade = None
+        code = successor.process.wait()
+        log.error("Not upgraded: the new process ended with exit code %d. This one goes on.", code)

@@ -1,0 +1,72 @@
+"""The file with the number of the process, for scripts that send signals."""
+
+from __future__ import annotations
+
+import os
+
+from ehttpd.errors import SettingsError
+
+SUCCESSOR = ".2"  # as gunicorn calls the file of a process that is to replace another
+
+
+class PidFile:
+    """The file at ``path``, removed again if it is still this process's."""
+
+    def __init__(self, path: str) -> None:
+        self._path = os.path.abspath(path)  # the folder may change
+
+    def write(self) -> None:
+        """Write the number of this process, in one step. One that is left of a process that has ended is replaced.
+
+        Raises:
+            SettingsError: another process is alive whose file this is, or the file cannot be written.
+        """
+        other = self._read()
+        if other not in (0, os.getpid()) and is_alive(other):
+            raise SettingsError(
+                f"the process {other} of the pid file {self._path!r} is running.",
+                "Stop it, or give another file with --pid.",
+            )
+        beside = f"{self._path}.{os.getpid()}"
+        try:
+            with open(beside, "x") as file:
+                file.write(f"{os.getpid()}\n")
+            os.replace(beside, self._path)
+        except OSError as error:
+            raise SettingsError(f"cannot write the pid file {self._path!r}: {error.strerror}.") from error
+
+    def become(self, path: str) -> None:
+        """Be the file at ``path`` from now on, whoever's that was: it has ended, or is about to."""
+        path = os.path.abspath(path)
+        try:
+            os.replace(self._path, path)
+        except OSError:
+            return  # somebody removed it
+        self._path = path
+
+    def remove(self) -> None:
+        """Remove the file, unless another process has written its own number since."""
+        try:
+            if self._read() == os.getpid():
+                os.unlink(self._path)
+        except OSError:
+            pass
+
+    def _read(self) -> int:
+        """Return the number in the file, 0 if there is none."""
+        try:
+            with open(self._path) as file:
+                return int(file.read(32))
+        except (OSError, ValueError):
+            return 0
+
+
+def is_alive(process: int) -> bool:
+    """Tell whether there is a process with this number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return process > 0

@@ -1,0 +1,71 @@
+"""Who the process is: root opens port 80, and then becomes somebody who may do less.
+
+The operating system's, POSIX only. Once the listening sockets are open and before the application is imported.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ehttpd.errors import SettingsError
+from ehttpd.settings import Settings
+
+
+def give_up_privileges(settings: Settings) -> None:
+    """Become the user and group that ``settings`` name, with the groups of that user, and take their umask.
+
+    Raises:
+        SettingsError: there is no such user or group, or this process may not become one.
+    """
+    if settings.umask >= 0:
+        os.umask(settings.umask)
+    if not settings.user and not settings.group:
+        return
+    user, group, name = identity(settings)
+    if (user, group) == (os.geteuid(), os.getegid()):
+        return
+    try:
+        if name:
+            os.initgroups(name, group)
+        else:
+            os.setgroups([group])
+        os.setgid(group)
+        os.setuid(user)
+    except PermissionError as error:
+        named = ":".join(part for part in (settings.user, settings.group) if part)
+        raise SettingsError(f"this process may not become {named!r}.", "Start it as root, or leave out --user and --group.") from error  # fmt: skip  # noqa: E501
+    if name:
+        os.environ["HOME"] = home_of(name)
+
+
+def identity(settings: Settings) -> tuple[int, int, str]:
+    """Return the numbers of user and group, and the name of the user, if it has one.
+
+    Raises:
+        SettingsError: there is no such user or group.
+    """
+    import grp
+    import pwd
+
+    user, group, name = os.geteuid(), os.getegid(), ""
+    try:
+        if settings.user:
+            entry = pwd.getpwuid(int(settings.user)) if settings.user.isdigit() else pwd.getpwnam(settings.user)
+            user, group, name = entry.pw_uid, entry.pw_gid, entry.pw_name
+    except KeyError:
+        if not settings.user.isdigit():
+            raise SettingsError(f"there is no user {settings.user!r}.", "See getent passwd.") from None
+        user = group = int(settings.user)
+    try:
+        if settings.group:
+            group = int(settings.group) if settings.group.isdigit() else grp.getgrnam(settings.group).gr_gid
+    except KeyError:
+        raise SettingsError(f"there is no group {settings.group!r}.", "See getent group.") from None
+    return user, group, name
+
+
+def home_of(name: str) -> str:
+    """Return the home folder of a user."""
+    import pwd
+
+    return pwd.getpwnam(name).pw_dir

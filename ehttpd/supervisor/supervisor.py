@@ -1,0 +1,293 @@
+"""The supervisor: opens the listening sockets, starts workers, watches them, and has orders carried out.
+
+One thread, the main one, waits for signals, for what workers say and for the time of the next look; it does everything
+by itself. Others, such as the admin's, have things done by it through `have_done`. It never touches a connection, and
+imports nothing of the application but hooks.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
+from ehttpd.launch.banner import banner
+from ehttpd.launch.serve import STOPPED, announce, with_port_holder
+from ehttpd.logs import log
+from ehttpd.server.notify import Notifier
+from ehttpd.server.signals import signals_as_octets
+from ehttpd.settings import Settings
+from ehttpd.supervisor.births import Births, name_of
+from ehttpd.supervisor.board import Board
+from ehttpd.supervisor.channel import Channel, Message
+from ehttpd.supervisor.crew import Crew
+from ehttpd.supervisor.described import Described
+from ehttpd.supervisor.doors import Doors
+from ehttpd.supervisor.hooks import Hooks, View, Worker
+from ehttpd.supervisor.member import Member, Phase
+from ehttpd.supervisor.pidfile import SUCCESSOR, PidFile
+from ehttpd.supervisor.upgrade import Succession
+
+Hear = Callable[[], None]
+
+
+class Supervisor:
+    """Workers for ``settings``. ``births`` makes what starts workers, for the settings of each reload."""
+
+    def __init__(self, settings: Settings, births: Callable[[Settings], Births], began: float) -> None:
+        self.settings = settings
+        self.doors = Doors()
+        self.outdated_doors: list[Doors] = []
+        self.notifier = Notifier()
+        self.hooks = Hooks()
+        self.succession = Succession.begun()
+        self.exit_code = STOPPED
+        self.stopping = False
+        self.stop_at = math.inf  # when the drain begins
+        self.handed_over = False  # another supervisor goes on with the sockets
+        self.started = time.time()
+        self.crew = Crew(settings.workers, self._start_worker, lambda: float(self.settings.graceful_timeout))
+        self.births = births(settings)
+        self.new_births = births
+        self.told = 0  # the generation that was last said to be complete
+        self._began = began
+        self._board = Board()
+        self._pid_file: PidFile | None = None
+        self._selector = selectors.DefaultSelector()
+        self._errands: deque[Callable[[], None]] = deque()
+        self._inbox, self._outbox = socket.socketpair()
+        self._inbox.setblocking(False)
+
+    # The life
+
+    def run(self, orders: Callable[[int], None], watched: list[signal.Signals]) -> int:
+        """Supervise until an order says stop; return the exit code. ``orders`` is told the signals that arrive.
+
+        Raises:
+            OperatorError: it could not start.
+        """
+        with signals_as_octets(others=[*watched, signal.SIGCHLD]) as (inbox, _):
+
+            def take_signals() -> None:
+                for number in inbox.recv(1024):
+                    orders(number)
+
+            self.listen_to(inbox, take_signals)
+            self.listen_to(self._inbox, self._do_errands)
+            try:
+                self._begin()
+                while True:
+                    soonest = self._look()
+                    if self.stopping and self.crew.empty:
+                        break
+                    self._wait(soonest)
+            finally:
+                self._end()
+        return self.exit_code
+
+    def listen_to(self, source: socket.socket | Channel, hear: Hear) -> None:
+        """Have ``hear`` called when there is something to read from ``source``."""
+        self._selector.register(source, selectors.EVENT_READ, hear)
+
+    def forget(self, source: socket.socket | Channel) -> None:
+        """Listen to it no more, and close it."""
+        self._selector.unregister(source)
+        source.close()
+
+    def have_done(self, errand: Callable[[], None]) -> None:
+        """Have something done by the thread that does everything. Any thread."""
+        self._errands.append(errand)
+        self._outbox.send(b"\0")
+
+    def _do_errands(self) -> None:
+        self._inbox.recv(1024)
+        while self._errands:
+            self._errands.popleft()()
+
+    @property
+    def view(self) -> View:
+        """What hooks learn."""
+        return View(self.settings, self.doors.addresses, [each.pid for each in self.crew.serving])
+
+    def _begin(self) -> None:
+        settings = self.settings
+        succeeds = self.succession is not None
+        if self.succession is not None:
+            self.doors = self.succession.doors
+        try:
+            self.doors = self.doors.open(settings)
+        except ListenError as error:
+            raise with_port_holder(error) from error
+        if settings.pid:
+            self._pid_file = PidFile(settings.pid + (SUCCESSOR if succeeds else ""))
+            self._pid_file.write()
+        self.hooks = Hooks.of(settings)
+        self.hooks.call("on_starting", self.view)
+
+    def _look(self) -> float:
+        """Look after everything once; return when to look again."""
+        now = time.monotonic()
+        timeout = float(self.settings.worker_timeout)
+        self._reap(now)
+        if now >= self.stop_at and not self.stopping:
+            self._drain(now)
+        for member in self.crew:
+            member.look_after(now, timeout)
+        again = self.crew.arrange(now)
+        if self.crew.complete and self.told != self.crew.generation:
+            self._became_complete()
+        stop_at = math.inf if self.stopping else self.stop_at
+        return min([stop_at, again, *(each.next_look(timeout) for each in self.crew)])
+
+    def _wait(self, soonest: float) -> None:
+        """Wait for the next event, until ``soonest`` at most, and take it."""
+        for key, _ in self._selector.select(None if soonest == math.inf else max(0.0, soonest - time.monotonic())):
+            hear: Hear = key.data
+            hear()
+
+    def _drain(self, now: float) -> None:
+        """Have all workers answer what was accepted, and end."""
+        self.stopping = True
+        if self.handed_over:
+            self.doors.leave_files()
+        else:
+            self.doors.seal()
+        self.crew.stop(now, float(self.settings.graceful_timeout), shared=self.handed_over)
+
+    def _end(self) -> None:
+        for member in self.crew:  # but for a failure, and an order to stop at once, there are none
+            member.process.send_signal(signal.SIGKILL)
+        while any(member.process.ended() is None for member in self.crew):
+            time.sleep(0.001)
+        for member in self.crew:
+            member.channel.close()
+        self.births.close()
+        self.hooks.call("on_exit", self.view)
+        for doors in (self.doors, *self.outdated_doors):
+            doors.close()
+        if self._pid_file is not None:
+            self._pid_file.remove()
+        self._selector.close()
+        self._board.close()
+        self._inbox.close()
+        self._outbox.close()
+
+    # Workers
+
+    def _start_worker(self, number: int, generation: int) -> Member:
+        seat = self._board.take()
+        descriptors = self.doors.descriptors
+        order = {
+            "settings": {name: (each.value, each.origin) for name, each in self.settings.given.items()},
+            "descriptors": descriptors,
+            "number": number,
+            "board": self._board.descriptor,
+            "seat": seat,
+        }
+        try:
+            process, channel = self.births.start(order, [*descriptors, self._board.descriptor])
+        except OSError:
+            self._board.give_back(seat)
+            raise
+        member = Member(number, seat, generation, process, channel, time.monotonic())
+        self.listen_to(channel, lambda: self._hear(member))
+        log.debug("%s starts.", member)
+        return member
+
+    def _hear(self, member: Member) -> None:
+        """Take what a worker says."""
+        try:
+            messages = member.channel.receive()
+        except EOFError:
+            self._selector.unregister(member.channel)
+            member.deaf = True
+            return
+        now = time.monotonic()
+        for message in messages:
+            member.heard_at = now
+            kind = message.pop("kind")
+            if kind == "ready":
+                member.became_ready(message, now)
+                log.debug("%s is ready.", member)
+                self.crew.became_ready(member, now)
+            elif kind == "failed":
+                member.failure = failure_of(message)
+            elif kind == "leave":
+                log.info("%s is to be replaced: %s.", member, message["reason"])
+                member.expiring = message["reason"]
+
+    def _reap(self, now: float) -> None:
+        """Take note of workers that have ended."""
+        for member in list(self.crew):
+            code = member.process.ended()
+            if code is None:
+                continue
+            while not member.deaf:
+                self._hear(member)  # its last words
+            booting = member.phase is Phase.BOOTING
+            member.report_end(code)
+            member.channel.close()
+            self._board.give_back(member.seat)
+            self.crew.ended(member, now)
+            self.hooks.call("child_exit", self.view, Worker(member.number, self.settings, member.pid, code))
+            if booting and not self.stopping:
+                self._could_not_start(member, code)
+
+    def _could_not_start(self, member: Member, code: int) -> None:
+        """Decide what follows from a worker that ended before it was ready."""
+        error = member.failure or ApplicationImportError(
+            f"a worker ended with {name_of(code)} before it was ready.", "What it said is above."
+        )
+        if not self.told:
+            raise error
+        if member.failure is not None:
+            log.error("%s could not start: %s", member, " ".join([str(error), *error.cure.splitlines()]))
+        if self.crew.reloading:
+            log.error("Not reloaded: the workers that there are go on.")
+            self.crew.abandon_reload(time.monotonic())
+            self.told = self.crew.generation
+            self.notifier.ready()
+
+    def _became_complete(self) -> None:
+        """Tell the world that all workers serve, after the start and after each reload."""
+        first, self.told = not self.told, self.crew.generation
+        for doors in self.outdated_doors:
+            doors.close(but=self.doors)
+        self.outdated_doors.clear()
+        addresses = self.doors.addresses
+        self.notifier.ready(f"{self.crew.wanted} workers serve at {', '.join(addresses)}")
+        if not first:
+            log.info("Reloaded: %d workers serve with today's code and settings.", self.crew.wanted)
+            return
+        facts = Described(**self.crew.serving[0].facts)
+        seconds = time.perf_counter() - self._began
+        announce(banner(facts, addresses, self.settings, seconds, terminal=sys.stderr.isatty()))
+        if self.succession is not None:
+            self.succession.channel.send("ready")
+            self.listen_to(self.succession.channel, self._await_predecessor)
+        self.hooks.call("when_ready", self.view)
+
+    def _await_predecessor(self) -> None:
+        """Be the only supervisor, once the predecessor has ended."""
+        assert self.succession is not None
+        try:
+            self.succession.channel.receive()
+        except EOFError:
+            self.forget(self.succession.channel)
+            self.succession = None
+            if self._pid_file is not None:
+                self._pid_file.become(self.settings.pid)
+            log.info("Process %d succeeds the one before.", os.getpid())
+
+
+def failure_of(message: Message) -> OperatorError:
+    """Return why a worker could not start, as it was raised there."""
+    kind = SettingsError if message["usage"] else ApplicationImportError
+    return kind(message["message"], message["cure"])

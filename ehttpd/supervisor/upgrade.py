@@ -1,0 +1,53 @@
+"""A new supervisor in the place of this one, with the same listening sockets: today's ehttpd, today's interpreter.
+
+The old one starts the new one, and gives it the sockets. When the workers of the new one are ready, the old ones
+leave; until then, whatever goes wrong with the new one changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+from ehttpd.supervisor.births import channel_ends
+from ehttpd.supervisor.channel import Channel
+from ehttpd.supervisor.doors import Doors
+
+VARIABLE = "EHTTPD_SUCCEEDS"  # what a new supervisor is told: the sockets, and its end of the channel
+
+
+class Upgrade:
+    """The old supervisor's side: the new one, as long as it is not ready."""
+
+    def __init__(self, doors: Doors, folder: str, environment: dict[str, str]) -> None:
+        ours, theirs = channel_ends()
+        told = {"channel": theirs.fileno(), "doors": doors.passed, "pid": os.getpid()}
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, *sys.orig_argv[1:]],
+                cwd=folder,
+                env={**environment, VARIABLE: json.dumps(told)},
+                pass_fds=(theirs.fileno(), *doors.descriptors),
+            )
+        self.channel = Channel(ours)
+
+
+class Succession:
+    """The new supervisor's side: what it was told by the old one, if there is one."""
+
+    def __init__(self, told: str) -> None:
+        values = json.loads(told)
+        self.doors = Doors.inherited(values["doors"])
+        self.predecessor: int = values["pid"]
+        connected = socket.socket(fileno=values["channel"])
+        connected.set_inheritable(False)
+        self.channel = Channel(connected)
+
+    @classmethod
+    def begun(cls) -> Succession | None:
+        """Return it if this process was started to succeed another. The environment says so no more afterwards."""
+        told = os.environ.pop(VARIABLE, "")
+        return cls(told) if told else None

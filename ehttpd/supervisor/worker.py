@@ -1,0 +1,181 @@
+"""A worker process: is told what to serve, imports it, serves, and gives signs of life.
+
+Started by the supervisor with the number of its end of the channel. The main thread listens to the supervisor and to
+signals; lane and threads are the server's. When the supervisor is gone, the worker answers what it has accepted, and
+ends.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+from ehttpd.errors import OperatorError, SettingsError
+from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.serve import PATIENCE, REOPEN, make_server, prepare_logging, raise_descriptor_limit
+from ehttpd.launch.logs import close_logs, reopen_logs
+from ehttpd.logs import log
+from ehttpd.server.signals import signals_as_octets
+from ehttpd.settings import Given, Settings
+from ehttpd.supervisor.board import seat_at
+from ehttpd.supervisor.channel import Channel, Message
+from ehttpd.supervisor.expiry import Expiry
+from ehttpd.supervisor.hooks import Hooks, Worker
+from ehttpd.supervisor.privileges import give_up_privileges
+
+# What is for the supervisor, which tells its workers what to do.
+IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
+FAILED = 3
+LONGEST_BEAT = 5.0  # seconds
+BEATS_IN_TIMEOUT = 4
+
+
+def main() -> int:
+    """Do what the supervisor says at the other end of the channel whose descriptor is the first argument."""
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        (order,) = channel.receive()
+    except EOFError:
+        return 0
+    try:
+        return run(channel, order)
+    finally:
+        close_logs()
+
+
+def run(channel: Channel, order: Message) -> int:
+    """Serve as the supervisor's ``order`` says, and return the exit code."""
+    prepare_signals()
+    settings = Settings.from_sources({name: Given(*given) for name, given in order["settings"].items()})
+    view = Worker(order["number"], settings)
+    try:
+        give_up_privileges(settings)
+        prepare_logging(settings)
+        hooks = Hooks.of(settings)
+        hooks.call("post_fork", view)
+        application = load_application(settings)
+    except OperatorError as error:
+        return report_failure(channel, error)
+    return Working(channel, order, settings, application, hooks, view).run()
+
+
+def prepare_signals() -> None:
+    """Leave Ctrl+C and a closed terminal to the supervisor; have fatal signals write the stacks of all threads."""
+    for each in IGNORED:
+        signal.signal(each, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, leave_at_once)
+    faulthandler.enable()
+
+
+def leave_at_once(number: int, frame: FrameType | None) -> None:
+    """End the process there and then."""
+    os._exit(0)
+
+
+def report_failure(channel: Channel, error: OperatorError) -> int:
+    """Tell the supervisor why there is nothing to serve, and return the exit code."""
+    channel.send("failed", message=str(error), cure=error.cure, usage=isinstance(error, SettingsError))
+    return FAILED
+
+
+class Working:
+    """A worker that has its application."""
+
+    def __init__(
+        self, channel: Channel, order: Message, settings: Settings, application: Application, hooks: Hooks, view: Worker
+    ) -> None:  # fmt: skip
+        self._channel = channel
+        self._settings = settings
+        self._application = application
+        self._hooks = hooks
+        self._view = view
+        self._expiry = Expiry(settings)
+        bind = [f"fd:{descriptor}" for descriptor in order["descriptors"]]
+        self._server = make_server(application, settings.replace(bind=bind), multiprocess=True)
+        if self._expiry.counts:
+            self._server.add_recorder(self._expiry.record)
+        seat = seat_at(order["board"], order["seat"])
+        if seat is not None:
+            self._server.share(seat)
+        self._looked = time.monotonic()  # when the lane was told to look up
+        self._leaves = False
+
+    def run(self) -> int:
+        """Serve until the supervisor, a signal or a limit says stop; return the exit code."""
+        gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
+        raise_descriptor_limit()
+        with signals_as_octets(others=REOPEN) as (inbox, _):
+            self._server.start()
+            self._hooks.call("post_worker_init", self._view)
+            application = self._application
+            self._channel.send(
+                "ready", name=application.name, written_for=application.kind.value, description=application.description
+            )
+            self._listen(inbox)
+        self._hooks.call("worker_exit", self._view)
+        return 0
+
+    def _listen(self, inbox: socket.socket) -> None:
+        """Obey until the server has stopped."""
+        beat = min(LONGEST_BEAT, self._settings.worker_timeout / BEATS_IN_TIMEOUT or LONGEST_BEAT)
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        poll.register(inbox, select.POLLIN)
+        while True:
+            ready = [descriptor for descriptor, _ in poll.poll(self._expiry.soonest(beat) * 1000)]
+            if inbox.fileno() in ready:
+                self._take_signals(inbox.recv(64))
+            if self._channel.fileno() in ready and self._obey():
+                return
+            self._beat()
+            self._ask_to_leave(self._expiry.reached())
+
+    def _obey(self) -> bool:
+        """Do what the supervisor says; tell whether the server has stopped."""
+        try:
+            messages = self._channel.receive()
+        except EOFError:
+            log.warning("The supervisor is gone: what was accepted is answered, and this worker ends.")
+            self._stop(float(self._settings.graceful_timeout), shared=False)
+            return True
+        for message in messages:
+            if message["kind"] == "stop":
+                self._stop(message["grace"], shared=message["shared"])
+                return True
+            if message["kind"] == "drain":
+                self._server.drain()
+            elif message["kind"] == "reopen":
+                reopen_logs()
+        return False
+
+    def _stop(self, grace: float, *, shared: bool) -> None:
+        self._server.stop(grace=grace, patience=PATIENCE, shared=shared)
+
+    def _take_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self._ask_to_leave("signal")
+        if signal.SIGUSR1 in numbers:
+            reopen_logs()
+
+    def _beat(self) -> None:
+        """Give a sign of life, if connections were looked after since the last."""
+        if self._server.pulse() >= self._looked:
+            self._channel.send("beat")
+        self._looked = time.monotonic()
+
+    def _ask_to_leave(self, reason: str) -> None:
+        """Ask to be replaced, once."""
+        if reason and not self._leaves:
+            self._leaves = True
+            self._channel.send("leave", reason=reason)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""Worker processes and their supervisor, as an operator sees them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.supervisor.supervised import APPLICATION, answer, await_end_of, children_of, is_alive, supervised
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+BROKEN = "import nothing_of_that_name\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Client:
+    """Asks on connections that it keeps, without a pause, until it is told to stop. Nothing may go wrong."""
+
+    def __init__(self, connect: object, connections: int = 4) -> None:
+        self.answered = 0
+        self.failures: list[BaseException] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(connect,)) for _ in range(connections)]
+
+    def _run(self, connect: object) -> None:
+        try:
+            while not self._stop.is_set():
+                with closing(connect()) as connection:  # type: ignore[operator]
+                    answer(connection)
+                    self.answered += 1
+                    while connection.sock is not None and not self._stop.is_set():
+                        answer(connection)
+                        self.answered += 1
+        except BaseException as failure:
+            self.failures.append(failure)
+
+    def __enter__(self) -> Client:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        assert self.failures == []
+        assert self.answered > 0
+
+
+def test_workers_serve_and_a_stop_answers_what_was_accepted_and_leaves_no_process_and_no_file() -> None:
+    with supervised("--pid", "server.pid", "--bind", "unix:server.sock") as server:
+        assert server.ready["workers"] == "2"
+        workers = server.await_workers(2)
+        assert server.ask() == (server.ask()[0], 1, "True")
+        assert Path("server.pid").read_text() == f"{server.process.pid}\n"
+        assert Path("server.sock").is_socket()
+        with closing(server.connect()) as slow:
+            slow.request("GET", "/slow")
+            server.said("called")
+            server.signal(signal.SIGTERM)
+            response = slow.getresponse()
+            assert (response.status, response.getheader("Connection")) == (200, "close")
+        assert server.end() == 0
+        assert not any(map(is_alive, workers))
+        assert not Path("server.pid").exists()
+        assert not Path("server.sock").exists()
+
+
+def test_a_second_signal_ends_everything_at_once() -> None:
+    code = APPLICATION.replace("time.sleep(0.3)", "time.sleep(60)")
+    with supervised(code=code) as server, closing(server.connect()) as slow:
+        slow.request("GET", "/slow")
+        server.said("called")
+        workers = server.workers()
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGINT)
+        assert server.end() == 128 + signal.SIGINT
+        await_end_of(*workers)
+
+
+def test_an_application_that_cannot_be_imported_is_told_once() -> None:
+    with supervised(code=BROKEN, ready=False) as server:
+        assert server.end() == 3
+        assert len([line for line in server.lines if "nothing_of_that_name" in line and "ehttpd:" not in line]) <= 2
+        assert len([line for line in server.lines if line.startswith("ehttpd: ")]) == 1
+
+
+def test_hup_brings_new_code_and_settings_and_loses_nothing() -> None:
+    with supervised() as server:
+        old = server.await_workers(2)
+        with Client(server.connect) as client:
+            Path("shop.py").write_text(APPLICATION.replace("VERSION = 1", "VERSION = 2"))
+            Path("ehttpd.toml").write_text("server_header = 'new'\n")
+            server.signal(signal.SIGHUP)
+            server.said("Reloaded")
+            server.await_workers(2, but=old)
+            assert server.ask()[1] == 2
+        with closing(server.connect()) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().getheader("Server") == "new"
+        assert client.answered > 0
+
+
+def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
+    with supervised() as server:
+        old = server.await_workers(2)
+        Path("shop.py").write_text(BROKEN)
+        server.signal(signal.SIGHUP)
+        server.said("could not start.*nothing_of_that_name")
+        server.said("Not reloaded: the workers that there are go on")
+        assert server.await_workers(2) == old
+        Path("shop.py").write_text(APPLICATION)
+        Path("ehttpd.toml").write_text("threads = 'many'\n")
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded: ehttpd.toml:1: threads must be")
+        assert server.await_workers(2) == old
+        Path("ehttpd.toml").unlink()
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded")
+        server.await_workers(2, but=old)
+
+
+def test_a_worker_that_is_killed_is_replaced() -> None:
+    with supervised() as server:
+        first, second = server.await_workers(2)
+        os.kill(first, signal.SIGKILL)
+        server.said(rf"Worker . \(pid {first}\) ended with signal SIGKILL")
+        assert second in server.await_workers(2, but=[first])
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_stacks_are_told() -> None:
+    with supervised("--worker-timeout", "0.4") as server, closing(server.connect()) as hanging:
+        old = server.await_workers(2)
+        hanging.request("GET", "/hang")
+        server.said("has not turned for 0.4 s")
+        server.said(r'File ".*shop.py", line 12 in application')
+        left = server.await_workers(2)
+        assert len(set(left) & set(old)) == 1
+
+
+def test_more_and_fewer_workers() -> None:
+    with supervised() as server:
+        two = server.await_workers(2)
+        server.signal(signal.SIGTTIN)
+        assert set(two) < set(server.await_workers(3))
+        server.signal(signal.SIGTTOU)
+        assert server.await_workers(2) == two
+
+
+def test_usr2_starts_another_supervisor_which_takes_over_and_loses_nothing() -> None:
+    with supervised("--pid", "server.pid", "--bind", "unix:server.sock") as server:
+        old = server.await_workers(2)
+        with Client(server.connect):
+            seen = len(server.lines)
+            server.signal(signal.SIGUSR2)
+            server.await_ready(after=seen)
+            successor = int(server.ready["pid"])
+            assert server.process.wait() == 0
+            server.said(f"Process {successor} succeeds the one before")
+            assert server.ask()[0] in children_of(successor)
+        assert not set(children_of(successor)) & set(old)
+        assert Path("server.pid").read_text() == f"{successor}\n"
+        with socket.socket(socket.AF_UNIX) as connecting:
+            connecting.connect("server.sock")
+        os.kill(successor, signal.SIGTERM)
+        await_end_of(successor)
+        assert not Path("server.pid").exists()
+
+
+def test_usr2_changes_nothing_when_the_new_supervisor_cannot_start() -> None:
+    with supervised() as server:
+        old = server.await_workers(2)
+        Path("shop.py").write_text(BROKEN)
+        server.signal(signal.SIGUSR2)
+        server.said("Not upgraded: the new process ended with exit code 3")
+        assert server.await_workers(2) == old
+
+
+def test_workers_end_when_their_supervisor_is_killed() -> None:
+    with supervised() as server:
+        workers = server.await_workers(2)
+        server.process.kill()
+        await_end_of(*workers)
+        server.said("The supervisor is gone")
+
+
+@pytest.mark.parametrize("words", [("--max-requests", "3"), ("--max-lifetime", "0.5"), ("--max-rss", "1")])
+def test_a_worker_that_has_reached_a_limit_is_replaced(words: tuple[str, str]) -> None:
+    with supervised("--worker-timeout", "2", *words) as server:
+        old = server.workers()
+        with Client(server.connect):
+            server.said("is to be replaced: " + words[0][2:].replace("-", "_"))
+            server.await_workers_but(old)
