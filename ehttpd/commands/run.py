@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 
 from ehttpd import __version__
@@ -17,6 +18,7 @@ from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.failures import nearest
+from ehttpd.launch.pidfile import PidFile
 from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd
 from ehttpd.launch.surroundings import prepare_surroundings
@@ -47,7 +49,10 @@ def run(words: Sequence[str]) -> int:
         log.warning("%s", note)
     if is_supervised(settings):
         return supervise(settings, lambda: read_again(arguments, folder, environment), folder, environment, began)
-    return serve(imported(settings), settings, began)
+    with PidFile(settings.pid) if settings.pid else nullcontext():
+        if settings.umask >= 0:
+            os.umask(settings.umask)
+        return serve(imported(settings), settings, began)
 
 
 def read_again(arguments: Arguments, folder: str, environment: dict[str, str]) -> Settings:

@@ -13,12 +13,13 @@ import sys
 import time
 from types import FrameType
 
-from ehttpd.errors import ListenError
+from ehttpd.errors import ListenError, OperatorError
 from ehttpd.launch.application import Application
 from ehttpd.launch.banner import banner, warnings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.logs import open_logs, recorder, reopen_logs
+from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
@@ -28,7 +29,9 @@ STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
 # A client that was busy this long ago may be about to send its next request: see Server.stop.
 PATIENCE = 1.0
-REOPEN = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # logs were moved away
+# Logs were moved away; and what else can be read again without another process.
+REOPEN = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()
+RENEW = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
 def prepare_logging(settings: Settings) -> None:
@@ -42,7 +45,7 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     raise_descriptor_limit()
     server = make_server(application, settings)
     terminal = sys.stderr.isatty()
-    with signals_as_octets(leave_next_time, REOPEN) as (inbox, _):
+    with signals_as_octets(leave_next_time, (*REOPEN, *RENEW)) as (inbox, _):
         try:
             server.start()
         except ListenError as error:
@@ -50,14 +53,29 @@ def serve(application: Application, settings: Settings, began: float) -> int:
         unusual = list(cautions(application.target, settings))
         announce(warnings(unusual, terminal=terminal), end="")
         announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
+        if hasattr(signal, "SIGQUIT"):
+            signal.signal(signal.SIGQUIT, end_quietly)
         notifier = Notifier()
         with Watchdog(notifier, server.pulse):
             notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
-            while next_signal(inbox, REOPEN) in REOPEN:
+            while (number := next_signal(inbox, (*REOPEN, *RENEW))) not in STOPPING:
                 reopen_logs()
+                if number in RENEW:
+                    renew_certificates(server)
             notifier.stopping("What was accepted is being answered")
+            if settings.drain_delay:
+                server.drain()
+                time.sleep(settings.drain_delay)
             finish(server, settings, terminal=terminal)
     return STOPPED
+
+
+def renew_certificates(server: Server) -> None:
+    """Read certificates again whose files have changed. What is wrong is logged, and changes nothing."""
+    try:
+        server.reload_certificates()
+    except OperatorError as error:
+        log.error("Certificates were not read again: %s", error)
 
 
 def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
@@ -87,6 +105,11 @@ def leave_next_time(number: int, frame: FrameType | None) -> None:
     """
     for again in STOPPING:
         signal.signal(again, leave)
+
+
+def end_quietly(number: int, frame: FrameType | None) -> None:
+    """End the process there and then, as was wanted."""
+    os._exit(STOPPED)
 
 
 def leave(number: int, frame: FrameType | None) -> None:

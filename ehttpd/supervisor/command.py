@@ -10,7 +10,9 @@ from ehttpd.settings import Settings
 
 
 def is_supervised(settings: Settings) -> bool:
-    """Tell whether ``settings`` need a supervisor: several workers, or one that is replaced now and then."""
+    """Tell whether ``settings`` need a supervisor: for several workers, for one that is replaced now and then, or for
+    one that may do less than who opens the addresses.
+    """
     return bool(
         settings.workers > 1
         or settings.supervise
@@ -18,6 +20,9 @@ def is_supervised(settings: Settings) -> bool:
         or settings.max_requests
         or settings.max_rss
         or settings.max_lifetime
+        or settings.user
+        or settings.group
+        or settings.hooks
     )
 
 

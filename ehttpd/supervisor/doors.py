@@ -40,7 +40,7 @@ class Doors:
         """Return those that another supervisor has `passed` to this one."""
         doors = cls()
         for address, listeners in passed.items():
-            doors._by_address[address] = [Listener(adopted(each.pop("descriptor")), **each) for each in listeners]
+            doors._by_address[address] = [handed_over(**each) for each in listeners]
         return doors
 
     @property
@@ -48,7 +48,13 @@ class Doors:
         """What another supervisor needs to know of them, beside the descriptors themselves."""
         return {
             address: [
-                {"descriptor": each.fileno(), "name": each.name, "path": each.path, "inherited": each.inherited}
+                {
+                    "descriptor": each.fileno(),
+                    "scheme": each.scheme,
+                    "name": each.name,
+                    "path": each.path,
+                    "inherited": each.inherited,
+                }
                 for each in listeners
             ]
             for address, listeners in self._by_address.items()
@@ -60,9 +66,18 @@ class Doors:
         return [each.fileno() for listeners in self._by_address.values() for each in listeners]
 
     @property
-    def addresses(self) -> list[str]:
+    def binds(self) -> list[str]:
+        """How a worker that has the descriptors names them."""
+        listeners = [each for listeners in self._by_address.values() for each in listeners]
+        return [(f"{each.scheme}://" if each.scheme else "") + f"fd:{each.fileno()}" for each in listeners]
+
+    def addresses(self, settings: Settings) -> list[str]:
         """Where they listen, as an operator would write it."""
-        return [each.name for listeners in self._by_address.values() for each in listeners]
+        listeners = [each for listeners in self._by_address.values() for each in listeners]
+        secure = ("https", "") if settings.certfile else ("https",)
+        return [
+            f"https://{each.name}" if each.scheme in secure and each.local[1] else each.name for each in listeners
+        ]
 
     def seal(self) -> None:
         """Let nobody new into the backlogs: the workers empty them for the last time."""
@@ -86,11 +101,13 @@ class Doors:
         self._by_address = {}
 
 
-def adopted(descriptor: int) -> socket.socket:
-    """Return the socket that another process has left open for this one, and for no other."""
+def handed_over(descriptor: int, scheme: str, name: str, path: str | None, inherited: bool) -> Listener:
+    """Return a listener whose socket another process has left open for this one, and for no other."""
     listening = socket.socket(fileno=descriptor)
     listening.set_inheritable(False)
-    return listening
+    listener = Listener(listening, name, path=path, inherited=inherited)
+    listener.scheme = scheme
+    return listener
 
 
 def opened(address: str, settings: Settings) -> list[Listener]:

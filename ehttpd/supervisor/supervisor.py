@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
 from ehttpd.launch.banner import banner
+from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, announce, with_port_holder
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier
@@ -32,7 +33,6 @@ from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase
-from ehttpd.supervisor.pidfile import SUCCESSOR, PidFile
 from ehttpd.supervisor.upgrade import Succession
 
 Hear = Callable[[], None]
@@ -114,7 +114,7 @@ class Supervisor:
     @property
     def view(self) -> View:
         """What hooks learn."""
-        return View(self.settings, self.doors.addresses, [each.pid for each in self.crew.serving])
+        return View(self.settings, self.doors.addresses(self.settings), [each.pid for each in self.crew.serving])
 
     def _begin(self) -> None:
         settings = self.settings
@@ -186,7 +186,7 @@ class Supervisor:
         descriptors = self.doors.descriptors
         order = {
             "settings": {name: (each.value, each.origin) for name, each in self.settings.given.items()},
-            "descriptors": descriptors,
+            "bind": self.doors.binds,
             "number": number,
             "board": self._board.descriptor,
             "seat": seat,
@@ -261,7 +261,7 @@ class Supervisor:
         for doors in self.outdated_doors:
             doors.close(but=self.doors)
         self.outdated_doors.clear()
-        addresses = self.doors.addresses
+        addresses = self.doors.addresses(self.settings)
         self.notifier.ready(f"{self.crew.wanted} workers serve at {', '.join(addresses)}")
         if not first:
             log.info("Reloaded: %d workers serve with today's code and settings.", self.crew.wanted)

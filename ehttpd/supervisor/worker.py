@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import faulthandler
 import gc
-import os
 import select
 import signal
 import socket
 import sys
 import time
-from types import FrameType
 
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
-from ehttpd.launch.serve import PATIENCE, REOPEN, make_server, prepare_logging, raise_descriptor_limit
 from ehttpd.launch.logs import close_logs, reopen_logs
+from ehttpd.launch.serve import PATIENCE, REOPEN, end_quietly, make_server, prepare_logging, raise_descriptor_limit
 from ehttpd.logs import log
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
@@ -61,22 +59,18 @@ def run(channel: Channel, order: Message) -> int:
         hooks = Hooks.of(settings)
         hooks.call("post_fork", view)
         application = load_application(settings)
+        working = Working(channel, order, settings, application, hooks, view)
     except OperatorError as error:
         return report_failure(channel, error)
-    return Working(channel, order, settings, application, hooks, view).run()
+    return working.run()
 
 
 def prepare_signals() -> None:
     """Leave Ctrl+C and a closed terminal to the supervisor; have fatal signals write the stacks of all threads."""
     for each in IGNORED:
         signal.signal(each, signal.SIG_IGN)
-    signal.signal(signal.SIGQUIT, leave_at_once)
+    signal.signal(signal.SIGQUIT, end_quietly)
     faulthandler.enable()
-
-
-def leave_at_once(number: int, frame: FrameType | None) -> None:
-    """End the process there and then."""
-    os._exit(0)
 
 
 def report_failure(channel: Channel, error: OperatorError) -> int:
@@ -97,13 +91,13 @@ class Working:
         self._hooks = hooks
         self._view = view
         self._expiry = Expiry(settings)
-        bind = [f"fd:{descriptor}" for descriptor in order["descriptors"]]
-        self._server = make_server(application, settings.replace(bind=bind), multiprocess=True)
+        self._server = make_server(application, settings.replace(bind=order["bind"]), multiprocess=True)
         if self._expiry.counts:
             self._server.add_recorder(self._expiry.record)
         seat = seat_at(order["board"], order["seat"])
         if seat is not None:
             self._server.share(seat)
+        self._server.listen()
         self._looked = time.monotonic()  # when the lane was told to look up
         self._leaves = False
 

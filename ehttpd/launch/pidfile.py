@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Self
 
 from ehttpd.errors import SettingsError
 
@@ -14,6 +15,13 @@ class PidFile:
 
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)  # the folder may change
+
+    def __enter__(self) -> Self:
+        self.write()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.remove()
 
     def write(self) -> None:
         """Write the number of this process, in one step. One that is left of a process that has ended is replaced.
