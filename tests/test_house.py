@@ -24,6 +24,7 @@ ROOMS = [
     "commands",
     "develop",
     "supervisor",
+    "deploy",
     "testing",
     "launch",
     "native",

@@ -4,7 +4,8 @@ The operator's room. A command is a module of this package that is called like i
 
 - ``run(words)`` does it with the words behind its name, and returns the exit code. It may raise an `OperatorError`:
   ``cli.py`` tells it.
-- ``make_parser()`` returns the parser of these words. Completion and the tests of the pages look at it.
+- ``make_parser()`` returns the parser of these words. Completion and the tests of the pages look at it. ``WORDS`` are
+  those that may follow at once, if there are any besides.
 
 Whatever is no command is an application to serve; ``ehttpd run dev`` serves a module that is called like a command.
 """
@@ -17,6 +18,7 @@ COMMANDS = {
     "check": "Try everything that serving needs, and serve nothing.",
     "config": "Show each setting with where it was given.",
     "static": "Serve the files of a folder.",
+    "init": "Print a ready file for systemd, docker, compose, k8s, nginx, caddy, grafana.",
     "translate": "Tell another server's command in our words.",
     "completion": "Print what a shell needs to complete these words.",
 }

@@ -63,11 +63,12 @@ def commands() -> list[Command]:
 
 def command(name: str, sentence: str) -> Command:
     """Return one command."""
-    parser: argparse.ArgumentParser = import_module(f"ehttpd.commands.{name}").make_parser()
+    module = import_module(f"ehttpd.commands.{name}")
+    parser: argparse.ArgumentParser = module.make_parser()
     shown = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     flags = tuple(flag(action) for action in shown if action.option_strings)
     words = [str(word) for action in parser._actions if not action.option_strings for word in action.choices or ()]
-    return Command(name, sentence, flags, tuple(words))
+    return Command(name, sentence, flags, (*getattr(module, "WORDS", ()), *words))
 
 
 def flag(action: argparse.Action) -> Flag:

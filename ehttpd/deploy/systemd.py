@@ -1,0 +1,101 @@
+"""Units of systemd: the service, and a socket that is kept open while it is restarted. systemd.service(5)."""
+
+from __future__ import annotations
+
+import os
+
+from ehttpd.deploy.plan import Plan
+
+WATCHDOG_SECONDS = 30
+
+
+def service(plan: Plan) -> str:
+    """Return the service."""
+    socket = f"{plan.name}.socket"
+    command = " ".join(escaped(word) for word in [plan.python, "-m", "ehttpd", *plan.command()])
+    lines = [
+        f"# /etc/systemd/system/{plan.name}.service",
+        f"# systemctl daemon-reload && systemctl enable --now {plan.name}",
+        "[Unit]",
+        f"Description={plan.application} on ehttpd",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        f"# With a socket unit (ehttpd init systemd --socket > {socket}), clients wait while the service restarts.",
+        f"# Requires={socket}",
+        "",
+        "[Service]",
+        "Type=notify",
+        f"WorkingDirectory={plan.folder}",
+        f"ExecStart={command}",
+        *(["ExecReload=/bin/kill -HUP $MAINPID"] if plan.supervised else []),
+        "KillMode=mixed",
+        f"TimeoutStopSec={plan.graceful}",
+        f"WatchdogSec={WATCHDOG_SECONDS}",
+        "Restart=on-failure",
+        "# Wrong usage or settings, or a start that cannot succeed: to try again would change nothing.",
+        "RestartPreventExitStatus=2 3",
+        "LimitNOFILE=65536",
+        "",
+        *identity(plan),
+        "NoNewPrivileges=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "ProtectSystem=strict",
+        "ProtectKernelTunables=yes",
+        "ProtectKernelModules=yes",
+        "ProtectControlGroups=yes",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+        "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+        f"RuntimeDirectory={plan.name}",
+        f"StateDirectory={plan.name}",
+        *(f"ReadWritePaths={folder}" for folder in sorted({os.path.dirname(path) for path in plan.log_files})),
+        *(["AmbientCapabilities=CAP_NET_BIND_SERVICE"] if plan.privileged else []),
+        "",
+        "[Install]",
+        "WantedBy=multi-user.target",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def identity(plan: Plan) -> list[str]:
+    """Return as whom the service runs: its user if one is set, else one that systemd makes."""
+    user = str(getattr(plan.settings, "user", ""))
+    if not user:
+        return ["# A user for as long as the service runs. Its files belong into $STATE_DIRECTORY.", "DynamicUser=yes"]
+    group = str(getattr(plan.settings, "group", ""))
+    return [f"User={user}", *([f"Group={group}"] if group else [])]
+
+
+def socket(plan: Plan) -> str:
+    """Return the socket unit: systemd listens, and hands the socket to the service."""
+    lines = [
+        f"# /etc/systemd/system/{plan.name}.socket",
+        f"# Then, in {plan.name}.service: Requires={plan.name}.socket",
+        "[Unit]",
+        f"Description=Socket of {plan.application} on ehttpd",
+        "",
+        "[Socket]",
+        *(f"ListenStream={listened(address)}" for address in plan.settings.bind if not address.startswith("fd:")),
+        f"Backlog={plan.settings.backlog}",
+        "NoDelay=yes",
+        "",
+        "[Install]",
+        "WantedBy=sockets.target",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def listened(address: str) -> str:
+    """Return an address as systemd writes it: a path, a port of every interface, or host and port."""
+    if address.startswith("unix:"):
+        return address.removeprefix("unix:")
+    return address.removeprefix("*").removeprefix(":") if address.startswith((":", "*:")) else address
+
+
+def escaped(word: str) -> str:
+    """Return a word of ExecStart=: quoted where it must be, and with nothing that systemd replaces."""
+    word = word.replace("%", "%%").replace("$", "$$")
+    if word and not any(character in word for character in " \t\"'\\;"):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,182 @@
+"""Each file that ``ehttpd init`` prints works as it is: the programs that read it say so, where they are installed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ehttpd.cli import main
+from ehttpd.commands.init import FILES
+from ehttpd.deploy.grafana import PANELS
+from ehttpd.deploy.plan import Plan, words_of
+from ehttpd.deploy.systemd import escaped, listened
+from ehttpd.launch.arguments import arguments_of, make_parser
+from ehttpd.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project "shop", as the current folder."""
+    project = tmp_path / "shop"
+    project.mkdir()
+    (project / "app.py").touch()
+    (project / "requirements.txt").write_text("flask\n")
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], folder: Path) -> Printer:
+    return Printer(capsys, folder)
+
+
+class Printer:
+    """Prints files, and keeps them where a program can read them."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        self._capsys = capsys
+        self._folder = folder
+
+    def text(self, kind: str, *words: str) -> str:
+        assert main(["init", kind, *words]) == 0
+        return self._capsys.readouterr().out
+
+    def file(self, name: str, kind: str, *words: str) -> str:
+        path = self._folder / name
+        path.write_text(self.text(kind, *words))
+        return str(path)
+
+
+def program(name: str) -> str:
+    """Return the path of a program of this environment or of the system."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    return found or pytest.skip(f"there is no {name}")
+
+
+def accepts(*command: str) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout + answer.stderr
+
+
+def test_systemd_takes_the_service_and_its_socket(printed: Printer) -> None:
+    flags = ("-b", ":80", "-b", "unix:/run/shop/a b.sock", "--env", "A=50% $HOME", "--access-log", "logs/a.log")
+    service = printed.file("shop.service", "systemd", *flags)
+    socket = printed.file("shop.socket", "systemd", "--socket", *flags)
+    assert accepts(program("systemd-analyze"), "verify", service, socket) == ""
+
+
+def test_a_service_is_run_as_it_would_be_here(printed: Printer) -> None:
+    text = printed.text("systemd", "shop:app", "--threads", "2:4", "--env", "A=50% $HOME", "-b", ":80")
+    assert f'\nExecStart={sys.executable} -m ehttpd shop:app --env "A=50%% $$HOME" --bind :80 --threads 2:4\n' in text
+    assert "\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n" in text
+    assert "\nTimeoutStopSec=35\n" in text
+    assert "CAP_NET_BIND" not in printed.text("systemd", "shop:app", "-b", ":8000")
+
+
+def test_what_systemd_replaces_is_escaped() -> None:
+    assert [escaped(word) for word in ("plain", "a b", '"', "100%", "")] == ["plain", '"a b"', '"\\""', "100%%", '""']
+    assert [listened(address) for address in (":80", "*:80", "[::1]:80", "unix:/a")] == ["80", "80", "[::1]:80", "/a"]
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "pyproject.toml", None])
+def test_a_linter_finds_nothing_in_the_dockerfile(printed: Printer, folder: Path, file: str | None) -> None:
+    (folder / "requirements.txt").unlink()
+    if file:
+        (folder / file).write_text("")
+    accepts(program("hadolint"), printed.file("Dockerfile", "docker", "--threads", "4"))
+
+
+def test_the_file_for_compose_is_valid(printed: Printer) -> None:
+    file = printed.file("compose.yaml", "compose", "--header", 'X-Quoted:"yes"')
+    accepts(program("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", file)
+
+
+def test_the_manifests_are_valid(printed: Printer) -> None:
+    validate = pytest.importorskip("kubernetes_validate")
+    yaml = pytest.importorskip("yaml")
+    manifests = list(yaml.safe_load_all(printed.text("k8s", "--header", "X-A: 'b\"")))
+    assert [each["kind"] for each in manifests] == ["Deployment", "Service", "PodDisruptionBudget"]
+    for each in manifests:
+        validate.validate(each, validate.latest_version(), strict=True)
+    container = manifests[0]["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"][:2] == ["ehttpd", "app"]
+    settings = Settings.from_sources(arguments_of(make_parser("", {}), container["command"][1:]).given)
+    assert settings.bind == ("0.0.0.0:8000",)
+    assert settings.header == ("X-A: 'b\"",)
+
+
+@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock"])
+def test_nginx_takes_its_configuration(printed: Printer, folder: Path, bind: str) -> None:
+    whole = printed.file("nginx.conf", "nginx", "-b", bind)
+    nginx = (program("nginx"), "-t", "-e", "stderr", "-g", f"pid {folder}/nginx.pid;")
+    accepts(*nginx, "-c", whole)
+    site = printed.file("site.conf", "nginx", "-b", bind, "--site")
+    (folder / "around.conf").write_text(f"events {{}}\nhttp {{ include {site}; }}\n")
+    accepts(*nginx, "-c", str(folder / "around.conf"))
+
+
+@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock"])
+def test_caddy_takes_its_configuration(
+    printed: Printer, folder: Path, bind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    file = printed.file("Caddyfile", "caddy", "-b", bind)
+    accepts(program("caddy"), "validate", "--adapter", "caddyfile", "--config", file)
+
+
+def test_logrotate_takes_its_configuration(printed: Printer) -> None:
+    file = printed.file("rotated", "logrotate", "--access-log", "a.log")
+    Path(file).chmod(0o644)
+    assert "error" not in accepts(program("logrotate"), "--debug", "--state", f"{file}.state", file)
+
+
+def test_grafana_understands_the_dashboard(printed: Printer) -> None:
+    models = pytest.importorskip("grafana_foundation_sdk.models.dashboard")
+    text = printed.text("grafana")
+    read = models.Dashboard.from_json(json.loads(text))
+    assert [panel.title for panel in read.panels] == [panel.title for panel in PANELS]
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in json.loads(text)["panels"]]
+    assert len(set(places)) == len(PANELS)
+
+
+def test_every_metric_of_the_dashboard_is_one_of_ours() -> None:
+    metrics = pytest.importorskip("ehttpd.admin.metrics").METRICS
+    known = {f"{each.full_name}_bucket" if each.kind == "histogram" else each.full_name for each in metrics}
+    asked = {name for panel in PANELS for query, _ in panel.queries for name in re.findall(r"ehttpd_\w+", query)}
+    assert asked <= known
+
+
+def test_a_file_of_settings_is_left_to_be_read_where_the_server_is_started(printed: Printer, folder: Path) -> None:
+    (folder / "ehttpd.toml").write_text("threads = 9\nbacklog = 99\n")
+    text = printed.text("systemd", "--backlog", "77")
+    assert "--backlog 77" in text
+    assert "--threads" not in text
+
+
+def test_settings_become_the_words_that_they_are_read_from() -> None:
+    settings = Settings(env=["A=1", "B=2"], reload=True, date_header=False, access_log="", bind=[":1", ":2"], threads=4)
+    plan = Plan(settings, "app", ".")
+    words = [word for name, value in settings for word in words_of(name, value)]
+    assert Settings.from_sources(arguments_of(make_parser("", {}), words).given) == settings
+    assert plan.given == {}, "arguments of a program are no flags"
+
+
+@pytest.mark.parametrize("words", [[], ["--help-me"], ["system"], ["docker", "--socket"]])
+def test_what_is_no_file_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", *words]) == 2
+    assert capsys.readouterr().err.startswith("ehttpd: ")
+
+
+def test_every_file_ends_as_files_do(printed: Printer) -> None:
+    for kind in FILES:
+        text = printed.text(kind)
+        assert text.endswith("\n")
+        assert not text.endswith("\n\n")
