@@ -22,19 +22,30 @@ def run(words: Sequence[str]) -> int:
     """Serve the application that ``words`` name, again and again, until a signal arrives."""
     arguments = arguments_of(make_parser(), words)
     settings = with_comforts(settings_of(arguments, os.environ))
+    if "tls" in arguments.others:
+        from ehttpd.develop.certificate import certified
+
+        settings = certified(settings)
     for note in hints(arguments, os.environ):
         announce(f"! {note}")
     return develop(settings, pages=True)
 
 
 def make_parser() -> Parser:
-    """Return the parser of the words: those of serving."""
+    """Return the parser of the words: those of serving, and TLS without a certificate."""
     parser = parser_of_settings(VERSION, {})
-    parser.prog, parser.usage = "ehttpd dev", "ehttpd dev [APP] [flags]"
+    parser.prog, parser.usage = "ehttpd dev", "ehttpd dev [APP] [flags] [--tls]"
     parser.description = (
         "Serve an application while it is written: it is started again when a file has\n"
         "changed, exceptions are shown in the browser, and a port that is in use is no\n"
         "obstacle. Never for production."
+    )
+    parser.add_argument(
+        "--tls",
+        dest="others",
+        action="append_const",
+        const="tls",
+        help="Serve HTTPS, with a certificate that is made on the spot.",
     )
     return parser
 

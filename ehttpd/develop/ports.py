@@ -42,6 +42,12 @@ def opened_at(address: str, settings: Settings, further: int) -> list[Listener]:
         return opened_at(following, settings, further - 1)
 
 
+def urls(listeners: list[Listener], settings: Settings) -> list[str]:
+    """Return where a browser finds the application."""
+    plain, secure = "http://", "https://"
+    return [listener.url.replace(plain, secure if settings.certfile else plain, 1) for listener in listeners]
+
+
 def close(listeners: list[Listener]) -> None:
     """Close all of them."""
     for listener in listeners:

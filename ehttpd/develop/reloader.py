@@ -12,12 +12,12 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 from ehttpd.develop import tracebacks
 from ehttpd.develop.changes import Changes, Watched, watching
 from ehttpd.develop.failure import Failure, shown
+from ehttpd.develop.ports import urls
 from ehttpd.launch.serve import announce
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server
@@ -39,12 +39,12 @@ class Reloader:
         pages: whether exceptions are shown to the clients.
     """
 
-    def __init__(self, settings: Settings, listeners: Sequence[Listener], *, pages: bool) -> None:
+    def __init__(self, settings: Settings, listeners: list[Listener], *, pages: bool) -> None:
         numbers = [listener.fileno() for listener in listeners]
         for number in numbers:
             os.set_inheritable(number, True)
         self._numbers = numbers
-        self._urls = [listener.url for listener in listeners]
+        self._urls = urls(listeners, settings)
         self._settings = settings.replace(bind=[f"fd:{number}" for number in numbers], reload=False)
         self._pages = pages
         self._generation = 0

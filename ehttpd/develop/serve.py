@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ehttpd import __version__
-from ehttpd.develop.ports import close, opened
+from ehttpd.develop.ports import close, opened, urls
 from ehttpd.develop.reloader import Reloader
 from ehttpd.launch.cautions import listens_everywhere
 from ehttpd.launch.serve import announce
@@ -24,17 +24,17 @@ def develop(settings: Settings, *, pages: bool) -> int:
     listeners = opened(settings, next_free=pages)
     try:
         if sys.stderr.isatty():
-            announce(head(settings, [listener.url for listener in listeners], pages=pages))
+            announce(head(settings, urls(listeners, settings), pages=pages))
         return Reloader(settings, listeners, pages=pages).run()
     finally:
         close(listeners)
 
 
-def head(settings: Settings, urls: Sequence[str], *, pages: bool) -> str:
+def head(settings: Settings, places: Sequence[str], *, pages: bool) -> str:
     """Return what is said first."""
     python = sys.version.partition(" ")[0]
     lines = [f"ehttpd {__version__} dev  Python {python}  pid {os.getpid()}", f"  app     {settings.app}"]
-    lines += [f"  {'listen' if number == 0 else '':8}{url}" for number, url in enumerate(urls)]
+    lines += [f"  {'listen' if number == 0 else '':8}{url}" for number, url in enumerate(places)]
     lines += ["  watch   this folder is watched; Ctrl+C stops"]
     if pages and listens_everywhere(settings):
         lines.insert(0, "! every interface is listened on, and exceptions show source: is 127.0.0.1 not enough?")

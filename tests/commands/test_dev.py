@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -134,6 +135,20 @@ def test_a_process_that_ends_by_itself_is_told(folder: Path) -> None:
             server.ask()
         server.says("the process ended with exit code 7.")
         assert server.ask()[0] == 500
+
+
+def test_a_certificate_is_made_on_the_spot(folder: Path) -> None:
+    (folder / "shop.py").write_text(WORKING.format("one"))
+    with running("dev", "shop", "--tls") as server:
+        assert "listen=https://" in server.says("event=ready")
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        with urlopen(f"https://127.0.0.1:{server.port}/", timeout=PATIENCE, context=trusting) as answer:
+            assert answer.read() == b"one"
+        (folder / "shop.py").write_text("(")
+        server.says("Waiting for the next edit.")
+        with pytest.raises(HTTPError), urlopen(f"https://127.0.0.1:{server.port}/", context=trusting):
+            pass
 
 
 def test_a_port_in_use_is_no_obstacle(folder: Path) -> None:
