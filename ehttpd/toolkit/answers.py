@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from ehttpd.errors import HandlerError, RaisedAnswer, RequestRefused
 from ehttpd.messages import Request, Response
 from ehttpd.toolkit.errors import HTTPError
-from ehttpd.toolkit.json_encoding import encode_json
 
 Answer: TypeAlias = "Response | str | bytes | Mapping[str, Any] | list[Any] | None"
 # A handler that returns what can be made a response of. Every `Handler` is one.
@@ -29,7 +28,7 @@ def response_of(answer: Answer) -> Response:
     if answer is None:
         return Response(b"", 204)
     if isinstance(answer, (dict, list, Mapping)):
-        return Response(encode_json(answer), type="application/json")
+        return Response.json(answer)
     if isinstance(answer, (str, bytes)):
         return Response(answer)
     raise HandlerError(
