@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, NoBody, Outlet
+from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, FileParts, NoBody, Outlet
 from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.request import NO_FIELDS, Request
 from ehttpd.messages.response import Response
@@ -24,6 +24,7 @@ __all__ = [
     "Client",
     "FedBody",
     "FileBody",
+    "FileParts",
     "Handler",
     "NoBody",
     "Outlet",

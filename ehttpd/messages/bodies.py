@@ -1,9 +1,9 @@
-"""Bodies that are no octets yet: none at all, an open file, or one that others feed. RFC 9110 §6.4."""
+"""Bodies that are no octets yet: none at all, an open file or parts of one, or one that others feed. RFC 9110 §6.4."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 
@@ -59,6 +59,35 @@ class FileBody:
     def close(self) -> None:
         if hasattr(self.file, "close"):
             self.file.close()
+
+
+class FileParts:
+    """Parts of one open binary file as a body, with octets before each and at the end: then the file is closed.
+
+    ``parts`` are the octets before, and the place and length of what of the file follows them.
+    """
+
+    __slots__ = ("end", "file", "parts")
+
+    def __init__(self, file: Any, parts: Sequence[tuple[bytes, int, int]], end: bytes) -> None:
+        self.file = file
+        self.parts = parts
+        self.end = end
+
+    @property
+    def size(self) -> int:
+        """How many octets there are."""
+        return sum(len(before) + count for before, _, count in self.parts) + len(self.end)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for before, place, count in self.parts:
+            yield before
+            self.file.seek(place)
+            yield from FileBody(self.file, count=count)
+        yield self.end
+
+    def close(self) -> None:
+        self.file.close()
 
 
 class Outlet(Protocol):

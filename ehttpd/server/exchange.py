@@ -6,12 +6,9 @@ status, an exception of the application into 500 or, once something was sent, in
 
 from __future__ import annotations
 
-import io
-import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ehttpd.errors import (
     ConnectionLost,
@@ -26,10 +23,11 @@ from ehttpd.http11.framing import Framing
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import Head, encode_head, interim, switching
 from ehttpd.logs import log
-from ehttpd.messages import NO_BODY, FedBody, FileBody, Handler, Request, Response
+from ehttpd.messages import NO_BODY, FedBody, FileBody, FileParts, Handler, Request, Response
 from ehttpd.records import Record
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
+from ehttpd.server.files import Piece, cut, length_of, pieces_of
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stream import BodyStream
 from ehttpd.server.switch import Switch
@@ -166,30 +164,33 @@ class HTTPService:
             )
         if type(body) is not FileBody and hasattr(body, "read"):
             body = FileBody(body)
-        if type(body) is FileBody and connection.stream is None:
-            piece = _file_slice(body)
-            if piece is not None:
-                return self._send_file(connection, request, response, body, piece)
+        if isinstance(body, (FileBody, FileParts)) and connection.stream is None:
+            pieces = pieces_of(body)
+            if pieces is not None:
+                return self._send_pieces(connection, request, response, body, pieces)
         return self._stream(connection, request, response, body)
 
-    def _send_file(
-        self, connection: Connection, request: Request, response: Response, body: FileBody, piece: FileSlice
+    def _send_pieces(
+        self, connection: Connection, request: Request, response: Response, body: FileBody | FileParts,
+        pieces: list[Piece],
     ) -> Next:  # fmt: skip
-        """Have the lane send a file; the thread is free at once."""
+        """Have the lane send a file, or parts of one; the thread is free at once."""
         try:
-            octets, framing, length, persistent = self._head(connection, request, response, piece.count)
-            if framing is Framing.LENGTH and length != piece.count:
-                persistent = persistent and self._report_length(request, length, piece.count)
-                piece.count = min(piece.count, length)
+            size = length_of(pieces)
+            octets, framing, length, persistent = self._head(connection, request, response, size)
+            if framing is Framing.LENGTH and length != size:
+                persistent = persistent and self._report_length(request, length, size)
+                size = min(size, length)
             output = Output(connection.lane.budget)
             output.append(octets)
         except BaseException:
             body.close()
             raise
         output.at_end(body.close)
-        if framing is not Framing.NONE and piece.count:
-            output.append_file(piece)
-            connection.sent_octets = piece.count
+        if framing is not Framing.NONE:
+            for piece in cut(pieces, size):
+                output.append_file(piece) if isinstance(piece, FileSlice) else output.append(piece)
+            connection.sent_octets = size
         connection.output = output
         connection.flush()
         return self._finish(connection, request, persistent)
@@ -454,23 +455,6 @@ def _is_event_stream(response: Response) -> bool:
     """Tell whether a response may go on for long (server-sent events, whoever makes them)."""
     types = [value for name, value in response.headers if name.lower() == "content-type"]
     return bool(types) and types[0].lower().startswith("text/event-stream")
-
-
-def _file_slice(body: FileBody) -> FileSlice | None:
-    """Return what of a file the kernel can send: a regular file's rest. None for anything else."""
-    file: Any = body.file
-    raw = getattr(file, "raw", file)
-    if isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
-        return None  # what gzip and its like read is not what their descriptor holds
-    try:
-        status = os.fstat(file.fileno())
-        offset = file.tell()
-    except (AttributeError, OSError, ValueError):
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    rest = max(0, status.st_size - offset)
-    return FileSlice(file, offset, rest if body.count is None else min(rest, body.count))
 
 
 def _refusal_response(refusal: RequestRefused) -> Response:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused
 from ehttpd.launch.kind import Kind, kind_of
 from ehttpd.messages import Client as Asker
-from ehttpd.messages import FileBody, Handler, Request, Response
+from ehttpd.messages import FileBody, FileParts, Handler, Request, Response
 from ehttpd.records import Record
 from ehttpd.testing.client import PATIENCE, Client
 from ehttpd.testing.connection import ObservedConnection
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ehttpd.testing.certificates import Authority
 
 # Bodies that are not produced piece by piece by the application.
-WHOLE = (bytes, bytearray, memoryview, str, FileBody)
+WHOLE = (bytes, bytearray, memoryview, str, FileBody, FileParts)
 # Seconds after which a stop says what it waits for.
 SLOW_STOP = 5.0
 # Seconds that what was accepted may take, once the test is over.

@@ -9,13 +9,13 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLines, Headers
-from ehttpd.messages import FileBody, Request, Response
+from ehttpd.messages import FileBody, FileParts, Request, Response
 from ehttpd.server.clock import imf_fixdate
 from ehttpd.toolkit.conditions import precondition, ranges_apply
 from ehttpd.toolkit.media_types import type_of
@@ -201,7 +201,7 @@ def _part(content: Content, fields: Headers, first: int, last: int) -> Response:
     return _response(FileBody(content.file, count=last - first + 1), 206, fields)
 
 
-def _response(body: FileBody | Parts, status: int, fields: Headers) -> Response:
+def _response(body: FileBody | FileParts, status: int, fields: Headers) -> Response:
     response = Response(b"", status, fields)
     response.body = body
     return response
@@ -209,38 +209,20 @@ def _response(body: FileBody | Parts, status: int, fields: Headers) -> Response:
 
 def _parts(content: Content, fields: Headers, parts: Sequence[tuple[int, int]]) -> Response:
     """Answer with several parts (RFC 9110 §14.6)."""
-    body = Parts(content, parts, fields["Content-Type"])
-    fields["Content-Type"] = f"multipart/byteranges; boundary={body.boundary}"
+    boundary, media_type = os.urandom(12).hex(), fields["Content-Type"]
+    pieces = [
+        (
+            f"\r\n--{boundary}\r\nContent-Type: {media_type}\r\n"
+            f"Content-Range: {content_range(first, last, content.size)}\r\n\r\n".encode("latin-1"),
+            content.start + first,
+            last - first + 1,
+        )
+        for first, last in parts
+    ]
+    body = FileParts(content.file, pieces, f"\r\n--{boundary}--\r\n".encode())
+    fields["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
     fields["Content-Length"] = str(body.size)
     return _response(body, 206, fields)
-
-
-class Parts:
-    """A body of the type multipart/byteranges, made while it is sent."""
-
-    def __init__(self, content: Content, parts: Sequence[tuple[int, int]], media_type: str) -> None:
-        self.boundary = os.urandom(12).hex()
-        self._content = content
-        self._ranges = parts
-        self._heads = [
-            (
-                f"\r\n--{self.boundary}\r\nContent-Type: {media_type}\r\n"
-                f"Content-Range: {content_range(first, last, content.size)}\r\n\r\n"
-            ).encode("latin-1")
-            for first, last in parts
-        ]
-        self._end = f"\r\n--{self.boundary}--\r\n".encode()
-        self.size = sum(map(len, self._heads)) + sum(last - first + 1 for first, last in parts) + len(self._end)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for head, (first, last) in zip(self._heads, self._ranges, strict=True):
-            yield head
-            self._content.file.seek(self._content.start + first)
-            yield from FileBody(self._content.file, count=last - first + 1)
-        yield self._end
-
-    def close(self) -> None:
-        self._content.file.close()
 
 
 def partial_response(

@@ -312,7 +312,8 @@ def test_parts_follow_each_other_on_one_connection(server: LiveServer, target: s
     assert peer.ask(target).body == DATA
 
 
-def test_many_slow_readers_of_parts_hold_no_thread(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ranges", ["1-", "1-4000000,4000002-8000000"], ids=["one", "several"])
+def test_a_hundred_slow_readers_hold_no_thread(tmp_path: Path, ranges: str) -> None:
     path = tmp_path / "large"
     size = 1 << 23
     with path.open("wb") as file:
@@ -322,9 +323,9 @@ def test_many_slow_readers_of_parts_hold_no_thread(tmp_path: Path) -> None:
         return Response.file(path, request=request) if request.path == "/" else Response.text("quick")
 
     with serving(handler, threads=2) as server:
-        slow = [server.connect(receive_buffer=4096) for _ in range(10)]
+        slow = [server.connect(receive_buffer=4096) for _ in range(100)]
         for peer in slow:
-            peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=1-\r\n\r\n")
+            peer.send(f"GET / HTTP/1.1\r\nHost: a\r\nRange: bytes={ranges}\r\n\r\n".encode())
             assert peer.line() == "HTTP/1.1 206 Partial Content"
         assert server.connect().ask("/quick").body == b"quick"
         assert server.lane.pool.busy == 0
