@@ -31,12 +31,18 @@ class Described(Protocol):
 
 
 def banner(
-    application: Described, addresses: Sequence[str], settings: Settings, seconds: float, *, terminal: bool
+    application: Described,
+    addresses: Sequence[str],
+    settings: Settings,
+    seconds: float,
+    admin: Sequence[str] = (),
+    *,
+    terminal: bool,
 ) -> str:
-    """Return the text to print, for a ``terminal`` or for a log."""
-    listening = [url(address) for address in addresses]
+    """Return the text to print, for a ``terminal`` or for a log. Figures are shown at ``admin``."""
+    listening, shown = [url(address) for address in addresses], [url(address) for address in admin]
     make = for_terminal if terminal else for_log
-    return make(application, listening, settings, f"{seconds * 1000:.0f}")
+    return make(application, listening, shown, settings, f"{seconds * 1000:.0f}")
 
 
 def warnings(cautions: Iterable[Caution], *, terminal: bool) -> str:
@@ -52,7 +58,9 @@ def source(settings: Settings) -> str:
     return "" if origin == COMMAND_LINE else ", found here" if origin == "default" else f", from {origin}"
 
 
-def for_terminal(application: Described, listening: list[str], settings: Settings, milliseconds: str) -> str:
+def for_terminal(
+    application: Described, listening: list[str], admin: list[str], settings: Settings, milliseconds: str
+) -> str:
     """Return the banner for a person."""
     limits = (
         f"queue {settings.queue_limit}, keep-alive {settings.keep_alive_timeout.written()}, "
@@ -63,6 +71,7 @@ def for_terminal(application: Described, listening: list[str], settings: Setting
         *(("listen" if number == 0 else "", address, "") for number, address in enumerate(listening)),
         *([("workers", str(settings.workers), "HUP replaces them one by one")] if settings.workers > 1 else []),
         ("threads", f"{settings.threads.minimum}–{settings.threads.maximum}", limits),
+        *(("admin", address, "/status, /metrics, /healthz; `ehttpd top`") for address in admin),
         ("ready", f"in {milliseconds} ms", "Ctrl+C stops, twice to force"),
     ]
     width = max(len(middle) for _, middle, _ in rows) + 2
@@ -70,7 +79,9 @@ def for_terminal(application: Described, listening: list[str], settings: Setting
     return "\n".join([head, *(f"  {left:8}{middle:{width}}{right}".rstrip() for left, middle, right in rows)])
 
 
-def for_log(application: Described, listening: list[str], settings: Settings, milliseconds: str) -> str:
+def for_log(
+    application: Described, listening: list[str], admin: list[str], settings: Settings, milliseconds: str
+) -> str:
     """Return the banner for a program."""
     pairs = {
         "event": "ready",
@@ -79,6 +90,7 @@ def for_log(application: Described, listening: list[str], settings: Settings, mi
         "listen": ",".join(listening),
         "workers": str(settings.workers),
         "threads": settings.threads.written(),
+        **({"admin": ",".join(admin)} if admin else {}),
         "pid": str(os.getpid()),
         "ehttpd": __version__,
         "python": python_version(),

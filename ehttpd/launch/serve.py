@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from ehttpd.errors import ListenError, OperatorError
 from ehttpd.launch.application import Application
@@ -24,6 +25,9 @@ from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
 from ehttpd.settings import Settings
+
+if TYPE_CHECKING:
+    from ehttpd.admin.server import AdminServer
 
 STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
@@ -44,15 +48,20 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     server = make_server(application, settings)
+    admin = make_admin(server, application, settings)
     terminal = sys.stderr.isatty()
     with signals_as_octets(leave_next_time, (*REOPEN, *RENEW)) as (inbox, _):
         try:
             server.start()
+            if admin is not None:
+                admin.start()
         except ListenError as error:
             raise with_port_holder(error) from error
         unusual = list(cautions(application.target, settings))
         announce(warnings(unusual, terminal=terminal), end="")
-        announce(banner(application, server.addresses, settings, time.perf_counter() - began, terminal=terminal))
+        shown = admin.addresses if admin is not None else []
+        took = time.perf_counter() - began
+        announce(banner(application, server.addresses, settings, took, shown, terminal=terminal))
         if hasattr(signal, "SIGQUIT"):
             signal.signal(signal.SIGQUIT, end_quietly)
         notifier = Notifier()
@@ -67,6 +76,8 @@ def serve(application: Application, settings: Settings, began: float) -> int:
                 server.drain()
                 time.sleep(settings.drain_delay)
             finish(server, settings, terminal=terminal)
+            if admin is not None:
+                admin.stop()
     return STOPPED
 
 
@@ -87,15 +98,37 @@ def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
 
 def make_server(application: Application, settings: Settings, *, multiprocess: bool = False) -> Server:
     """Return a server for an application of any kind; ``multiprocess``: other processes serve it as well."""
+    counts = wants_figures(settings)
     if application.kind is Kind.CONNECTION:
-        return Server(connection=application.target, settings=settings)
+        return Server(connection=application.target, settings=settings, counts=counts)
     if application.kind is Kind.NATIVE:
-        return Server(application.target, settings=settings, record=recorder())
+        return Server(application.target, settings=settings, record=recorder(), counts=counts)
     from ehttpd.wsgi import adapt
 
     named = recorder() is not None or bool(settings.request_id_header)
     handler = adapt(application.target, multiprocess=multiprocess, named=named)
-    return Server(handler, settings=settings, record=recorder())
+    return Server(handler, settings=settings, record=recorder(), counts=counts)
+
+
+def wants_figures(settings: Settings) -> bool:
+    """Tell whether anybody wants figures: then requests are to be counted."""
+    return bool(settings.admin or settings.statsd_host)
+
+
+def make_admin(server: Server, application: Application, settings: Settings) -> AdminServer | None:
+    """Return what shows the figures of ``server``, None if nobody wants them."""
+    if not wants_figures(settings):
+        return None
+    from ehttpd.admin.server import AdminServer
+    from ehttpd.admin.source import LocalSource
+
+    return AdminServer(LocalSource(server, application.name, {"stop": stop_by_signal}), settings)
+
+
+def stop_by_signal() -> str:
+    """Have this process end as an operator would."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    return "Stopping: what was accepted is being answered."
 
 
 def leave_next_time(number: int, frame: FrameType | None) -> None:

@@ -251,6 +251,7 @@ class Connection(Served):
             return Next.SEND if waits_for == WRITE else Next.WAIT
         # Most clients send their request at once. Until then a server that stops does not take it for idle.
         self.body = None
+        self.lane.handshakes += 1
         self.deadline = now + self.lane.rests_after
         data = secured.surplus()
         return self.receive(data, now) if data else Next.WAIT

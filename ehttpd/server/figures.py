@@ -26,7 +26,7 @@ from ehttpd.errors import (
     URITooLong,
     VersionNotSupported,
 )
-from ehttpd.http11.state import State
+from ehttpd.http11.state import TIMEOUTS
 
 if TYPE_CHECKING:
     from ehttpd.records import Record
@@ -58,13 +58,7 @@ REJECTIONS: dict[type[RequestRefused], str] = {
     InsufficientStorage: "disk",
 }
 # A state whose deadline passed -> the kind of the timeout. Two are of no state: a handler's, and that of the queue.
-TIMEOUT_KINDS = {
-    State.IDLE: "keep_alive",
-    State.HEAD: "header",
-    State.BODY: "body",
-    State.RESPONSE: "send",
-    State.LINGER: "linger",
-}
+TIMEOUT_KINDS = {state: name.removesuffix("_timeout") for state, name in TIMEOUTS.items()}
 REQUEST_TIMEOUT, QUEUE_TIMEOUT = "request", "queue"
 
 
@@ -81,23 +75,29 @@ class Requests:
     def __init__(self) -> None:
         self._fresh: dict[tuple[str, int], list[float]] = {}  # seconds, by method and status
         self._fresh_queued: list[float] = []  # seconds
-        self._fresh_octets: list[int] = []
+        self._fresh_sent: list[int] = []  # octets
+        self._fresh_received: list[int] = []
         self._folding = threading.Lock()
         # Under the lock:
-        self._by_kind: dict[tuple[str, str], int] = {}
+        self._by_kind: dict[str, dict[str, int]] = {}
+        self._by_status: dict[str, int] = {}
         self._seconds = _Durations()
         self._queued = _Durations()
-        self._octets = 0
+        self._sent = self._received = 0
 
     def __call__(self, record: Record) -> None:
         request = record.request
-        method = request.method if request is not None else OTHER_METHOD
+        method = OTHER_METHOD
+        if request is not None:
+            method = request.method
+            if request.has_body:
+                self._fresh_received.append(record.received_octets or 0)
         try:
             self._fresh[method, record.status].append(record.seconds)
         except KeyError:
             kind = (method if method in METHODS else OTHER_METHOD, record.status)
             self._fresh.setdefault(kind, []).append(record.seconds)
-        self._fresh_octets.append(record.body_octets)
+        self._fresh_sent.append(record.body_octets)
         queued = self._fresh_queued
         queued.append(record.queue_seconds)
         if len(queued) >= FOLD_AT and self._folding.acquire(blocking=False):
@@ -111,30 +111,39 @@ class Requests:
         with self._folding:
             self._fold()
             return {
-                "by_kind": [[method, code_class, count] for (method, code_class), count in self._by_kind.items()],
+                "by_kind": {method: dict(by_class) for method, by_class in self._by_kind.items()},
+                "by_status": dict(self._by_status),
                 "seconds": self._seconds.read(),
                 "queue_seconds": self._queued.read(),
-                "octets_out": self._octets,
+                "octets_in": self._received,
+                "octets_out": self._sent,
             }
 
     def _fold(self) -> None:
         """Sum up what is fresh, while others go on putting more behind it."""
         for (method, status), fresh in list(self._fresh.items()):
             if fresh:
-                kind = method, f"{status // 100}xx"
+                by_class, code_class = self._by_kind.setdefault(method, {}), f"{status // 100}xx"
                 taken = _take(fresh)
-                self._by_kind[kind] = self._by_kind.get(kind, 0) + len(taken)
+                by_class[code_class] = by_class.get(code_class, 0) + len(taken)
+                self._by_status[str(status)] = self._by_status.get(str(status), 0) + len(taken)
                 self._seconds.add(taken)
         self._queued.add(_take(self._fresh_queued))
-        self._octets += sum(_take(self._fresh_octets))
+        self._sent += sum(_take(self._fresh_sent))
+        self._received += sum(_take(self._fresh_received))
 
 
 class RequestFigures(TypedDict):
-    """What `Requests` has counted. ``by_kind``: method, class of the status code (``"2xx"``), how many."""
+    """What `Requests` has counted. ``by_kind``: by method and class of the status code (``"2xx"``), how many.
 
-    by_kind: list[list[str | int]]
+    Octets are those of bodies; what came in chunks is not among them.
+    """
+
+    by_kind: dict[str, dict[str, int]]
+    by_status: dict[str, int]
     seconds: Histogram
     queue_seconds: Histogram
+    octets_in: int
     octets_out: int
 
 

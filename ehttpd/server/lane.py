@@ -54,8 +54,6 @@ SERVE_AT_ONCE = 16
 SWEEP_SHARE = 100
 # Out of descriptors or memory: how long to leave the listeners alone.
 ACCEPT_PAUSE = 0.1
-# How often is looked whether the leader has come to its poller, in seconds.
-TURN_LOOKED_FOR = 0.002
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
 # Event streams that are sent to before others have their turn.
@@ -149,15 +147,6 @@ class Lane:
             self._outbox.send(b"\0")
         except OSError:  # full: it will look up; closed: it has gone
             pass
-
-    def turns(self, within: float) -> bool:
-        """Tell whether the leader comes to its poller within so many seconds."""
-        seen, expires = self.now, time.monotonic() + within
-        while not self.pool.polling and self.now == seen:
-            if self.closed or time.monotonic() >= expires:
-                return False
-            time.sleep(TURN_LOOKED_FOR)
-        return not self.closed
 
     def post(self, feed: Feed) -> None:
         """Have the leader send what was fed."""

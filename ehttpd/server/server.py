@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 DESCRIPTORS_KEPT = 64
 # A leader is relieved after milliseconds: one that has not come to its poller within so many seconds never will.
 TURN_WITHIN = 1.0
+TURN_LOOKED_FOR = 0.001  # so often, in seconds
 
 Recorder: TypeAlias = Callable[[Record], object]
 
@@ -61,6 +62,7 @@ class Server:
         record: is called with a `Record` of every exchange, on the thread that served it; see also `add_recorder`.
         counts: whether requests are counted for `snapshot`, which costs less than half a microsecond for each.
         tls: speak TLS with this context, which is used as it is, instead of what ``certfile`` and its like say.
+        name: what its threads are called, with a number behind it.
         settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``,
         ``keep_alive_timeout``, …).
 
@@ -77,6 +79,7 @@ class Server:
         record: Recorder | None = None,
         counts: bool = False,
         tls: ssl.SSLContext | None = None,
+        name: str = "ehttpd",
         **options: Any,
     ) -> None:
         if (handler is None) == (connection is None):
@@ -93,6 +96,7 @@ class Server:
         self._recorders: list[Recorder] = []
         self._requests = Requests() if counts else None
         self._collector = CollectorClock()
+        self._name = name
         self._started = time.time()
         if handler is not None:
             self._streams = always if self.settings.stream_bodies else streams_of(handler)
@@ -147,7 +151,7 @@ class Server:
         lane = self._new_lane()
         lane.seat = self._seat
         lane.listen(self._listeners)
-        lane.pool = Pool(lane, self.settings)
+        lane.pool = Pool(lane, self.settings, self._name)
         lane.pool.start()
         self._lane = lane
         self._started = time.time()
@@ -208,10 +212,6 @@ class Server:
         Any thread.
         """
         return activities(self._lane.pool if self._lane is not None else None)
-
-    def turns(self) -> bool:
-        """Tell whether connections are accepted and read: a moment is waited for that. Any thread."""
-        return self._lane is not None and self._lane.turns(TURN_WITHIN)
 
     def _open_listeners(self) -> None:
         settings = self.settings
@@ -276,8 +276,18 @@ class Server:
         """
         if self._lane is None:
             return 0.0
+        turned = self._lane.now
         self._lane.wake()
-        return self._lane.now
+        return turned
+
+    def turns(self, within: float = TURN_WITHIN) -> bool:
+        """Tell whether connections are accepted and read: the lane turns ``within`` so many seconds. Any thread."""
+        before, expires = self.pulse(), time.monotonic() + within
+        while self._lane is not None and not self._lane.closed and time.monotonic() < expires:
+            if self._lane.now != before:
+                return True
+            time.sleep(TURN_LOOKED_FOR)
+        return False
 
     def serve_forever(self) -> None:
         """Serve until another thread calls `stop`. Starts the server if that has not been done."""

@@ -23,8 +23,12 @@ def record(
     return Record(CLIENT, Request(method, "/"), Response(b"", status), octets, seconds, queued)
 
 
-def by_kind(figures: Requests) -> dict[tuple[object, object], object]:
-    return {(method, code_class): count for method, code_class, count in figures.read()["by_kind"]}
+def by_kind(figures: Requests) -> dict[tuple[str, str], int]:
+    return {
+        (method, code_class): count
+        for method, by_class in figures.read()["by_kind"].items()
+        for code_class, count in by_class.items()
+    }
 
 
 def test_requests_are_counted_by_method_and_class_of_status() -> None:
@@ -159,6 +163,20 @@ def test_a_handler_that_exceeds_its_deadline_is_counted(live_server: LiveServers
     assert server.connect().ask().status == 504
     assert mishaps(server)["timeouts"] == {"request": 1}
     gate.open()
+
+
+def test_octets_of_bodies_are_counted_both_ways(live_server: LiveServers) -> None:
+    server = live_server(lambda request: Response.text("12345"), counts=True)
+    peer = server.connect()
+    peer.ask("/", method="POST", body=b"123")
+    peer.ask("/")
+
+    def both() -> tuple[int, int]:
+        found = server.snapshot()["requests"]
+        assert found is not None
+        return found["octets_in"], found["octets_out"]
+
+    come_true(lambda: both() == (3, 10))
 
 
 def test_a_snapshot_tells_connections_by_their_state(live_server: LiveServers, gate: Gate) -> None:
