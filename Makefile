@@ -6,6 +6,7 @@
 #   make fuzz    look for inputs that break a promise                 (make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="reader chunks")
 #   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
 #   make siege   attack a server with slow and hostile clients, for minutes; slowhttptest takes part if it is there
+#   make packages    run test suites of other people's packages on our server; needs the package index
 #   make lint types coverage clean
 #
 # Another interpreter has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
@@ -22,7 +23,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test siege bench conformance fuzz coverage lint types clean
+.PHONY: demo test siege bench conformance packages fuzz coverage lint types clean
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -46,6 +47,9 @@ bench:
 # Servers are installed and started by the machinery of the benchmarks.
 conformance:
 	PYTHONPATH=benchmarks $(PYTHON) -m conformance $(ARGS)
+
+packages: $(call WITH,test)
+	$(BIN)/python -m tests.packages $(ARGS)
 
 fuzz: $(call WITH,fuzz)
 	nice -n 19 $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 
 from ehttpd.admin.history import POINTS, Point
 from ehttpd.admin.threads import InFlight
+from ehttpd.admin.wording import duration, mishaps, number_said, size
 
 HERE = Path(__file__).parent
 UNKNOWN = "–"
+MOST_FLIGHTS = 50  # that are listed
 HEIGHT = 60.0  # of a chart, in its own unit; it is as wide as there are points
 
 
@@ -66,6 +68,7 @@ def fields() -> dict[str, str]:
 
 def rendered(told: Mapping[str, Any], flights: Sequence[InFlight], points: Sequence[Point]) -> bytes:
     """Return the page. ``told`` is what ``/stats.json`` says."""
+    flights = flights[:MOST_FLIGHTS]
     data = {
         "told": {**told, "requests": flights},
         "points": points,
@@ -176,19 +179,6 @@ def _nothing(columns: int, said: str) -> str:
     return f'<tr><td class="none" colspan="{columns}">{said}</tr>'
 
 
-def mishaps(told: Mapping[str, Any]) -> dict[str, int]:
-    """Return what went wrong, in the words of the page."""
-    if not told["total"]:
-        return {}
-    found = told["total"]["mishaps"]
-    words = {"parse_errors": "refused", "rejected": "no room", "timeouts": "timeout"}
-    return {
-        f"{word}: {reason.replace('_', ' ')}": count
-        for kind, word in words.items()
-        for reason, count in found[kind].items()
-    }
-
-
 def _counts(counts: Mapping[str, int]) -> str:
     return "".join(
         f"<dt>{escape(name)}<dd{'' if count else ' class=zero'}>{count:,}</dd>" for name, count in counts.items()
@@ -204,29 +194,3 @@ def nice(value: float) -> float:
                 return top * step
         top *= 10
     return top
-
-
-def number_said(value: float) -> str:
-    """Return a number as a person reads it: 1,234, 12.3, 0.42."""
-    if value >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def size(octets: float) -> str:
-    """Return a size in the unit that suits it."""
-    for unit in ("B", "KiB", "MiB"):
-        if octets < 1024:
-            return f"{octets:.0f} {unit}"
-        octets /= 1024
-    return f"{octets:.1f} GiB"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration by its two largest units: 3d 4h, 12m 5s."""
-    left, found = int(seconds), list[str]()
-    for name, length in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        if count or found:
-            found.append(f"{count}{name}")
-    return " ".join(found[:2]) or "0s"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 from ehttpd.admin.source import WorkerThreads
 from ehttpd.server.activity import Activity, Frame
+
+# Where Python's own modules are, and below them what is installed.
+LIBRARIES = (os.path.dirname(os.__file__), "<frozen")
 
 
 class InFlight(TypedDict):
@@ -42,8 +46,12 @@ def _in_flight(worker: WorkerThreads, activity: Activity) -> InFlight:
 
 
 def place(stack: Sequence[Frame]) -> str:
-    """Return where a thread is, in a few words: the innermost place, and who called it."""
-    return " < ".join(f"{short(each['file'])}:{each['line']} {each['function']}" for each in stack[:2])
+    """Return where a thread is, in a few words: the innermost place that is no library's, and what it waits in."""
+    if not stack:
+        return ""
+    own = next((each for each in stack if not each["file"].startswith(LIBRARIES)), stack[0])
+    inner = "" if own is stack[0] else f" ({stack[0]['function']})"
+    return f"{short(own['file'])}:{own['line']} {own['function']}{inner}"
 
 
 def short(file: str) -> str:

@@ -19,6 +19,9 @@ COMMANDS = {
     "config": "Show each setting with where it was given.",
     "static": "Serve the files of a folder.",
     "init": "Print a ready file for systemd, docker, compose, k8s, nginx, caddy, grafana.",
+    "top": "Watch a running server in the terminal.",
+    "status": "Show how a running server is, once.",
+    "ctl": "Tell a running server what to do, or ask what it does.",
     "translate": "Tell another server's command in our words.",
     "completion": "Print what a shell needs to complete these words.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_prom
 
 from ehttpd.admin.exposition import written
 from ehttpd.admin.metrics import METRICS
+from ehttpd.admin.reference import reference
 from ehttpd.admin.source import LocalSource, Overview
 from ehttpd.messages import Request, Response
 from ehttpd.server.figures import BOUNDS
@@ -143,6 +145,12 @@ def test_workers_have_lines_of_their_own_and_replacements_are_counted_by_their_r
     assert labelled("ehttpd_threads_max") in found
     assert found["ehttpd_worker_restarts_total", frozenset({("reason", "crash")})] == 3
     assert found["ehttpd_workers", frozenset()] == 2
+
+
+def test_the_page_lists_the_metrics_of_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text("utf-8")
+    listed = page.partition("<!-- metrics -->\n")[2].partition("<!-- /metrics -->")[0]
+    assert listed == reference(), "run: python -m ehttpd.admin.reference"
 
 
 def test_a_name_means_one_thing() -> None:

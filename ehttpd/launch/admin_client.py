@@ -1,0 +1,102 @@
+"""Asks an admin address: what ``ehttpd top``, ``status`` and ``ctl`` know of a server.
+
+The operator's room. Knows addresses and answers; what is shown of them is for others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from ehttpd.errors import OperatorError, SettingsError
+from ehttpd.launch.running import admin_addresses
+from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.settings import AdminAddress, Settings
+
+PATIENCE = 5.0  # seconds
+
+
+class AdminClient:
+    """What answers at an admin address. Each question is a connection of its own."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def get(self, path: str) -> Any:
+        """Return what JSON stands at ``path``. Raises OperatorError: nobody answers, or not as we do."""
+        text = self.text(path)
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise OperatorError(f"{self.address} is no admin address of ehttpd.", "See --admin.") from None
+
+    def text(self, path: str) -> str:
+        """Return the text that stands at ``path``. Raises OperatorError."""
+        return self._ask("GET", path, "")
+
+    def command(self, name: str, argument: str = "") -> str:
+        """Give a command, and return what is said to it. Raises OperatorError: it is refused, too."""
+        return self._ask("POST", f"/{name}", argument)
+
+    def _ask(self, method: str, path: str, body: str) -> str:
+        connection = _Connection(self.address)
+        try:
+            connection.request(method, path, body or None, {"Accept": "*/*"})
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace").strip()
+        except (OSError, HTTPException) as error:
+            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            raise OperatorError(
+                f"nobody answers at {self.address}: {why or type(error).__name__}.",
+                "Is the server running, with --admin? Name its address, or set EHTTPD_ADMIN.",
+            ) from error
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            message, _, cure = text.partition("\n")
+            raise OperatorError(message or f"{self.address} answered {answer.status}.", cure)
+        return text
+
+
+class _Connection(HTTPConnection):
+    """A connection to ``host:port`` or ``unix:path``. Host is then an address, as the guard wants it."""
+
+    def __init__(self, address: str) -> None:
+        self._path = address.removeprefix("unix:") if address.startswith("unix:") else None
+        super().__init__("localhost" if self._path else address, timeout=PATIENCE)
+
+    def connect(self) -> None:
+        if self._path is None:
+            return super().connect()
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(f"\0{self._path[1:]}" if self._path.startswith("@") else self._path)
+
+
+def find_admin(named: str = "") -> AdminClient:
+    """Return the admin address that is ``named``, else the one of settings, else the only one that is found running.
+
+    Raises:
+        SettingsError: it is not an address.
+        OperatorError: none is found, or several.
+    """
+    if named:
+        try:
+            return AdminClient(AdminAddress.read(named))
+        except ValueError as expected:
+            raise SettingsError(f"an admin address must be {expected}, not {named!r}.") from None
+    settings = Settings.from_sources(from_environment(os.environ), from_files(os.getcwd()))
+    if settings.admin:
+        return AdminClient(settings.admin)
+    found = admin_addresses()
+    if len(found) == 1:
+        return AdminClient(found[0])
+    if found:
+        raise OperatorError("several servers are running.", f"Name the admin address of one: {', '.join(found)}.")
+    raise OperatorError(
+        "no running server with an admin address was found.",
+        "Start one with --admin :9100; or name its address, or set EHTTPD_ADMIN.",
+    )
