@@ -67,16 +67,20 @@ def adapt(
         if type(template) is dict:
             environ = template.copy()
         else:
-            place = (request.client.local, request.client.scheme)
-            if place not in by_server:
-                by_server[place] = _of_server(standing, request.client)
-            environ = _environ(by_server[place], request, earlier.values)
+            connection = request.client.connection
+            place = (connection.local, connection.scheme)
+            of_server = by_server.get(place) or _of_server(standing, connection)
+            if len(by_server) < _MOST_KEPT:
+                by_server[place] = of_server
+            environ = _environ(of_server, request, connection, earlier.values)
             # Kept from the second request on: most connections that rest have made one.
             earlier.derived = MADE_ONCE if template is None else environ.copy()
         if fields.changes:
             for name, value in fields.changes.items():
                 environ[_KEYS.get(name) or _key(name)] = value
             environ.pop(LEFT_OUT, None)
+            if request.client.by_proxy:
+                _tell_client(environ, request.client)
         target = request.target
         environ["REQUEST_METHOD"] = request.method
         environ["REQUEST_URI"] = environ["RAW_URI"] = target
@@ -95,7 +99,23 @@ def adapt(
         answer = Answer(request)
         return answer.take(application(environ, answer.start_response))
 
+    handler.below = lambda prefix: adapt(  # type: ignore[attr-defined]
+        _below(application, prefix), multithread=multithread, multiprocess=multiprocess
+    )
     return handler
+
+
+def _below(application: Application, prefix: str) -> Application:
+    """Return an application that is served below a path; see `ehttpd.messages.mounting.below`."""
+
+    def below(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == prefix or path.startswith(prefix + "/"):
+            environ["PATH_INFO"] = path[len(prefix) :]
+        environ["SCRIPT_NAME"] += prefix
+        return application(environ, start_response)
+
+    return below
 
 
 def _of_server(standing: Environ, client: Client) -> Environ:
@@ -119,10 +139,24 @@ def tls_environ(tls: TLS) -> Environ:
     return environ_of(tls)
 
 
-def _environ(of_server: Environ, request: Request, values: Mapping[str, str]) -> Environ:
+def _tell_client(environ: Environ, client: Client) -> None:
+    """Put what a trusted proxy tells of a client in the place of what the connection shows."""
+    address, port = client.remote
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = address, str(port)
+    name, port = client.local
+    environ["SERVER_NAME"], environ["SERVER_PORT"] = name if port else "localhost", str(port or 80)
+    environ["SCRIPT_NAME"] = client.prefix
+    environ["wsgi.url_scheme"] = client.scheme
+    if client.scheme == "https":
+        environ["HTTPS"] = "on"
+    else:
+        environ.pop("HTTPS", None)
+
+
+def _environ(of_server: Environ, request: Request, connection: Client, values: Mapping[str, str]) -> Environ:
     """Return what requests with these values of their fields, on the same connection, have in common."""
     environ = of_server.copy()
-    address, port = request.client.remote
+    address, port = connection.remote
     environ["SERVER_PROTOCOL"] = request.version
     environ["REMOTE_ADDR"] = address
     environ["REMOTE_PORT"] = str(port)

@@ -32,6 +32,7 @@ ROOMS = [
     "admin",
     "wsgi",
     "server",
+    "proxies",
     "http11",
     "records",
     "messages",

@@ -46,11 +46,13 @@ class RequestLine:
 class HeaderSection:
     """A parsed header section, and what it says about the message: its framing (RFC 9112 §6.3, §9.3)."""
 
-    __slots__ = ("body_length", "expects_continue", "fields", "persistent")
+    __slots__ = ("body_length", "expects_continue", "fields", "forwarded", "persistent")
 
     def __init__(self, fields: Fields, version: str) -> None:
         values = fields.values
         self.fields = fields
+        # Whether there may be fields that say how the request was forwarded (RFC 7239, and X-Forwarded-*).
+        self.forwarded = "forwarded" in "\n".join(values)
         if FRAMING.isdisjoint(values):
             self.body_length, self.persistent, self.expects_continue = 0, version != "HTTP/1.0", False
         else:

@@ -31,6 +31,18 @@ class Client:
         self.local = local
         self.scheme = scheme
 
+    by_proxy = False  # whether trusted proxies have told who asked
+
+    @property
+    def connection(self) -> Client:
+        """Who is connected: this client, or the proxy that tells of it."""
+        return self
+
+    @property
+    def prefix(self) -> str:
+        """The path that proxies have cut off from that which the client asked for, nothing as a rule."""
+        return ""
+
     def name_of(self, request: Request) -> str:
         """Return a name for a request that has none yet; see `Request.id`."""
         return new_name()

@@ -50,6 +50,7 @@ class Request:
 
     trailers: Fields = NO_FIELDS
     params: Mapping[str, Any] = {}  # what a router captured
+    mount = ""  # the path that this request is seen from below of, nothing as a rule
     deadline: Deadline = NO_DEADLINE
     _state: dict[str, Any] | None = None
     _name = ""
@@ -131,6 +132,17 @@ class Request:
     def tls(self) -> TLS | None:
         """What TLS tells about the connection and, if there is a certificate, about the client; see `Client.tls`."""
         return self.client.tls
+
+    @property
+    def url(self) -> str:
+        """What the client asked for, as far as the server knows: behind a proxy, as far as that is trusted."""
+        prefix = self.client.prefix
+        if prefix:
+            from urllib.parse import quote
+
+            prefix = quote(prefix, encoding="latin-1")
+        _, question_mark, query = self.target.partition("?")
+        return f"{self.scheme}://{self.host}{prefix}{self.mount}{self.raw_path}{question_mark}{query}"
 
     @property
     def host(self) -> str:

@@ -147,6 +147,8 @@ class Connection(Served):
             if state is _HEAD:
                 self._count_head(0)
             self.request = request
+            if self.reader.section.forwarded:
+                request.headers, request.client = self.lane.hearing.hear(self, request.headers)
             if self.reader.in_body:
                 return self._begin_body(now)
         except RequestRefused as refusal:

@@ -416,8 +416,9 @@ class RecordedService(HTTPService):
 
     def _noted(self, request: Request) -> Response:
         response = self._application(request)
-        if isinstance(request.client, Connection):
-            request.client.answered = response
+        connection = request.client.connection
+        if isinstance(connection, Connection):
+            connection.answered = response
         return response
 
     def exchange(self, connection: Connection) -> Next:
@@ -436,7 +437,8 @@ class RecordedService(HTTPService):
         response, octets = connection.answered, connection.sent_octets
         if octets < 0:
             octets = len(response.body) if response is not None and isinstance(response.body, bytes) else 0
-        record = Record(connection, request, response, octets, ended - began, queued, refusal, first_line)
+        client = connection if request is None else request.client  # as a proxy tells it, if it is trusted
+        record = Record(client, request, response, octets, ended - began, queued, refusal, first_line)
         for recorder in self._recorders:
             try:
                 recorder(record)

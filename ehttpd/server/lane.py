@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
@@ -35,6 +36,7 @@ from ehttpd.server.tunnel import Tunnels
 
 if TYPE_CHECKING:
     from ehttpd.messages import Streams
+    from ehttpd.proxies.hearing import Hearing
     from ehttpd.server.clock import StandingFields
     from ehttpd.server.exchange import Service
     from ehttpd.server.listener import Listener
@@ -72,6 +74,7 @@ class Lane:
     ) -> None:
         self.service = service
         self.settings = settings
+        self.scheme = settings.url_scheme or "http"
         self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
         self.now = time.monotonic()
         self.lock = threading.Lock()
@@ -113,6 +116,15 @@ class Lane:
         self._exhaustion = Exhaustion()
         self.given_up = False  # stopped with something unanswered
         self.closed = False
+
+    @cached_property
+    def hearing(self) -> Hearing:
+        """What proxies say is heard here."""
+        from ehttpd.proxies.hearing import Hearing  # for those who have proxies
+        from ehttpd.proxies.trust import Trusted
+
+        settings = self.settings
+        return Hearing(Trusted(settings.forwarded_allow_ips), settings.forwarded_hops, settings.forwarded_fields)
 
     # Before the first leader
 

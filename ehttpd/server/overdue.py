@@ -25,7 +25,7 @@ def bounded(handler: Handler, seconds: float) -> Handler:
     """Return a handler whose requests have a deadline: it raises ConnectionLost where 504 was sent in its place."""
 
     def run(request: Request) -> Response:
-        connection = request.client
+        connection = request.client.connection
         assert isinstance(connection, Connection)
         request.deadline = Deadline(time.monotonic() + seconds)
         connection.claim = [request]

@@ -46,7 +46,7 @@ class Sender(Client):
     __slots__ = ("_since", "apart", "held", "lane", "output", "settings", "socket")
 
     def __init__(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane) -> None:
-        super().__init__(remote, local)
+        super().__init__(remote, local, lane.scheme)
         self.socket: Connected = connected
         self.lane = lane
         self.settings: Settings = lane.settings

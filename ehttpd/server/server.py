@@ -99,6 +99,10 @@ class Server:
         self._name = name
         self._started = time.time()
         if handler is not None:
+            if self.settings.url_prefix:
+                from ehttpd.messages.mounting import below  # for those who have a prefix
+
+                handler = below(handler, self.settings.url_prefix.rstrip("/"))
             self._streams = always if self.settings.stream_bodies else streams_of(handler)
             if self.settings.request_timeout:
                 handler = bounded(handler, self.settings.request_timeout)

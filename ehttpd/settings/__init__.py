@@ -18,14 +18,17 @@ from ehttpd.settings.units import (
     FieldLines,
     FileName,
     FileNames,
+    ForwardingFields,
     LineFormat,
     LogFormat,
     LogLevel,
     Mask,
     Mebibytes,
     Mode,
+    Networks,
     Path,
     Patterns,
+    Scheme,
     Seconds,
     Switch,
     Text,
@@ -50,6 +53,7 @@ __all__ = [
     "FieldLines",
     "FileName",
     "FileNames",
+    "ForwardingFields",
     "Given",
     "LineFormat",
     "LogFormat",
@@ -57,8 +61,10 @@ __all__ = [
     "Mask",
     "Mebibytes",
     "Mode",
+    "Networks",
     "Path",
     "Patterns",
+    "Scheme",
     "Seconds",
     "Setting",
     "Settings",
@@ -313,6 +319,39 @@ class Settings:
         Text(""),
         "Call the functions of this module, or of module:object, at turns of the life of supervisor and workers.",
         section="Processes",
+    )
+
+    forwarded_allow_ips: Networks = setting(
+        Networks(("127.0.0.1", "::1", "unix")),
+        "Believe these proxies what they say of clients in Forwarded and X-Forwarded-*; leave it out from others. "
+        "unix: who comes by a Unix socket; *: everybody.",
+        section="Proxies",
+        flags=("--forwarded-allow-ips", "--trusted-proxy"),
+        platform={"FORWARDED_ALLOW_IPS": "{}"},
+    )
+    forwarded_hops: Count = setting(
+        Count(0),
+        "Believe so many entries from the end of these fields, one for each proxy; 0: as long as they are trusted.",
+        section="Proxies",
+        flags=("--forwarded-hops", "--trusted-proxy-count"),
+        at_least=0,
+    )
+    forwarded_fields: ForwardingFields = setting(
+        ForwardingFields(ForwardingFields.NAMES),
+        "Believe these fields only, which the proxies set in every request; leave the others out.",
+        section="Proxies",
+        flags=("--forwarded-fields", "--trusted-proxy-headers"),
+    )
+    url_prefix: Path = setting(
+        Path(""),
+        "Serve the application below this path: it is SCRIPT_NAME, and cut off from paths that begin with it.",
+        section="Proxies",
+        flags=("--url-prefix", "--root-path", "--url-path-prefix"),
+    )
+    url_scheme: Scheme = setting(
+        Scheme(""),
+        "Tell the application this scheme, http or https; nothing: that of the connection.",
+        section="Proxies",
     )
 
     threads: Threads = setting(

@@ -188,6 +188,64 @@ class Text(str, Unit):
         return cls(value)
 
 
+class Networks(tuple[str, ...], Unit):
+    """Who is believed: addresses and networks with commas or blanks between them, ``unix``, ``*``; or nobody."""
+
+    __slots__ = ()
+    metavar = "ADDRESSES"
+    meaning = "addresses and networks such as 10.0.0.0/8, ::1, unix (those who come by a Unix socket) or * (everybody)"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        entries = value.replace(",", " ").split() if isinstance(value, str) else value
+        if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
+            raise ValueError(cls.meaning)
+        from ipaddress import ip_network  # dear, and seldom needed
+
+        try:
+            return cls(entry if entry in ("*", "unix") else str(ip_network(entry)) for entry in entries)
+        except ValueError as error:
+            raise ValueError(f"{cls.meaning} ({error})") from None
+
+    def written(self) -> str:
+        return ", ".join(self)
+
+
+class ForwardingFields(tuple[str, ...], Unit):
+    """Which fields that say how a request was forwarded are believed."""
+
+    __slots__ = ()
+    metavar = "FIELDS"
+    NAMES = ("forwarded", *(f"x-forwarded-{name}" for name in ("for", "proto", "host", "port", "prefix")))
+    meaning = "some of " + ", ".join(NAMES)
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        names = value.replace(",", " ").split() if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            raise ValueError(cls.meaning)
+        if not all(isinstance(name, str) and name.lower() in cls.NAMES for name in names):
+            raise ValueError(cls.meaning)
+        return cls(name.lower() for name in names)
+
+    def written(self) -> str:
+        return ", ".join(self)
+
+
+class Scheme(str, Unit):
+    """The scheme of URLs, or nothing."""
+
+    __slots__ = ()
+    metavar = "SCHEME"
+    meaning = "http or https"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if value not in ("", "http", "https"):
+            raise ValueError(cls.meaning)
+        return cls(value)
+
+
 class FileName(Text):
     """The path of a file, ``-`` for the standard output, or nothing."""
 

@@ -46,7 +46,7 @@ def pause(seconds: float, ending: Event) -> None:
 
 def break_response(request: Request, response: Response, fault: Fault, ending: Event) -> Response:
     """Return a response that goes wrong as ``fault`` says. Raises HandlerError if the response has begun already."""
-    connection = request.client
+    connection = request.client.connection
     assert isinstance(connection, ObservedConnection)
     if connection.stream is not None:
         raise HandlerError(f"{fault} comes too late: the application has begun its response through write().")

@@ -316,7 +316,7 @@ class TestServer:
         body = request.body.read()
         if body:
             request.body.seek(0)
-        client = request.client
+        client = request.client.connection
         place = client.place() if isinstance(client, ObservedConnection) else (-1, 0)
         received = ReceivedRequest(request, body, Origin(*place, client.remote))
         exchange = Exchange(received, f"{request.method} {request.target}")

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from ehttpd.fields import FieldLine, Fields, Headers
 from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, Handler, NoBody, Request, Response, percent_decode
+from ehttpd.messages.mounting import MountedRequest
 from ehttpd.toolkit.answers import View, answer_of
-from ehttpd.toolkit.mounting import MountedRequest, mount_of
 from ehttpd.wsgi import Application, Environ, adapt
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def from_wsgi(application: Application) -> Handler:
     handlers: dict[str, Handler] = {}
 
     def handler(request: Request) -> Response:
-        mount = mount_of(request)
+        mount = request.mount
         mounted = handlers.get(mount)
         if mounted is None:
             mounted = adapt(_mounted(application, mount) if mount else application)
@@ -73,7 +73,7 @@ def _mounted(application: Application, mount: str) -> Application:
     script_name = percent_decode(mount).decode("latin-1")
 
     def mounted(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["SCRIPT_NAME"] = script_name
+        environ["SCRIPT_NAME"] += script_name
         environ["REQUEST_URI"] = environ["RAW_URI"] = mount + environ["RAW_URI"]
         return application(environ, start_response)
 

@@ -5,34 +5,11 @@ The handler author's. Knows where a path is cut, not what is mounted there.
 
 from __future__ import annotations
 
-from ehttpd.fields import Fields
 from ehttpd.messages import Request, Response, streams_of
+from ehttpd.messages.mounting import MountedRequest
 from ehttpd.toolkit.answers import View, answer_of
 
-
-class MountedRequest(Request):
-    """A request as a mounted handler sees it: ``target`` is what is left of the path, and the query.
-
-    ``mount`` is the path of the mount, as it was sent, with no slash at its end: with ``raw_path`` behind it, it is
-    the path that the client asked for. What else there is, body and ``state`` included, it shares with ``outer``.
-    """
-
-    def __init__(self, outer: Request, mount: str, target: str) -> None:
-        outer.state  # noqa: B018 - it is made when it is asked for, and there is one for both
-        self.__dict__.update(outer.__dict__)
-        self._outer = outer
-        self.mount = mount_of(outer) + mount
-        self.target = target
-
-    @property
-    def trailers(self) -> Fields:  # type: ignore[override]  # they come with the end of the body, which both share
-        """The trailer section, once the body has been read."""
-        return self._outer.trailers
-
-
-def mount_of(request: Request) -> str:
-    """Return the path of the mount that a request has come through, empty if there is none."""
-    return request.mount if isinstance(request, MountedRequest) else ""
+__all__ = ["Mounted", "MountedRequest"]
 
 
 class Mounted:

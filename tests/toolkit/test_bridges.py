@@ -18,7 +18,6 @@ from ehttpd.messages import Request, Response
 from ehttpd.toolkit.bridges import from_wsgi, to_wsgi
 from ehttpd.toolkit.compress import compress
 from ehttpd.toolkit.errors import HTTPError
-from ehttpd.toolkit.mounting import mount_of
 from ehttpd.toolkit.pipeline import pipeline
 from ehttpd.toolkit.request_id import request_id
 from ehttpd.toolkit.router import Router
@@ -143,7 +142,7 @@ def test_a_handler_sees_the_request_that_the_environ_stands_for() -> None:
 
 
 def test_where_the_application_is_mounted_is_where_the_handler_is() -> None:
-    _, _, body = call(lambda request: f"{mount_of(request)}|{request.target}", SCRIPT_NAME="/a b", PATH_INFO="/c")
+    _, _, body = call(lambda request: f"{request.mount}|{request.target}", SCRIPT_NAME="/a b", PATH_INFO="/c")
     assert body == b"/a%20b|/c"
 
 

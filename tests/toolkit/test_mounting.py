@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ehttpd.messages import Request, Response
-from ehttpd.toolkit.mounting import Mounted, MountedRequest, mount_of
+from ehttpd.toolkit.mounting import Mounted, MountedRequest
 from tests.toolkit.asking import ask, asked, text_of
 
 
 def where(request: Request) -> str:
-    return f"{mount_of(request)} {request.target}"
+    return f"{request.mount} {request.target}"
 
 
 def test_a_mount_within_a_mount_knows_the_whole_way() -> None:
@@ -24,4 +24,4 @@ def test_the_request_outside_stays_as_it_was() -> None:
         return Response(request.body.read())
 
     assert text_of(Mounted(handler, 1)(outer)) == "body"
-    assert (outer.target, mount_of(outer)) == ("/a/b", "")
+    assert (outer.target, outer.mount) == ("/a/b", "")

@@ -1,0 +1,41 @@
+"""Who a proxy says that it talked to: an address, with a port or without, or that it does not tell.
+
+RFC 7239 §6, and the same without quotes as X-Forwarded-For has it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ehttpd.errors import BadRequest
+from ehttpd.proxies.trust import IPV4, number_of
+
+# RFC 7239 §6:  node = nodename [ ":" node-port ]     node-port = 1*5DIGIT / obfport
+# §6.3:         obfnode = "_" 1*( ALPHA / DIGIT / "." / "_" / "-")
+# An IPv6 address without brackets is no node, but X-Forwarded-For has it everywhere.
+_NODE = re.compile(
+    r"\[(?P<ipv6>[0-9A-Fa-f:.]+)\](?::(?P<port6>\d{1,5}|_[\w.-]+))?"
+    r"|(?P<ipv4>[0-9.]+)(?::(?P<port4>\d{1,5}|_[\w.-]+))?"
+    r"|(?P<hidden>unknown|_[\w.-]+)(?::(?:\d{1,5}|_[\w.-]+))?"
+    r"|(?P<bare>[0-9A-Fa-f:.]+)",
+    re.ASCII | re.IGNORECASE,
+)
+HIDDEN = ("", 0)  # a client of whom nobody tells the address
+
+
+def read_node(text: str, field: str) -> tuple[str, int]:
+    """Return host and port (0: not told) of a node; `HIDDEN` if it is obfuscated or unknown. Raises BadRequest."""
+    match = _NODE.fullmatch(text)
+    if match is not None and match["hidden"]:
+        return HIDDEN
+    host = (match["ipv6"] or match["ipv4"] or match["bare"]) if match is not None else ""
+    found = number_of(host)
+    if match is None or found is None:
+        raise BadRequest(f"{field} must name addresses. Found {text[:60]!r}.")
+    bits, number = found
+    port = match["port6"] or match["port4"] or "0"
+    if port.isdigit() and int(port) > 65535:
+        raise BadRequest(f"A port in {field} must be at most 65535. Found {text[:60]!r}.")
+    if bits == IPV4 and ":" in host:
+        host = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+    return host, int(port) if port.isdigit() else 0
