@@ -44,20 +44,7 @@ def adapt(
     ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``, and records find the environ.
     Costs half a microsecond.
     """
-    standing: Environ = {
-        "SCRIPT_NAME": "",
-        "wsgi.version": (1, 0),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": multithread,
-        "wsgi.multiprocess": multiprocess,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,
-        "wsgi.file_wrapper": FileBody,
-        "ehttpd.deadline": NO_DEADLINE,
-        # Each request has its own of these. They stand here so that setting them makes no dictionary grow.
-        **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
-        **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT", "ehttpd.disconnected")),
-    }
+    standing = _standing(multithread, multiprocess)
     by_server: dict[tuple[tuple[str, int], str], Environ] = {}
 
     def handler(request: Request) -> Response:
@@ -103,6 +90,24 @@ def adapt(
         _below(application, prefix), multithread=multithread, multiprocess=multiprocess
     )
     return handler
+
+
+def _standing(multithread: bool, multiprocess: bool) -> Environ:
+    """Return what all requests have in common."""
+    return {
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": multithread,
+        "wsgi.multiprocess": multiprocess,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": FileBody,
+        "ehttpd.deadline": NO_DEADLINE,
+        # Each request has its own of these. They stand here so that setting them makes no dictionary grow.
+        **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
+        **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT", "ehttpd.disconnected")),
+    }
 
 
 def _below(application: Application, prefix: str) -> Application:

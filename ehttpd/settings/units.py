@@ -203,7 +203,8 @@ class Networks(tuple[str, ...], Unit):
         from ipaddress import ip_network  # dear, and seldom needed
 
         try:
-            return cls(entry if entry in ("*", "unix") else str(ip_network(entry)) for entry in entries)
+            networks = {entry: str(ip_network(entry)) for entry in entries if entry not in ("*", "unix")}
+            return cls(networks[entry] if "/" in entry else entry for entry in entries)
         except ValueError as error:
             raise ValueError(f"{cls.meaning} ({error})") from None
 
