@@ -166,6 +166,8 @@ def _environ(of_server: Environ, request: Request, connection: Client, values: M
     environ["REMOTE_ADDR"] = address
     environ["REMOTE_PORT"] = str(port)
     environ["ehttpd.disconnected"] = request.disconnected
+    if connection.proxy_protocol is not None:
+        environ["ehttpd.proxy_protocol"] = connection.proxy_protocol
     if "HTTPS" in environ and request.client.tls is not None:
         environ.update(tls_environ(request.client.tls))
     try:

@@ -10,6 +10,7 @@ from ehttpd.fields import FieldLine
 from ehttpd.messages.naming import new_name
 
 if TYPE_CHECKING:
+    from ehttpd.messages.proxied import ProxyHeader
     from ehttpd.messages.request import Request
     from ehttpd.messages.tls import TLS
     from ehttpd.toolkit.upgrade import Tunnel
@@ -42,6 +43,11 @@ class Client:
     def prefix(self) -> str:
         """The path that proxies have cut off from that which the client asked for, nothing as a rule."""
         return ""
+
+    @property
+    def proxy_protocol(self) -> ProxyHeader | None:
+        """What a proxy has said before anything else (the PROXY protocol); None where none is expected."""
+        return None
 
     def name_of(self, request: Request) -> str:
         """Return a name for a request that has none yet; see `Request.id`."""

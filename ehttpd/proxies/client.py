@@ -11,6 +11,7 @@ from ehttpd.messages import Client, Request
 from ehttpd.proxies.origin import Origin
 
 if TYPE_CHECKING:
+    from ehttpd.messages.proxied import ProxyHeader
     from ehttpd.messages.tls import TLS
 
 
@@ -38,6 +39,10 @@ class ClientBehindProxy(Client):
     @property
     def prefix(self) -> str:
         return self.origin.prefix
+
+    @property
+    def proxy_protocol(self) -> ProxyHeader | None:
+        return self._connection.proxy_protocol
 
     @property
     def tls(self) -> TLS | None:

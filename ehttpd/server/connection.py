@@ -28,6 +28,7 @@ from ehttpd.logs import log
 from ehttpd.messages import Request, Response
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
 from ehttpd.server.feed import Feed
+from ehttpd.server.greeting import Greeting
 from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
 from ehttpd.server.incoming import Incoming, Unread
 from ehttpd.server.needs import Next as Next
@@ -35,6 +36,7 @@ from ehttpd.server.poller import WRITE
 from ehttpd.server.served import Served
 
 if TYPE_CHECKING:
+    from ehttpd.messages.proxied import ProxyHeader
     from ehttpd.server.exchange import HTTPService
     from ehttpd.server.lane import Lane
     from ehttpd.server.stream import BodyStream
@@ -72,6 +74,7 @@ class Connection(Served):
         "_linger_left",
         "_persistent",
         "_progress",
+        "_proxy_header",
         "_received",
         "answered",
         "body",
@@ -102,7 +105,7 @@ class Connection(Served):
         self.reader = RequestReader(limits)
         self.state = State.IDLE
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
-        self.body: BodyBuffer | SizedBody | Unread | Feed | Handshake | None = None
+        self.body: BodyBuffer | SizedBody | Unread | Feed | Handshake | Greeting | None = None
         self.incoming: Incoming | None = None  # a body that its handler reads while it arrives, until it has ended
         self.refusal: RequestRefused | None = None
         self.refused: Request | None = None  # as far as its head was understood
@@ -112,6 +115,7 @@ class Connection(Served):
         self.answered: Response | None  # for the record of an exchange, if one is made
         self.sent_octets: int
         self._head_counted = 0
+        self._proxy_header: ProxyHeader | None = None
         self.deadline = now + self.settings.header_timeout
 
     @property
@@ -180,6 +184,8 @@ class Connection(Served):
             return self._skip_body(body, now)
         if body is HANDSHAKE:
             return self._shake_hands(now)
+        if isinstance(body, Greeting):
+            return self._hear_greeting(body, now)
         if isinstance(body, Feed):
             return body.listen()
         try:
@@ -225,6 +231,51 @@ class Connection(Served):
             self.deadline = now + self.settings.header_timeout
             return Next.WAIT
         return Next.CLOSE
+
+    def open(self, identity: Identity | None, now: float) -> Next:
+        """Begin with what comes before HTTP: the PROXY protocol, the handshake of TLS, or both in this order."""
+        greeter = self.lane.greeter
+        if greeter is None:
+            assert identity is not None
+            return self.secure(identity, now)
+        try:
+            self.body = greeting = greeter.begin(self.remote[0], identity)
+            return self._hear_greeting(greeting, now)
+        except BadRequest as refusal:
+            return self._refuse_greeting(identity, refusal)
+
+    def _hear_greeting(self, greeting: Greeting, now: float) -> Next:
+        try:
+            header = greeting.receive(self.socket)
+        except BlockingIOError:
+            return Next.WAIT
+        except (OSError, EOFError):
+            return Next.CLOSE
+        except BadRequest as refusal:
+            return self._refuse_greeting(greeting.identity, refusal)
+        self.body, self._proxy_header = None, header
+        if header.remote is not None and header.local is not None:
+            self.remote, self.local = header.remote, header.local
+        if header.ssl is not None:
+            self.scheme = "https"
+        if greeting.identity is not None:
+            return self.secure(greeting.identity, now)
+        try:
+            data = self.socket.recv(DECODE_AT_ONCE)  # most send the request behind it
+        except BlockingIOError:
+            return Next.WAIT
+        except OSError:
+            return Next.CLOSE
+        return self.receive(data, now) if data else self.receive_end()
+
+    def _refuse_greeting(self, identity: Identity | None, refusal: BadRequest) -> Next:
+        assert self.lane.greeter is not None
+        self.lane.greeter.report(self.remote[0], refusal)
+        return self.refuse(refusal) if identity is None else Next.CLOSE  # who wants TLS would not understand
+
+    @property
+    def proxy_protocol(self) -> ProxyHeader | None:
+        return self._proxy_header
 
     def secure(self, identity: Identity, now: float) -> Next:
         """Speak TLS from now on, before anything was received."""

@@ -27,6 +27,7 @@ from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
+from ehttpd.server.greeting import Greeter
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
@@ -75,6 +76,7 @@ class Lane:
         self.service = service
         self.settings = settings
         self.scheme = settings.url_scheme or "http"
+        self.greeter = Greeter(settings) if settings.proxy_protocol != "off" else None
         self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
         self.now = time.monotonic()
         self.lock = threading.Lock()
@@ -485,7 +487,10 @@ class Lane:
                     return None
                 continue  # the client has gone already
             connection = self._new_connection(connected, remote, listener.local)
-            lost = self._secure(connection, identity, lease) if identity else self._welcome(connection, lease)
+            if identity is None and self.greeter is None:
+                lost = self._welcome(connection, lease)
+            else:
+                lost = self._open_for(connection, identity, lease)
             if lost is not None:
                 return lost
         return None
@@ -516,12 +521,12 @@ class Lane:
             raise
         return self._serve_on(connection, step, lease)
 
-    def _secure(
-        self, connection: Connection, identity: Identity, lease: list[Connection]
+    def _open_for(
+        self, connection: Connection, identity: Identity | None, lease: list[Connection]
     ) -> tuple[Connection, Next] | None:  # fmt: skip
-        """Begin with the handshake at once: most clients send their hello with the connection."""
+        """Begin with what comes before HTTP at once: most send it with the connection."""
         try:
-            step = connection.secure(identity, self.now)
+            step = connection.open(identity, self.now)
         except BaseException:
             self._close(connection)  # nobody else knows of it yet
             raise

@@ -28,6 +28,7 @@ from ehttpd.settings.units import (
     Networks,
     Path,
     Patterns,
+    ProxyProtocol,
     Scheme,
     Seconds,
     Switch,
@@ -64,6 +65,7 @@ __all__ = [
     "Networks",
     "Path",
     "Patterns",
+    "ProxyProtocol",
     "Scheme",
     "Seconds",
     "Setting",
@@ -341,6 +343,18 @@ class Settings:
         "Believe these fields only, which the proxies set in every request; leave the others out.",
         section="Proxies",
         flags=("--forwarded-fields", "--trusted-proxy-headers"),
+    )
+    proxy_protocol: ProxyProtocol = setting(
+        ProxyProtocol("off"),
+        "Expect the PROXY protocol at the beginning of each connection: v1, v2, on (either) or off.",
+        section="Proxies",
+        alone="on",
+    )
+    proxy_allow_ips: Networks = setting(
+        Networks(("127.0.0.1", "::1", "unix")),
+        "Take the PROXY protocol from these addresses, and refuse other connections. unix and * as above.",
+        section="Proxies",
+        flags=("--proxy-allow-ips", "--proxy-allow-from"),
     )
     url_prefix: Path = setting(
         Path(""),

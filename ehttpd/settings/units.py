@@ -233,6 +233,23 @@ class ForwardingFields(tuple[str, ...], Unit):
         return ", ".join(self)
 
 
+class ProxyProtocol(str, Unit):
+    """Which versions of the PROXY protocol connections begin with."""
+
+    __slots__ = ()
+    metavar = "VERSION"
+    meaning = "off, v1, v2 or on (both)"
+    WORDS: ClassVar = {"auto": "on", "true": "on", "": "off", "false": "off"}
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        word = str(value).lower()
+        word = cls.WORDS.get(word, word)
+        if word not in ("off", "v1", "v2", "on"):
+            raise ValueError(cls.meaning)
+        return cls(word)
+
+
 class Scheme(str, Unit):
     """The scheme of URLs, or nothing."""
 
