@@ -7,6 +7,7 @@
 #   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
 #   make siege   attack a server with slow and hostile clients, for minutes; slowhttptest takes part if it is there
 #   make packages    run test suites of other people's packages on our server; needs the package index
+#   make site    build the documentation site in build/site, from docs/
 #   make lint types coverage clean
 #
 # Another interpreter has an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
@@ -23,7 +24,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test siege bench conformance packages fuzz coverage lint types clean
+.PHONY: demo test siege bench conformance packages fuzz coverage site lint types clean
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -53,6 +54,10 @@ packages: $(call WITH,test)
 
 fuzz: $(call WITH,fuzz)
 	nice -n 19 $(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+site: $(call WITH,site)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f website/mkdocs.yml
+	@echo "To look at it: $(BIN)/ehttpd static build/site"
 
 lint: $(call WITH,lint)
 	$(BIN)/ruff check .

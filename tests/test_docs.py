@@ -1,7 +1,7 @@
 """What the pages say is true: examples run, commands exist, links lead somewhere, tables are the code's.
 
 Knows how a page is written, and which part of it follows from which table; ``docs/settings.md`` as a whole is held by
-tests/launch/test_reference.py. ``python -m tests.test_docs`` renews the part that is made: the life of a connection.
+tests/launch/test_reference.py. ``python -m tests.test_docs`` renews the parts that are made from tables.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import importlib
 import importlib.util
 import re
 import shlex
+import shutil
 import socket
+import subprocess
+import tomllib
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,10 +22,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from ehttpd.commands import COMMANDS
+from ehttpd.commands import COMMANDS, completion
 from ehttpd.errors import RequestRefused
 from ehttpd.http11.state import TIMEOUTS, TRANSITIONS, State, Step
-from ehttpd.launch.arguments import OTHERS, read_arguments
+from ehttpd.launch.arguments import read_arguments
+from ehttpd.launch.rivals import RIVALS, Rival
 from ehttpd.launch.strangers import STRANGERS
 from ehttpd.launch.usual import USUAL_FILES
 from ehttpd.native import ConnectionHandler, Handler, Server
@@ -40,7 +44,6 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s#]+)[^)\s]*\)")
 MODULE = re.compile(r"`([\w/]+\.py)`")
 FLAG = re.compile(r"`(--[a-z0-9_-]+)")
 THEIRS = {*USUAL_FILES, "manage.py", "gunicorn.conf.py", "settings.py"}  # modules of users that pages name
-MADE = re.compile(r"(?<=<!-- states -->\n).*?(?=<!-- /states -->)", re.DOTALL)
 # A line of a drawn tree: its branches, then the name of a file or a folder.
 BRANCH = re.compile(r"^((?:│   |    )*)[├└]── ([\w.]+)", re.MULTILINE)
 
@@ -128,8 +131,9 @@ SHOWN = commands()
 def test_a_command_can_be_given(words: list[str]) -> None:
     match words:
         case ["ehttpd", command, *rest] | ["python" | "python3", "-m", "ehttpd", command, *rest] if command in COMMANDS:
-            parser = importlib.import_module(f"ehttpd.commands.{command}").make_parser()
-            assert parser.parse_args(rest, Namespace(given={}))
+            module = importlib.import_module(f"ehttpd.commands.{command}")
+            first = rest[:1] if rest[:1] and rest[0] in getattr(module, "WORDS", ()) else []
+            assert module.make_parser().parse_args(rest[len(first) :], Namespace(given={}))
         case ["ehttpd", *rest] | ["python" | "python3", "-m", "ehttpd", *rest]:
             arguments = read_arguments(rest, "")
             assert Settings.from_sources(arguments.given)
@@ -144,6 +148,19 @@ def test_a_command_can_be_given(words: list[str]) -> None:
             pytest.fail(f"nobody checks {words[0]!r}")
 
 
+@pytest.mark.parametrize("block", blocks("toml"), ids=str)
+def test_a_file_of_settings_is_one(block: Block) -> None:
+    values = tomllib.loads(block.text)
+    assert Settings(**values.get("tool", {}).get("ehttpd", values))
+
+
+@pytest.mark.parametrize("block", blocks("haproxy"), ids=str)
+def test_a_configuration_of_haproxy_is_one(block: Block, tmp_path: Path) -> None:
+    haproxy = shutil.which("haproxy") or pytest.skip("there is no haproxy")
+    (tmp_path / "haproxy.cfg").write_text(block.text)
+    subprocess.run([haproxy, "-c", "-f", str(tmp_path / "haproxy.cfg")], check=True, capture_output=True)
+
+
 def example(named: str) -> Path:
     """Return the file of an application that is named by its file."""
     return ROOT / named.partition(":")[0]
@@ -156,11 +173,12 @@ def knows(source: str, words: list[str]) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_flag_that_a_page_names_is_a_setting(page: Path) -> None:
-    if page.name == "benchmarks.md":
-        pytest.skip("its flags are those of the benchmarks")
+    if page.name in ("benchmarks.md", "coming-from.md"):
+        pytest.skip("its flags are not ours alone")
     table = Settings.declared().values()
     flags = {flag for entry in table for flag in (*entry.flags, *entry.aliases, entry.opposite)}
-    flags |= {flag for stranger in STRANGERS for flag in stranger.flags} | {*OTHERS, "--host", "--port"}
+    flags |= {flag for stranger in STRANGERS for flag in stranger.flags} | {"--host", "--port"}
+    flags |= {flag for command in completion.commands() for each in command.flags for flag in each.names}
     assert set(FLAG.findall(page.read_text("utf-8"))) <= flags
 
 
@@ -238,12 +256,38 @@ def states() -> Iterator[str]:
         yield f"| {state.value} | {bound} | {ways} |"
 
 
-def test_the_picture_of_states_is_the_one_made_from_the_table() -> None:
-    found = MADE.search(ARCHITECTURE.read_text("utf-8"))
+# What is made from the tables of other servers
+
+
+def flags_of(rival: Rival) -> str:
+    """Return another server's flags in our words, as docs/coming-from.md has them between its marks."""
+    rows = ["| there | here | |", "| --- | --- | --- |"]
+    for row in rival.rows:
+        here = row.ours.replace("{}", "…").replace("APP", "APP, the first word").replace(":…", "behind APP: `:…`")
+        written = here if "`" in here or not here.startswith("--") else f"`{here}`"
+        rows.append(f"| {', '.join(f'`{flag}`' for flag in row.names)} | {written} | {row.note} |")
+    return "\n".join(["", *rows, ""]) + "\n"
+
+
+def made(text: str, name: str) -> re.Match[str] | None:
+    """Return the part of a page between the marks that are called ``name``."""
+    return re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", text, re.DOTALL)
+
+
+PARTS = [(ARCHITECTURE, "states", life_of_a_connection())]
+PARTS += [(ROOT / "docs" / "coming-from.md", name, flags_of(rival)) for name, rival in RIVALS.items()]
+
+
+@pytest.mark.parametrize(("page", "name", "text"), PARTS, ids=[name for _, name, _ in PARTS])
+def test_what_is_made_from_a_table_is_made_from_it(page: Path, name: str, text: str) -> None:
+    found = made(page.read_text("utf-8"), name)
     assert found
-    assert found[0] == life_of_a_connection(), "run: python -m tests.test_docs"
+    assert found[0] == text, "run: python -m tests.test_docs"
 
 
 if __name__ == "__main__":
-    page = ARCHITECTURE.read_text("utf-8")
-    ARCHITECTURE.write_text(MADE.sub(lambda _: life_of_a_connection(), page), "utf-8")
+    for page, name, text in PARTS:
+        before = page.read_text("utf-8")
+        found = made(before, name)
+        assert found
+        page.write_text(before[: found.start()] + text + before[found.end() :], "utf-8")

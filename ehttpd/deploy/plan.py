@@ -71,11 +71,6 @@ class Plan:
         return any(port.isdigit() and 0 < int(port) < 1024 for port in ports)
 
     @property
-    def supervised(self) -> bool:
-        """Whether there is a supervisor, which replaces processes when it is told to."""
-        return int(getattr(self.settings, "workers", 1)) > 1 or bool(getattr(self.settings, "supervise", False))
-
-    @property
     def log_files(self) -> list[str]:
         """The files that are logged to, with their whole paths."""
         names = [str(getattr(self.settings, name, "")) for name in ("access_log", "error_log")]

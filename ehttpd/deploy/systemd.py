@@ -27,7 +27,7 @@ def service(plan: Plan) -> str:
         "Type=notify",
         f"WorkingDirectory={plan.folder}",
         f"ExecStart={command}",
-        *(["ExecReload=/bin/kill -HUP $MAINPID"] if plan.supervised else []),
+        "ExecReload=/bin/kill -HUP $MAINPID",
         "KillMode=mixed",
         f"TimeoutStopSec={plan.graceful}",
         f"WatchdogSec={WATCHDOG_SECONDS}",
