@@ -92,7 +92,8 @@ class MockServer(TestServer):
         fault = step.fault
         # What was to break a body has had its chance if there was one.
         strikes = fault is not None and not (fault.at in WITHIN_A_REQUEST and received.body) and fault.strikes()
-        return step.answer(request, parameters, self._ending), fault if strikes else None
+        response = self._answered(lambda request: step.answer(request, parameters, self._ending), request)
+        return response, fault if strikes else None
 
     def _step_for(self, received: ReceivedRequest) -> tuple[Step, dict[str, str]] | None:
         """Return the answer to a request and the parameters of its path; None if no rule is for it."""

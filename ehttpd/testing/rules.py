@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request
 from ehttpd.testing.criteria import Criteria
 from ehttpd.testing.faults import BEFORE_A_REQUEST, Fault
 from ehttpd.testing.replies import Reply
@@ -22,10 +22,11 @@ from ehttpd.wsgi import Application, adapt
 
 if TYPE_CHECKING:
     from ehttpd.testing.mock import MockServer
+    from ehttpd.toolkit.answers import Answer
 
 # What is broken if a rule fails and says no reply: long enough to break anywhere.
 FILLER = Reply(200, text="This response goes wrong on purpose.\n" * 30)
-Answering = Callable[[Request, dict[str, str], Event], Response]
+Answering: TypeAlias = "Callable[[Request, dict[str, str], Event], Answer]"
 
 
 class Step:
@@ -39,7 +40,7 @@ class Step:
         self.counted = False  # the author said how often
         self.used = 0
 
-    def answer(self, request: Request, parameters: dict[str, str], ending: Event) -> Response:
+    def answer(self, request: Request, parameters: dict[str, str], ending: Event) -> Answer:
         if self.answering is not None:
             return self.answering(request, parameters, ending)
         return (FILLER if self.fault is not None else Reply()).respond(request, ending)
@@ -70,7 +71,7 @@ class Rule:
         self._steps[-1].answering = lambda request, parameters, ending: answer.respond(request, ending)
         return self
 
-    def handle(self, handler: Callable[..., Response]) -> Self:
+    def handle(self, handler: Callable[..., Answer]) -> Self:
         """Answer with a native handler, called with the request and the parameters of the path by their names."""
         self._steps[-1].answering = lambda request, parameters, ending: handler(request, **parameters)
         return self

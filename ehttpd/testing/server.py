@@ -5,19 +5,20 @@ The test author's. Starts in a millisecond, stops in another, and can be made to
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused
+from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
 from ehttpd.launch.kind import Kind, kind_of
+from ehttpd.messages import NO_BODY, Handler, Request, Response, streaming_as, streams_of
 from ehttpd.messages import Client as Asker
-from ehttpd.messages import FileBody, FileParts, Handler, Request, Response
 from ehttpd.records import Record
 from ehttpd.testing.client import PATIENCE, Client
 from ehttpd.testing.connection import ObservedConnection
@@ -26,6 +27,7 @@ from ehttpd.testing.faults import IN_A_RESPONSE, Fault
 from ehttpd.testing.journal import Exchange, Journal, Origin, ReceivedRequest
 from ehttpd.testing.observed import ObservedServer
 from ehttpd.testing.verification import NoRequest, Unanswered, raise_together
+from ehttpd.testing.watching import NotedBody, watch
 from ehttpd.testing.wire import connect, say
 from ehttpd.wsgi import Application, adapt
 
@@ -33,9 +35,8 @@ if TYPE_CHECKING:
     import ssl
 
     from ehttpd.testing.certificates import Authority
+    from ehttpd.toolkit.answers import Answer
 
-# Bodies that are not produced piece by piece by the application.
-WHOLE = (bytes, bytearray, memoryview, str, FileBody, FileParts)
 # Seconds after which a stop says what it waits for.
 SLOW_STOP = 5.0
 # Seconds that what was accepted may take, once the test is over.
@@ -63,6 +64,7 @@ class TestServer:
         **settings: Any,
     ) -> None:
         self._handler = handler_of(app_or_handler)
+        self._streams = streams_of(self._handler)
         self._journal = Journal()
         self._faults: list[Fault] = []
         self._failures: list[BaseException] = []
@@ -73,9 +75,8 @@ class TestServer:
         self._started = False
         self.verified = False  # `verify` was called, by the end of a block or otherwise
         self._authority = authority_for(tls)
-        self._server = ObservedServer(
-            self, self._handle, self._note_refusal, self._server_context(), bind=bind, **settings
-        )
+        handle = streaming_as(self._handler, lambda request: self._handle(request))
+        self._server = ObservedServer(self, handle, self._note_refusal, self._server_context(), bind=bind, **settings)
 
     # Life
 
@@ -295,10 +296,9 @@ class TestServer:
             exchange.answered(500)
             raise
         finally:
-            if response is None or isinstance(response.body, WHOLE) or hasattr(response.body, "read"):
+            if response is None:
                 self._journal.end(exchange)
-            else:
-                response.body = Watched(response.body, exchange, self._journal)
+        watch(response, exchange, self._journal)
         exchange.answered(int(str(response.status)[:3]))
         fault = self._struck(IN_A_RESPONSE) or fault
         if fault is None:
@@ -313,12 +313,15 @@ class TestServer:
             pause(seconds, self._ending)
 
     def _note(self, request: Request) -> tuple[Exchange, ReceivedRequest]:
-        body = request.body.read()
+        streams = self._streams is not None and request.body is not NO_BODY and self._streams(request)
+        body = b"" if streams else request.body.read()
         if body:
             request.body.seek(0)
         client = request.client.connection
         place = client.place() if isinstance(client, ObservedConnection) else (-1, 0)
         received = ReceivedRequest(request, body, Origin(*place, client.remote))
+        if streams:
+            request.body = io.BufferedReader(NotedBody(request.body, received))
         exchange = Exchange(received, f"{request.method} {request.target}")
         exchange.running = True
         self._journal.add(exchange)
@@ -326,7 +329,16 @@ class TestServer:
 
     def _respond(self, request: Request, received: ReceivedRequest) -> tuple[Response, Fault | None]:
         """Return the response to a request, and what is to go wrong with it."""
-        return self._handler(request), None
+        return self._answered(self._handler, request), None
+
+    @staticmethod
+    def _answered(handler: Callable[[Request], Answer], request: Request) -> Response:
+        """Call a handler; return what it answers, returned or raised."""
+        try:
+            return Response.of(handler(request))
+        except RaisedAnswer as raised:
+            response: Response = raised.response(request)
+            return response
 
     # A stop that takes long
 
@@ -356,32 +368,6 @@ class TestServer:
                 stack = "".join(traceback.format_stack(frames[identifier]))
                 lines.append(f"the thread that serves {connection.remote[0]}:{connection.remote[1]}:\n{stack}")
         return "\n".join(lines)
-
-
-class Watched:
-    """A body whose failures are noted while it is produced."""
-
-    def __init__(self, body: Any, exchange: Exchange, journal: Journal) -> None:
-        self._body = body
-        self._exchange = exchange
-        self._journal = journal
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._body
-        except EhttpdError:
-            raise
-        except Exception as error:
-            self._exchange.failure = error
-            raise
-
-    def close(self) -> None:
-        close = getattr(self._body, "close", None)
-        try:
-            if close is not None:
-                close()
-        finally:
-            self._journal.end(self._exchange)
 
 
 def handler_of(app_or_handler: Any) -> Handler:

@@ -17,7 +17,8 @@ import pytest
 
 from ehttpd.errors import ListenError
 from ehttpd.messages import Request, Response
-from ehttpd.testing import NoRequest, TestServer, Unanswered
+from ehttpd.native import HTTPError, Tunnel, streaming
+from ehttpd.testing import MockServer, NoRequest, TestServer, Unanswered
 from tests.server.live import Gate, in_parallel
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -106,6 +107,62 @@ def test_an_exception_in_the_middle_of_a_body_is_raised_too() -> None:
     with pytest.raises(BaseExceptionGroup) as caught, TestServer(lambda request: Response.stream(pieces())) as server:
         assert server.wire(ASK).endswith(b"begun\r\n")
     assert [str(error) for error in caught.value.exceptions] == ["broken off"]
+
+
+def test_what_an_event_source_or_a_talk_raises_is_raised_too() -> None:
+    def events() -> Iterator[str]:
+        yield "begun"
+        raise ValueError("out of events")
+
+    def talk(tunnel: Tunnel) -> None:
+        tunnel.write(tunnel.readline().upper())
+        raise ValueError("out of words")
+
+    def handler(request: Request) -> Response:
+        return Response.sse(events()) if request.path == "/events" else Response.upgrade("echo", talk)
+
+    asked = b"GET /talk HTTP/1.1\r\nHost: here\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\nhello\n"
+    with pytest.raises(BaseExceptionGroup) as caught, TestServer(handler) as server:
+        assert server.wire(asked).endswith(b"\r\n\r\nHELLO\n")
+        assert b"data: begun" in server.wire(ASK.replace(b"/", b"/events", 1))
+    assert [str(error) for error in caught.value.exceptions] == ["out of words", "out of events"]
+
+
+@pytest.mark.parametrize(("answer", "body"), [({"a": 1}, b'{"a": 1}'), ("text", b"text"), (None, b"")])
+def test_a_handler_may_answer_with_less_than_a_response(answer: Any, body: bytes) -> None:
+    with TestServer(lambda request: answer) as server:
+        assert server.client().get("/").body == body
+    with MockServer() as mock:
+        mock.on("/").handle(lambda request: answer)
+        assert mock.client().get("/").body == body
+
+
+def test_an_answer_that_is_raised_is_no_failure() -> None:
+    def handler(request: Request) -> Response:
+        raise HTTPError(404, "no such thing")
+
+    with TestServer(handler) as server:
+        assert server.client().get("/").status == 404
+        assert server.exchanges[0].status == 404
+
+
+def test_a_handler_reads_a_body_while_it_arrives_and_it_is_written_down() -> None:
+    first, told = threading.Event(), threading.Event()
+
+    @streaming
+    def handler(request: Request) -> Response:
+        begun = request.body.read(3)
+        first.set()
+        told.wait(10)
+        return Response(begun + request.body.read())
+
+    with TestServer(handler) as server, socket.create_connection(("127.0.0.1", server.port), 10) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 6\r\n\r\nabc")
+        assert first.wait(10), "before it has arrived"
+        client.sendall(b"def")
+        told.set()
+        assert client.recv(1000).endswith(b"abcdef")
+        assert server.take().body == b"abcdef"
 
 
 def test_an_exception_of_the_test_is_not_hidden_behind_the_handlers() -> None:
