@@ -114,6 +114,20 @@ def test_raw_lines_answers_in_capitals_until_bye() -> None:
         assert file.readline() == b""
 
 
+def test_lines_come_back_in_capitals_once_http_was_left() -> None:
+    asked = b"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: line/1\r\nConnection: upgrade\r\n\r\nhello\n"
+    with example("lines.py") as connection:
+        assert ask(connection, "GET", "/echo")[0].getheader("Upgrade") == "line/1"
+        address = (connection.host, connection.port)
+        with socket.create_connection(address, timeout=PATIENCE) as client, client.makefile("rwb", buffering=0) as file:
+            file.write(asked)
+            while file.readline() != b"\r\n":
+                pass
+            assert file.readline() == b"HELLO\n"
+            file.write(b"again\n")
+            assert file.readline() == b"AGAIN\n"
+
+
 def test_items_are_written_read_listed_and_removed() -> None:
     with example("items.py") as connection:
         assert ask(connection, "PUT", "/items/tea", b'{"price": 3}')[0].status == 201

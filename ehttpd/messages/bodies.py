@@ -57,6 +57,7 @@ class FileBody:
             count -= len(block)
 
     def close(self) -> None:
+        """Close the file."""
         if hasattr(self.file, "close"):
             self.file.close()
 

@@ -42,11 +42,17 @@ class Request:
         client: Client = NO_CLIENT,
     ) -> None:
         self.method = method
+        """``"GET"``, as it was sent: methods are case-sensitive (RFC 9110 §9.1)."""
         self.target = target
+        """The request target as it was sent (RFC 9112 §3.2): path and query, most of the time."""
         self.version = version
+        """``"HTTP/1.1"`` or ``"HTTP/1.0"``."""
         self.headers = headers
+        """The fields: names in any case, ``headers["host"]`` or ``headers.get("accept")``."""
         self.body = body
+        """A binary file that ends where the body ends."""
         self.client = client
+        """Who asked."""
 
     trailers: Fields = NO_FIELDS
     params: Mapping[str, Any] = {}  # what a router captured

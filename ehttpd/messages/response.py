@@ -60,6 +60,7 @@ class Response:
         type: str | None = None,
     ) -> None:
         self.status = status
+        """The status code, or a `Status` with a reason phrase of its own."""
         if headers:
             self.headers = Headers(headers)
             if type:
@@ -70,7 +71,9 @@ class Response:
             body = body.encode()
             self.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         self.body: bytes | Iterable[bytes] | BinaryIO = body
+        """What is sent: octets, a file, or pieces as they are produced."""
         self.trailers: Callable[[], FieldLines] | None = None
+        """What gives the trailer section once the body has been sent; None: there is none."""
 
     @classmethod
     def of(cls, answer: Answer) -> Response:

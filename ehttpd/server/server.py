@@ -195,6 +195,10 @@ class Server:
         if self._service is not None:
             self._service.draining = True
 
+    def stats(self) -> Snapshot:
+        """Return what the server counts and how it is now; see `snapshot`. Any thread."""
+        return self.snapshot()
+
     def snapshot(self, worker: str = "0") -> Snapshot:
         """Return what the server counts and how it is now, as values that JSON can write. Any thread.
 

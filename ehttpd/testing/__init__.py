@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from ehttpd.testing.journal import Exchange, ReceivedRequest
     from ehttpd.testing.mock import MockServer
     from ehttpd.testing.server import TestServer
-    from ehttpd.testing.verification import LeftBehind, NoRequest, Unanswered, UnexpectedRequest, UnmetRule
+    from ehttpd.testing.verification import (
+        LeftBehind,
+        NoRequest,
+        StrayRequest,
+        Unanswered,
+        UnexpectedRequest,
+        UnmetRule,
+    )
 
 __all__ = [
     "Answer",
@@ -25,6 +32,7 @@ __all__ = [
     "MockServer",
     "NoRequest",
     "ReceivedRequest",
+    "StrayRequest",
     "TestServer",
     "Unanswered",
     "UnexpectedRequest",
@@ -41,6 +49,7 @@ LATER = {
     "MockServer": "mock",
     "NoRequest": "verification",
     "ReceivedRequest": "journal",
+    "StrayRequest": "verification",
     "TestServer": "server",
     "Unanswered": "verification",
     "UnexpectedRequest": "verification",

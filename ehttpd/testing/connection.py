@@ -13,13 +13,16 @@ from ehttpd.http11.state import State
 from ehttpd.messages import Request
 from ehttpd.server.connection import HANDSHAKE, Connection, Next
 from ehttpd.testing.faults import Ending, Fault
+from ehttpd.testing.wire_log import RecordedSocket, WireLog
 
 if TYPE_CHECKING:
     from ehttpd.server.tls.socket import Identity
 
 
 class Observer(Protocol):
-    """Who looks at connections."""
+    """Who looks at connections. ``wire_log`` notes their octets, if anybody wants that."""
+
+    wire_log: WireLog | None
 
     def opened(self, connection: ObservedConnection) -> int:
         """Take notice of a connection; return its index."""
@@ -72,6 +75,10 @@ class ObservedConnection(Connection):
         self.deadline = math.inf
 
     def receive(self, data: bytes, now: float) -> Next:
+        wire = self._observer.wire_log
+        if wire is not None and not isinstance(self.socket, RecordedSocket):
+            wire.note(self.index, ">", data)
+            self.socket = RecordedSocket(self.socket, self.index, wire)
         if self.stalled:
             return Next.WAIT
         if data and self.state in (State.HANDSHAKE, State.IDLE, State.HEAD):

@@ -66,6 +66,13 @@ class MockServer(TestServer):
             self._rules.append(rule)
         return rule
 
+    def reset(self) -> None:
+        """Begin anew: rules are forgotten, too; see `TestServer.reset`."""
+        super().reset()
+        with self._lock:
+            self._rules.clear()
+            self._unexpected.clear()
+
     def forget(self, rule: Rule) -> BaseException | None:
         """Have a rule hold no longer; return what was missing of it."""
         with self._lock:

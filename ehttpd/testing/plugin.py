@@ -6,6 +6,7 @@ Pytest's. Loaded by pytest alone, at its start: so it imports nothing of ehttpd 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ehttpd.testing.leaks import Inventory
     from ehttpd.testing.mock import MockServer
     from ehttpd.testing.server import TestServer
+    from ehttpd.testing.session import SharedServer
 
 MARKER = (
     "ehttpd(strict=True, leaks=True): strict=False: rules that are not met and requests that no rule is for are no "
@@ -28,6 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("ehttpd").addoption(
         "--ehttpd-hold", action="store_true", help="After a failure keep its servers up until Enter is pressed."
     )
+    parser.getgroup("ehttpd").addoption(
+        "--ehttpd-log", choices=("exchanges", "wire"), default="exchanges",
+        help="What the report of a failure shows of its servers: every exchange, or every octet as well.",
+    )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +55,7 @@ class Keeper:
 
             self._inventory = Inventory()
         self.servers: list[TestServer] = []
+        self._ends: list[Callable[[], object]] = []  # what is to be done with them at the end
         self._places: list[Any] = []  # where they were
         self.failures: list[BaseException] = []
         self.failed = False
@@ -61,17 +68,36 @@ class Keeper:
             server: TestServer = MockServer(**{"strict": self._strict, **options})
         else:
             server = TestServer(app_or_handler, **options)
-        self.servers.append(server)
+        self._watch(server)
         server.start()
         self._places.append(server.place)
+        self._ends.append(server.stop)
         return server
+
+    def share(self, server: SharedServer) -> SharedServer:
+        """Return a server that other tests have used, and will."""
+        from ehttpd.testing.verification import StrayRequest
+
+        for stray in server.begin(strict=self._strict):
+            warnings.warn(StrayRequest(f"After the test that it was for had ended, there came {stray}."), stacklevel=2)
+        self._watch(server)
+        self._places.append(server.place)
+        self._ends.append(server.end)
+        return server
+
+    def _watch(self, server: TestServer) -> None:
+        if self._item.config.getoption("--ehttpd-log") == "wire":
+            from ehttpd.testing.wire_log import WireLog
+
+            server.wire_log = WireLog()
+        self.servers.append(server)
 
     def finish(self) -> None:
         """Stop all servers, and note what went wrong."""
         if self.failed and self.servers and self._item.config.getoption("--ehttpd-hold"):
             self._hold()
-        for server in self.servers:
-            server.stop()
+        for server, end in zip(self.servers, self._ends, strict=True):
+            end()
             if not server.verified:
                 self.failures += server.failures()
 
@@ -106,6 +132,7 @@ class Keeper:
         for server in self.servers:
             lines.append(server.url)
             lines += [f"  {exchange}" for exchange in server.exchanges] or ["  no request came"]
+            lines += [f"  {line}" for line in (server.wire_log.lines() if server.wire_log is not None else ())]
             lines += [f"  ! {failure}" for failure in server.failures() if isinstance(failure, AssertionError)]
         return "\n".join(lines)
 
@@ -158,6 +185,21 @@ def ehttpd_server(_ehttpd_keeper: Keeper) -> MockServer:
 def ehttpd(ehttpd_server: MockServer) -> MockServer:
     """The same as `ehttpd_server`, for those who write it often."""
     return ehttpd_server
+
+
+@pytest.fixture(scope="session")
+def _ehttpd_shared() -> Iterator[SharedServer]:
+    from ehttpd.testing.session import SharedServer
+
+    server = SharedServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def ehttpd_session(_ehttpd_keeper: Keeper, _ehttpd_shared: SharedServer) -> MockServer:
+    """A mock server on a port that stays the same for all tests of the session; each has it as if it were its own."""
+    return _ehttpd_keeper.share(_ehttpd_shared)
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import ssl
 
     from ehttpd.testing.certificates import Authority
+    from ehttpd.testing.wire_log import WireLog
     from ehttpd.toolkit.answers import Answer
 
 # Seconds after which a stop says what it waits for.
@@ -73,6 +74,7 @@ class TestServer:
         self._clients: list[Client] = []
         self._ending = threading.Event()
         self._started = False
+        self.wire_log: WireLog | None = None  # what is said on the wire, if it is to be noted
         self.verified = False  # `verify` was called, by the end of a block or otherwise
         self._authority = authority_for(tls)
         handle = streaming_as(self._handler, lambda request: self._handle(request))
@@ -93,9 +95,7 @@ class TestServer:
         Pauses and stalls of faults end at once. After 5 seconds it says on stderr what it waits for.
         """
         self._ending.set()
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
+        self._close_clients()
         with self._slowness_reported():
             complete = self._server.stop(grace)
         if not complete:
@@ -228,6 +228,26 @@ class TestServer:
         if fault.at == "tls" and self._authority is None:
             raise ValueError("A fault at the stage 'tls' needs a server with tls=True.")
         self._faults.append(fault)
+
+    def hang_up(self) -> None:
+        """Close every connection, and the clients of `client`."""
+        self.close_connections()
+        self._close_clients()
+
+    def _close_clients(self) -> None:
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
+    def reset(self) -> None:
+        """Begin anew: connections are closed; faults, requests and what went wrong so far are forgotten."""
+        self.hang_up()
+        self._journal = Journal()
+        self._faults.clear()
+        self._failures.clear()
+        self.verified = False
+        if self.wire_log is not None:
+            self.wire_log.clear()
 
     def heal(self) -> None:
         """Have no fault of `fail` strike any more."""

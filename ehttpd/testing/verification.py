@@ -28,6 +28,10 @@ class LeftBehind(AssertionError):
     """A test has ended, and a thread or a socket of it has not."""
 
 
+class StrayRequest(UserWarning):
+    """A request came to a shared server after the test that it was for had ended; it was answered 503."""
+
+
 def raise_together(what: str, failures: Sequence[BaseException]) -> None:
     """Raise one group of all failures, if there are any."""
     if failures:

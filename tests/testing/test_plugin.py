@@ -211,6 +211,60 @@ def test_what_was_seen_is_told_beside_the_failure_of_another_fixture(pytester: p
     run.stdout.fnmatch_lines(["E *KeyError: \"the fixture's own\"", "E *ehttpd has seen: UnmetRule('GET /never *"])
 
 
+def test_a_shared_server_begins_anew_for_each_test_and_tells_of_what_is_late(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import threading
+        from urllib.request import urlopen
+        from urllib.error import HTTPError
+        import pytest
+
+        urls = set()
+
+        def test_first(ehttpd_session):
+            urls.add(ehttpd_session.url)
+            ehttpd_session.on("GET /a").reply(text="first")
+            assert ehttpd_session.client().get("/a").text == "first"
+
+        def test_between():
+            with pytest.raises(HTTPError, match="503"):
+                urlopen(f"{next(iter(urls))}/late")
+
+        def test_second(ehttpd_session):
+            urls.add(ehttpd_session.url)
+            assert ehttpd_session.requests == []
+            ehttpd_session.on("GET /a").reply(text="second")
+            ehttpd_session.on("GET /never")
+            assert ehttpd_session.client().get("/a").text == "second"
+
+        def test_third(ehttpd_session):
+            urls.add(ehttpd_session.url)
+            assert len(urls) == 1
+    """)
+    run = pytester.runpytest_inprocess(*QUIET, "-W", "default::ehttpd.testing.StrayRequest")
+    run.assert_outcomes(passed=4, errors=1)
+    run.stdout.fnmatch_lines(["*UnmetRule: GET /never *"])
+    run = pytester.runpytest_inprocess(*QUIET, "-W", "error::ehttpd.testing.StrayRequest")
+    run.assert_outcomes(passed=3, errors=1)
+    run.stdout.fnmatch_lines(["*StrayRequest: After the test that it was for had ended, there came GET /late."])
+
+
+def test_a_report_shows_the_octets_if_it_is_asked_to(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_fails(ehttpd, ehttpd_factory):
+            ehttpd.on("POST /there").reply(201)
+            ehttpd.client().post("/there", body=b"mail")
+            secure = ehttpd_factory(tls=True)
+            secure.on("/secret").reply(text="whisper")
+            secure.client().get("/secret")
+            assert False
+    """)
+    run = pytester.runpytest_inprocess(*QUIET, "--ehttpd-log=wire")
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(
+        ["  0 > b'POST /there *mail'", "  0 < b'HTTP/1.1 201 Created*", "  0 > b'GET /secret *", "  0 < b'*whisper'"]
+    )
+
+
 def test_the_app_of_pytest_flask_is_served(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
