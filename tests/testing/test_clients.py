@@ -49,6 +49,13 @@ FAULTS: dict[str, Fault | str] = {
     "truncate(5)": faults.truncate(5),
     "wrong_length(+5)": faults.wrong_length(5),
     "malformed_chunk()": faults.malformed_chunk(),
+    'close(at="response-body", after=9)': faults.close(at="response-body", after=9),
+    'garbage(at="response-body", after=9)': faults.garbage(at="response-body", after=9, seed=1),
+    'truncate(5, at="response-head")': faults.truncate(5, at="response-head"),
+    "latency(5)": faults.latency(5),
+    "drip(500, 5)": faults.drip(500, 5),
+    "informational()": faults.informational(),
+    "duplicate_response()": faults.duplicate_response(),
     "corrupt()": faults.corrupt(seed=1),
 }
 
@@ -124,7 +131,7 @@ def complaint(client: Callable[[str, float], object], url: str, timeout: float) 
 
 def row(server: TestServer, name: str) -> str:
     """Return a line of the table."""
-    timeout = TIMEOUT if name.startswith(("stall", "blackhole")) else PATIENCE
+    timeout = TIMEOUT if name.startswith(("stall", "blackhole", "latency", "drip")) else PATIENCE
     complaints = []
     for client in CLIENTS.values():
         with broken(server, FAULTS[name]):
