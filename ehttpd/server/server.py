@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 
 from ehttpd.errors import ListenError
 from ehttpd.http11.limits import Limits
@@ -30,7 +30,7 @@ from ehttpd.server.listener import Listener, address_of, is_tcp
 from ehttpd.server.overdue import bounded
 from ehttpd.server.pool import Pool
 from ehttpd.server.process import CollectorClock
-from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService
+from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService, Sink
 from ehttpd.server.seat import Seat
 from ehttpd.server.snapshot import Facts, Snapshot, take
 from ehttpd.settings import Settings
@@ -307,12 +307,23 @@ class Server:
         """Wait until the server has stopped, for ``timeout`` seconds at most; tell whether it has. Any thread."""
         return self._stopped.wait(timeout)
 
-    def dispatch(self, connected: socket.socket) -> None:
+    def dispatch(self, source: socket.socket | BinaryIO, sink: BinaryIO | Sink | None = None) -> None:
         """Serve a connected socket from elsewhere. It belongs to the server from now on. Any thread.
+
+        Or two binary files, from which requests are read and to which answers are written: returns once that
+        connection has ended, and closes neither.
 
         Raises:
             RuntimeError: the server is not running.
         """
+        if not isinstance(source, socket.socket):
+            if sink is None:
+                raise TypeError("Give a connected socket, or a file to read from and one to write to.")
+            from ehttpd.server.joined import serve_files
+
+            serve_files(source, sink, self.dispatch)
+            return
+        connected = source
         if self._lane is None or self._stopped.is_set():
             raise RuntimeError("The server is not running.")
         connected.setblocking(False)

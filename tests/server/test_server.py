@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
+import re
 import socket
 import sys
 import threading
@@ -74,6 +76,15 @@ def test_a_server_that_was_not_started_can_be_stopped() -> None:
 
 
 # Serving
+
+
+def test_two_files_are_a_connection(live_server: LiveServers) -> None:
+    server = live_server(lambda request: Response(request.target.encode()))
+    source, sink = io.BytesIO(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n"), io.BytesIO()
+    server.dispatch(source, sink)
+    assert re.findall(rb"\r\n\r\n(/.)", sink.getvalue()) == [b"/a", b"/b"]
+    with pytest.raises(TypeError, match="one to write to"):
+        server.dispatch(source)
 
 
 def test_serving_for_ever_ends_when_another_thread_stops_it() -> None:
