@@ -53,7 +53,7 @@ def break_response(request: Request, response: Response, fault: Fault, ending: E
     if fault.at == "between-requests":
         connection.armed = fault
         return response
-    data = whole_body(response)
+    data = whole_body(response, fault.needed)
     streams = data is not response.body and "content-length" not in response.headers
     persistent = connection.reader.section.persistent
     transmission = Transmission(request, response, data, streams=streams, persistent=persistent)
@@ -63,18 +63,28 @@ def break_response(request: Request, response: Response, fault: Fault, ending: E
     return Response.stream(played(fault.script(transmission), stream, ending), response.status)
 
 
-def whole_body(response: Response) -> bytes:
-    """Return the body of a response as octets."""
+def whole_body(response: Response, most: int | None = None) -> bytes:
+    """Return the body of a response as octets; at least ``most`` of them will do, since some bodies never end."""
     body = response.body
     if isinstance(body, bytes):
         return body
     pieces = FileBody(body) if hasattr(body, "read") and type(body) is not FileBody else body
     try:
-        return b"".join(pieces)
+        return b"".join(pieces) if most is None else at_least(most, pieces)
     finally:
         close = getattr(body, "close", None)
         if close is not None:
             close()
+
+
+def at_least(size: int, pieces: Iterable[bytes]) -> bytes:
+    """Return the first pieces, so many that they have ``size`` octets if there are."""
+    data = b""
+    for piece in pieces if size else ():
+        data += piece
+        if len(data) >= size:
+            break
+    return data
 
 
 def played(script: Script, stream: WireStream, ending: Event) -> Iterator[bytes]:

@@ -123,6 +123,11 @@ class Fault:
         """Return what happens before there is a response."""
         raise NotImplementedError
 
+    @property
+    def needed(self) -> int | None:
+        """How many octets of the body have to be known before it begins; None: all."""
+        return None
+
     def script(self, response: Transmission) -> Script:
         """Yield what is sent in the place of a response."""
         raise NotImplementedError
@@ -142,7 +147,15 @@ def placed(arguments: str, at: str, after: int, usual: str = "response-head") ->
     return ", ".join([arguments] * bool(arguments) + where)
 
 
-class Break(Fault):
+class Final(Fault):
+    """A fault after which nothing of the response comes any more."""
+
+    @property
+    def needed(self) -> int | None:
+        return {"response-head": 0, "response-body": self.after}.get(self.at)
+
+
+class Break(Final):
     """The connection ends, or goes dead, at a stage after a number of octets."""
 
     def __init__(self, ending: Ending, at: str, after: int, **when: Any) -> None:
@@ -177,7 +190,7 @@ class Latency(Fault):
         yield response.whole[begins:]
 
 
-class Garbage(Fault):
+class Garbage(Final):
     """Random octets come, and the connection is closed."""
 
     def __init__(self, octets: int, at: str, after: int, **when: Any) -> None:

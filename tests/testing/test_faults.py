@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
@@ -240,6 +240,18 @@ def test_large_output_is_taken_whole_before_a_reset() -> None:
         server.fail(faults.reset(at="response-body", after=2_000_000))
         received, ending = conversation(server, ASK)
         assert (received.partition(b"\r\n\r\n")[2], ending) == (large[:2_000_000], "reset")
+
+
+def test_a_body_that_never_ends_is_broken_off() -> None:
+    def events() -> Iterator[str]:
+        while True:
+            yield "tick"
+
+    with TestServer(lambda request: Response.sse(events())) as server:
+        server.fail(faults.close(at="response-body", after=30))
+        received, ending = conversation(server, ASK)
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert (b"text/event-stream" in head, len(body), ending) == (True, 30, "close")
 
 
 def test_a_fault_of_a_rule_strikes_as_often_as_the_rule_says() -> None:
