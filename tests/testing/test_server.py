@@ -124,7 +124,7 @@ def test_what_an_event_source_or_a_talk_raises_is_raised_too() -> None:
     asked = b"GET /talk HTTP/1.1\r\nHost: here\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\nhello\n"
     with pytest.raises(BaseExceptionGroup) as caught, TestServer(handler) as server:
         assert server.wire(asked).endswith(b"\r\n\r\nHELLO\n")
-        assert b"data: begun" in server.wire(ASK.replace(b"/", b"/events", 1))
+        assert b"data: begun" in server.wire(ASK.replace(b"/", b"/events", 1), half_close=False)
     assert [str(error) for error in caught.value.exceptions] == ["out of words", "out of events"]
 
 
