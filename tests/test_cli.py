@@ -189,6 +189,17 @@ def test_the_application_finds_what_flags_put_around_it(folder: Path) -> None:
         assert server.ask() == (200, f"part {folder}/data 1".encode())
 
 
+def test_folders_of_files_are_served_beside_the_application(folder: Path) -> None:
+    write("shop.py", HELLO)
+    (folder / "public" / "deep").mkdir(parents=True)
+    write("public/deep/a.txt", "a file")
+    flags = "--static /assets/v1=public --thread-stack-size 256k -b 127.0.0.1:0"
+    with running("shop", *flags.split()) as server:
+        assert server.ask("/assets/v1/deep/a.txt") == (200, b"a file")
+        assert server.ask("/assets/v1/deep/b.txt")[0] == 404
+        assert server.ask("/assets/v2") == (200, b"Hello")
+
+
 def test_fields_of_every_response_are_the_operators() -> None:
     write("shop.py", HELLO)
     flags = "--header X-Served-By:web1 --server-header ours --no-date-header -b 127.0.0.1:0"

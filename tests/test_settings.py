@@ -82,6 +82,8 @@ def test_a_switch_is_on_or_off(written: object, on: int) -> None:
         ("header", "X Y: a"),
         ("header", "Content-Length: 1"),
         ("pythonpath", 3),
+        ("static", "static=public"),
+        ("static", "/static"),
         ("threads", 0),
         ("threads", "8:4"),
         ("threads", True),

@@ -18,10 +18,12 @@ from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.failures import application_frames
 from ehttpd.launch.serve import with_port_holder
+from ehttpd.launch.static import with_static
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.messages import Response
 from ehttpd.server.server import Server
 from ehttpd.settings import FileName, FileNames, Given, Settings, read_given
+from ehttpd.supervisor.privileges import identity
 
 PASSED = 0
 WRONG_SETTINGS = 2
@@ -93,7 +95,11 @@ def findings(words: Sequence[str]) -> Iterator[Finding]:
     else:
         yield Finding(GOOD, "application", f"{application.name}  {application.description}")
         yield from unusual(application, settings)
-    yield from check_addresses(settings)
+    yield from check_rest(settings)
+    for address in settings.bind:
+        yield check_address("listen", address, settings)
+    if settings.admin:
+        yield check_address("admin", settings.admin, Settings())
 
 
 def wrong_settings(sources: Sequence[dict[str, Given]]) -> Iterator[Finding]:
@@ -131,20 +137,33 @@ def unusable(path: str, wanted: int) -> str:
     return "" if os.access(path, wanted) else ": permission denied"
 
 
-def check_addresses(settings: Settings) -> Iterator[Finding]:
-    """Yield whether each address can be listened on. It is, for a moment."""
-    for address in settings.bind:
-        server = Server(lambda request: Response(), settings=settings.replace(bind=[address]))
-        try:
-            server.listen()
-        except ListenError as error:
-            yield failure("listen", with_port_holder(error))
-        except OperatorError as error:
-            yield failure("listen", error)
-        else:
-            yield Finding(GOOD, "listen", ", ".join(server.addresses))
-        finally:
-            server.stop()
+def check_rest(settings: Settings) -> Iterator[Finding]:
+    """Yield how it is with folders of files and with who the process is to be."""
+    try:
+        if settings.static:
+            with_static(lambda request: Response(), settings.static)
+            yield Finding(GOOD, "files", f"static {settings.static.written()}")
+        if settings.user or settings.group:
+            user, group, _ = identity(settings)
+            if os.geteuid() not in (0, user):
+                raise SettingsError(f"this process may not become {settings.user!r}.", "Start it as root.")
+            yield Finding(GOOD, "permissions", f"becomes user {user}, group {group}")
+    except OperatorError as error:
+        yield failure("permissions" if settings.user or settings.group else "files", error)
+
+
+def check_address(what: str, address: str, settings: Settings) -> Finding:
+    """Return whether an address can be listened on. It is, for a moment."""
+    server = Server(lambda request: Response(), settings=settings.replace(bind=[address]))
+    try:
+        server.listen()
+        return Finding(GOOD, what, ", ".join(server.addresses))
+    except ListenError as error:
+        return failure(what, with_port_holder(error))
+    except OperatorError as error:
+        return failure(what, error)
+    finally:
+        server.stop()
 
 
 def unusual(application: Application, settings: Settings) -> Iterator[Finding]:

@@ -185,7 +185,7 @@ def make_parser(version: str, commands: Mapping[str, str]) -> Parser:
         help="Show each setting with its origin: ehttpd config.",
     )
     others.add_argument("-h", "--help", action="help", help="Show this page and end.")
-    others.add_argument("--version", action="version", version=version, help="Show the version and end.")
+    others.add_argument("-v", "--version", action="version", version=version, help="Show the version and end.")
     for flag in ("--host", "--port"):
         others.add_argument(flag, help=argparse.SUPPRESS)
     for stranger in strangers.STRANGERS:

@@ -139,7 +139,7 @@ UVICORN = Rival(
         Row("--no-access-log", "", "there is none unless --access-log is given"),
         Row("--forwarded-allow-ips=", "--forwarded-allow-ips {}"),
         Row("--proxy-headers", "", "X-Forwarded-* and Forwarded are believed of --forwarded-allow-ips"),
-        Row("--no-proxy-headers", "--forwarded-allow-ips none"),
+        Row("--no-proxy-headers", "--no-proxy-headers"),
         Row("--root-path=", "--url-prefix {}"),
         Row("--limit-concurrency=", "--queue-limit {}", "here it bounds who waits; --threads bounds who is served"),
         Row("--limit-max-requests=", "--max-requests {}"),

@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -99,14 +100,21 @@ def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
 def make_server(application: Application, settings: Settings, *, multiprocess: bool = False) -> Server:
     """Return a server for an application of any kind; ``multiprocess``: other processes serve it as well."""
     counts = wants_figures(settings)
+    if settings.thread_stack_size:
+        threading.stack_size(settings.thread_stack_size)
     if application.kind is Kind.CONNECTION:
         return Server(connection=application.target, settings=settings, counts=counts)
     if application.kind is Kind.NATIVE:
-        return Server(application.target, settings=settings, record=recorder(), counts=counts)
-    from ehttpd.wsgi import adapt
+        handler = application.target
+    else:
+        from ehttpd.wsgi import adapt
 
-    named = recorder() is not None or bool(settings.request_id_header)
-    handler = adapt(application.target, multiprocess=multiprocess, named=named)
+        named = recorder() is not None or bool(settings.request_id_header)
+        handler = adapt(application.target, multiprocess=multiprocess, named=named)
+    if settings.static:
+        from ehttpd.launch.static import with_static
+
+        handler = with_static(handler, settings.static)
     return Server(handler, settings=settings, record=recorder(), counts=counts)
 
 

@@ -72,6 +72,17 @@ STRANGERS = (
     Stranger("--respawn-failed-workers", accepted={None: "a worker process that ends is always replaced"}, cure=""),
     Stranger("--use-colors", "--no-use-colors", accepted={None: ""}, cure=""),
     Stranger("--worker-tmp-dir", accepted={"*": "no file is needed to see whether a worker lives"}, cure=""),
+    Stranger("--proxy-headers", accepted={None: ""}, cure=""),
+    Stranger("--reload-engine", "--reload-tick", "--reload-delay", accepted={"*": "nothing is to be chosen"}, cure=""),
+    Stranger("--no-sendfile", accepted={None: "files are sent with sendfile wherever that is possible"}, cure=""),
+    Stranger("--no-control-socket", accepted={None: ""}, cure=""),
+    Stranger("--control-socket", "--control-url", cure="Give an address of figures and commands: --admin 9100"),
+    Stranger("--metrics", "--no-metrics", bare=True, cure="Give an address of figures: --admin 9100"),
+    Stranger("--metrics-address", "--metrics-port", cure="Give an address of figures: --admin 9100"),
+    Stranger("--ssl-keyfile-password", cure="Put it into a file that only you may read: --keyfile-password-file FILE"),
+    Stranger("--static-path-route", "--static-path-mount", cure="Name both at once: --static /static=FOLDER"),
+    Stranger("--expose-tracebacks", bare=True, cure="Clients never see one; while you write, use: ehttpd dev"),
+    Stranger("--capture-output", accepted={None: "the standard output is the application's own"}, cure=""),
     Stranger(
         "--paste", "--paster", cure="Name the application in a module: from paste.deploy import loadapp; app = …"
     ),

@@ -25,6 +25,7 @@ from ehttpd.settings.units import (
     Mask,
     Mebibytes,
     Mode,
+    Mounts,
     Networks,
     Path,
     Patterns,
@@ -62,6 +63,7 @@ __all__ = [
     "Mask",
     "Mebibytes",
     "Mode",
+    "Mounts",
     "Networks",
     "Path",
     "Patterns",
@@ -125,6 +127,12 @@ class Settings:
         "Set the variables that this file names and the environment does not have.",
         section="Application",
         flags=("--env-file", "--env-files"),
+    )
+
+    static: Mounts = setting(
+        Mounts(()),
+        "Serve the files of a folder below a path, such as /static=public. May be given several times.",
+        section="Application",
     )
 
     reload: Switch = setting(
@@ -309,7 +317,7 @@ class Settings:
         FileName(""),
         "Write the number of the process, the supervisor's if there is one, to this file.",
         section="Processes",
-        flags=("-p", "--pid", "--pidfile"),
+        flags=("-p", "--pid", "--pidfile", "--pid-file"),
     )
     name: Text = setting(
         Text(""),
@@ -329,6 +337,7 @@ class Settings:
         "unix: who comes by a Unix socket; *: everybody.",
         section="Proxies",
         flags=("--forwarded-allow-ips", "--trusted-proxy"),
+        aliases={"--no-proxy-headers": ""},
         platform={"FORWARDED_ALLOW_IPS": "{}"},
     )
     forwarded_hops: Count = setting(
@@ -373,6 +382,12 @@ class Settings:
         "Run handlers on this many threads; a range grows under pressure and shrinks again.",
         section="Threads",
         flags=("--threads", "--blocking-threads"),
+    )
+    thread_stack_size: Bytes = setting(
+        Bytes(0),
+        "Give each thread a stack of this size, at least 32k; 0: what the platform gives.",
+        section="Threads",
+        at_least=0,
     )
     thread_idle_timeout: Seconds = setting(
         Seconds(30.0),

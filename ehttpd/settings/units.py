@@ -379,6 +379,19 @@ class Assignments(Texts):
             raise ValueError(cls.meaning)
 
 
+class Mounts(Texts):
+    """Folders of files, each with the path that it is served below."""
+
+    __slots__ = ()
+    metavar = "PATH=FOLDER"
+    meaning = "a path and a folder such as /static=public, or a list of these"
+
+    @classmethod
+    def check(cls, text: str) -> None:
+        if not re.fullmatch(r"/[!-\"$-<>@-~]*=[^\0]+", text):
+            raise ValueError(cls.meaning)
+
+
 class FieldLines(Texts):
     """Several field lines, each ``name: value`` (RFC 9110 §5)."""
 

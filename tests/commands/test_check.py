@@ -68,6 +68,21 @@ def test_an_import_that_fails_is_shown_whole_and_the_rest_is_tried(
     assert "  ok      listen " in said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--admin 127.0.0.1:99999", "FAILED  admin"),
+        ("--user nobody-has-this-name", "FAILED  permissions"),
+        ("--static /static=missing", "FAILED  files"),
+        ("--certfile missing.pem", "FAILED  listen"),
+    ],
+)
+def test_what_else_serving_needs_is_tried(capsys: pytest.CaptureFixture[str], words: str, said: str) -> None:
+    code, report = check("checked", "-b", "127.0.0.1:0", *words.split(), capsys=capsys)
+    assert code in (2, 3)
+    assert said in report
+
+
 def test_an_address_in_use_is_exit_code_3(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         code, said = check("checked", "-b", f"127.0.0.1:{listener.getsockname()[1]}", capsys=capsys)

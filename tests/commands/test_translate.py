@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ehttpd.cli import main
-from ehttpd.commands.translate import lines
+from ehttpd.commands.translate import lines, our_flags
 from ehttpd.errors import SettingsError
 from ehttpd.launch.arguments import arguments_of, make_parser
 from ehttpd.launch.gunicorn_file import read_file
@@ -96,6 +96,12 @@ def test_every_flag_of_gunicorn_that_is_translated_is_one_of_gunicorn() -> None:
     # Those that newer or older versions have.
     others = {"--control-socket", "--no-control-socket"}
     assert {flag for row in RIVALS["gunicorn"].rows for flag in row.names} - others <= theirs
+
+
+def test_our_side_of_every_row_is_a_flag_of_ours() -> None:
+    for rival in RIVALS.values():
+        ours = [row.ours.split()[0] for row in rival.rows if row.ours.startswith("--")]
+        assert set(ours) | {words.split()[0] for words in rival.silent} <= our_flags()
 
 
 def test_a_flag_has_one_row_of_a_server() -> None:
