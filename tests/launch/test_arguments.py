@@ -12,7 +12,14 @@ from ehttpd.launch.strangers import STRANGERS
 from ehttpd.settings import Settings, Switch, Threads
 
 # What is no default but a value that the setting takes.
-SAMPLES = {"static": "/a=b", "url_scheme": "https", "umask": "027", "admin": ":9100", "env": "A=1", "header": "X-Served-By:web1"}
+SAMPLES = {
+    "static": "/a=b",
+    "url_scheme": "https",
+    "umask": "027",
+    "admin": ":9100",
+    "env": "A=1",
+    "header": "X-Served-By:web1",
+}
 
 
 def read(words: str) -> Settings:
