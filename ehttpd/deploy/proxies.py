@@ -50,6 +50,11 @@ server {{
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         proxy_set_header X-Forwarded-Proto $scheme;
+        # What nginx does not set it passes on, and ehttpd would believe the client. Nothing: remove it.
+        proxy_set_header X-Forwarded-Host "";
+        proxy_set_header X-Forwarded-Port "";
+        proxy_set_header X-Forwarded-Prefix "";
+        proxy_set_header Forwarded "";
         # WebSockets; for all else the connection is kept.
         proxy_set_header Upgrade $http_upgrade;
         proxy_set_header Connection ${upstream}_connection;
@@ -70,6 +75,10 @@ def caddy(plan: Plan) -> str:
 :80 {{
 	encode zstd gzip
 	reverse_proxy {place} {{
+		# What Caddy does not set it passes on, and ehttpd would believe the client.
+		header_up -Forwarded
+		header_up -X-Forwarded-Port
+		header_up -X-Forwarded-Prefix
 		# ehttpd closes a connection that rests for {plan.settings.keep_alive_timeout:g} s, Caddy must before.
 		transport http {{
 			keepalive {max(1, round(float(plan.settings.keep_alive_timeout)) - 1)}s
