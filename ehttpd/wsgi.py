@@ -146,16 +146,26 @@ def tls_environ(tls: TLS) -> Environ:
 
 def _tell_client(environ: Environ, client: Client) -> None:
     """Put what a trusted proxy tells of a client in the place of what the connection shows."""
-    address, port = client.remote
-    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = address, str(port)
-    name, port = client.local
-    environ["SERVER_NAME"], environ["SERVER_PORT"] = name if port else "localhost", str(port or 80)
-    environ["SCRIPT_NAME"] = client.prefix
-    environ["wsgi.url_scheme"] = client.scheme
-    if client.scheme == "https":
-        environ["HTTPS"] = "on"
-    else:
+    told = client.derived
+    if told is None:
+        told = client.derived = _told(client)
+    environ.update(told)
+    if "HTTPS" not in told:
         environ.pop("HTTPS", None)
+
+
+def _told(client: Client) -> Environ:
+    address, port = client.remote
+    name, local_port = client.local
+    return {
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(port),
+        "SERVER_NAME": name if local_port else "localhost",
+        "SERVER_PORT": str(local_port or 80),
+        "SCRIPT_NAME": client.prefix,
+        "wsgi.url_scheme": client.scheme,
+        **({"HTTPS": "on"} if client.scheme == "https" else {}),
+    }
 
 
 def _environ(of_server: Environ, request: Request, connection: Client, values: Mapping[str, str]) -> Environ:
@@ -175,6 +185,8 @@ def _environ(of_server: Environ, request: Request, connection: Client, values: M
     except KeyError:
         environ.update((_key(name), value) for name, value in values.items())
     environ.pop(LEFT_OUT, None)
+    if request.client.by_proxy:
+        _tell_client(environ, request.client)
     if "HTTP_UPGRADE" in environ:
         environ["werkzeug.socket"] = environ["gunicorn.socket"] = TakenSocket(request.client)
     return environ

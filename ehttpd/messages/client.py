@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ehttpd.cancellation import Disconnection
 from ehttpd.fields import FieldLine
@@ -33,6 +33,7 @@ class Client:
         self.scheme = scheme
 
     by_proxy = False  # whether trusted proxies have told who asked
+    derived: Any = None  # a place for what an adapter makes of that
 
     @property
     def connection(self) -> Client:

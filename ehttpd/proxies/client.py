@@ -18,19 +18,18 @@ if TYPE_CHECKING:
 class ClientBehindProxy(Client):
     """Who asked, as trusted proxies tell it. What is sent, and whether somebody has left, is the connection's."""
 
-    __slots__ = ("_connection", "origin")
+    __slots__ = ("_connection", "derived", "origin")
 
     by_proxy = True
 
     def __init__(self, connection: Client, origin: Origin) -> None:
         self._connection = connection
         self.origin = origin
+        self.derived = None
         self.remote = connection.remote if origin.remote is None else origin.remote
         self.scheme = connection.scheme if origin.scheme is None else origin.scheme
         host, port = connection.local
-        if origin.host is not None:
-            host = origin.host.rpartition(":")[0] if origin.host[-1:].isdigit() and ":" in origin.host else origin.host
-        self.local = host, port if origin.port is None else origin.port
+        self.local = origin.name or host, port if origin.port is None else origin.port
 
     @property
     def connection(self) -> Client:

@@ -8,6 +8,7 @@ is kept with the fields that it belongs to (`Fields.derived`), and what the othe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.logs import log
@@ -16,9 +17,14 @@ from ehttpd.proxies.client import ClientBehindProxy
 from ehttpd.proxies.origin import KNOWN, Origin, read_origin
 from ehttpd.proxies.trust import Trusted
 
-# Field values whose meaning is remembered.
-MOST_ORIGINS = 1000
+# Field values whose meaning is remembered: for the process, and for a connection.
+MOST_ORIGINS = 5000
+MOST_CLIENTS = 500
 _KNOWN = frozenset(KNOWN)
+NOTHING: Mapping[str, str] = {}
+
+# What is seen of the fields that tell something, and who asked.
+Told: TypeAlias = "tuple[Mapping[str, str], Client]"
 
 
 def says_how(name: str) -> bool:
@@ -26,15 +32,46 @@ def says_how(name: str) -> bool:
     return name == "forwarded" or name.startswith("x-forwarded-")
 
 
+class Standing:
+    """What stays of a section in those that follow it on a connection and differ in some values.
+
+    ``base`` are its fields without those that say how it was forwarded; ``said`` are the values of those that are
+    believed. ``names`` are the fields that vary of those that say how, ``others`` those that vary besides.
+    """
+
+    __slots__ = ("base", "names", "others", "said", "told", "trusts", "whole")
+
+    def __init__(self, fields: Fields, trusts: bool, believed: frozenset[str]) -> None:
+        values = fields.values
+        self.trusts = trusts
+        kept = {name: value for name, value in values.items() if not self.concerns(name)}
+        self.base = Fields(KeptLines(fields, self, NOTHING), kept)
+        self.said = {name: value for name, value in values.items() if trusts and name in believed}
+        self.names: tuple[str, ...] | None = None
+        self.others: tuple[str, ...] = ()
+        self.told: dict[tuple[str, ...], Told] = {}
+        self.whole: tuple[Fields, Client] | None = None
+
+    def concerns(self, name: str) -> bool:
+        """Tell whether a field is left out, or believed: of who is not trusted all that say how, else those we know."""
+        return name in _KNOWN if self.trusts else says_how(name)
+
+    def learn(self, changes: Mapping[str, str]) -> tuple[str, ...]:
+        """Take note of which fields vary; they are the same in all sections that have this one to stand on."""
+        self.names = tuple(name for name in changes if self.concerns(name))
+        self.others = tuple(name for name in changes if not self.concerns(name))
+        return self.names
+
+
 class KeptLines:
-    """The lines of a section without some fields, and others in their place; made when somebody asks for them."""
+    """The lines of a section without those that say how it was forwarded, and others in their place."""
 
-    __slots__ = ("_all", "_changes", "_lines")
+    __slots__ = ("_changes", "_lines", "_standing")
 
-    def __init__(self, lines: Iterable[FieldLine], changes: Mapping[str, str], all_left_out: bool) -> None:
+    def __init__(self, lines: Iterable[FieldLine], standing: Standing, changes: Mapping[str, str]) -> None:
         self._lines = lines
+        self._standing = standing
         self._changes = changes
-        self._all = all_left_out
 
     def __iter__(self) -> Iterator[FieldLine]:
         left = dict(self._changes)
@@ -43,24 +80,29 @@ class KeptLines:
             if key in self._changes:
                 if key in left:
                     yield name, left.pop(key)
-            elif not (says_how(key) if self._all else key in _KNOWN):
+            elif not self._standing.concerns(key):
                 yield name, value
         yield from left.items()
 
 
 class HeardFields(Fields):
-    """Fields that are those of ``earlier`` and ``changes``."""
+    """The fields of a section that differs in ``changes`` from what stands, ``earlier``."""
 
-    __slots__ = ("changes", "earlier")
+    __slots__ = ("_raw", "_standing", "_told", "changes", "earlier")
 
     earlier: Fields
 
-    def __init__(self, lines: KeptLines, earlier: Fields, changes: Mapping[str, str]) -> None:
-        self._lines = lines
+    def __init__(self, raw: Fields, standing: Standing, changes: Mapping[str, str], told: Mapping[str, str]) -> None:
+        self._raw = raw
+        self._standing = standing
+        self._told = told
         self._combined = None
         self.derived = None
-        self.earlier = earlier
+        self.earlier = standing.base
         self.changes = changes
+
+    def _list(self) -> list[FieldLine]:
+        return list(KeptLines(self._raw, self._standing, self._told))
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -70,13 +112,13 @@ class HeardFields(Fields):
 
 
 class Hearing:
-    """Hears requests. Any thread: the mappings are changed by single steps only."""
+    """Hears requests. Any thread: what is shared is changed by single steps only."""
 
     def __init__(self, trusted: Trusted, hops: int, believed: Iterable[str]) -> None:
         self._trusted = trusted
         self._hops = hops
         self._believed = frozenset(believed)
-        self._origins: dict[tuple[str, ...], Origin] = {}
+        self._origins: dict[tuple[tuple[str, str], ...], Origin] = {}
         self._warned = False
 
     def hear(self, connection: Client, fields: Fields) -> tuple[Fields, Client]:
@@ -85,55 +127,65 @@ class Hearing:
         Raises:
             BadRequest: a trusted proxy says what cannot be understood, or two things at once.
         """
-        trusts = self._trusted.connects(connection.remote[0])
         earlier = fields if fields.earlier is None else fields.earlier
-        standing = earlier.derived
+        standing: Standing | None = earlier.derived
         if standing is None:
-            standing = earlier.derived = self._standing(earlier, trusts)
-            if not trusts:
-                self._warn(connection, earlier)
-        base, said = standing
-        changes = dict(fields.changes)
-        if not trusts:
-            for name in [name for name in changes if says_how(name)]:
-                del changes[name]
-            return (self._heard(fields, base, changes, {}, True) if changes else base), connection
-        for name in _KNOWN.intersection(changes):
-            value = changes.pop(name)
-            if name in self._believed:
-                said = {**said, name: value}
-        origin = self._origin(said, base.values.get("host", "")) if said else None
-        if origin is None or not origin.fields:
-            return (self._heard(fields, base, changes, {}, False) if changes else base), connection
-        changes.update(origin.fields)
-        return self._heard(fields, base, changes, origin.fields, False), ClientBehindProxy(connection, origin)
+            standing = earlier.derived = self._standing(connection, earlier)
+        changes = fields.changes
+        if not changes:
+            if standing.whole is None:
+                standing.whole = self._whole(connection, standing, earlier)
+            return standing.whole
+        names = standing.learn(changes) if standing.names is None else standing.names
+        values = tuple([changes[name] for name in names])
+        told = standing.told.get(values)
+        if told is None:
+            told = self._tell(connection, standing, values)
+        shown, client = told
+        if standing.others:
+            changes = {name: changes[name] for name in standing.others}
+            changes.update(shown)
+        elif not shown:
+            return standing.base, client
+        else:
+            changes = shown
+        return HeardFields(fields, standing, changes, shown), client
 
-    def _standing(self, fields: Fields, trusts: bool) -> tuple[Fields, dict[str, str]]:
-        """Return fields without those that say how they were forwarded, and of these the ones that are believed."""
-        values = fields.values
-        if not trusts:
-            kept = {name: value for name, value in values.items() if not says_how(name)}
-            return Fields(KeptLines(fields, {}, True), kept), {}
-        kept = {name: value for name, value in values.items() if name not in _KNOWN}
-        said = {name: value for name, value in values.items() if name in self._believed}
-        return Fields(KeptLines(fields, {}, False), kept), said
+    def _standing(self, connection: Client, fields: Fields) -> Standing:
+        standing = Standing(fields, self._trusted.connects(connection.remote[0]), self._believed)
+        if not standing.trusts:
+            self._warn(connection, fields)
+        return standing
 
-    def _heard(
-        self, fields: Fields, base: Fields, changes: dict[str, str], told: Mapping[str, str], all_left_out: bool
-    ) -> Fields:  # fmt: skip
-        return HeardFields(KeptLines(fields, told, all_left_out), base, changes)
+    def _whole(self, connection: Client, standing: Standing, fields: Fields) -> tuple[Fields, Client]:
+        """Return what is heard of a request that differs in nothing from what stands."""
+        shown, client = self._told(connection, standing, standing.said)
+        if not shown:
+            return standing.base, client
+        return Fields(KeptLines(fields, standing, shown), {**standing.base.values, **shown}), client
 
-    def _origin(self, said: dict[str, str], host: str) -> Origin:
-        key = (host, *said, *said.values())
+    def _tell(self, connection: Client, standing: Standing, values: tuple[str, ...]) -> Told:
+        """Return what is told by ``values`` of the fields that vary, and by what stands."""
+        pairs = zip(standing.names or (), values, strict=True)
+        said = {**standing.said, **{name: value for name, value in pairs if name in self._believed}}
+        told = self._told(connection, standing, said)
+        if len(standing.told) >= MOST_CLIENTS:
+            standing.told.clear()
+        standing.told[values] = told
+        return told
+
+    def _told(self, connection: Client, standing: Standing, said: dict[str, str]) -> Told:
+        if not (standing.trusts and said):
+            return NOTHING, connection
+        host = standing.base.values.get("host", "")
+        key = (("host", host), *said.items())
         origin = self._origins.get(key)
         if origin is None:
             origin = read_origin(said, host, self._trusted, self._hops)
-            if origin.host is not None:
-                origin.fields["host"] = origin.host
             if len(self._origins) >= MOST_ORIGINS:
-                self._origins = {}
+                self._origins.clear()
             self._origins[key] = origin
-        return origin
+        return (origin.fields, ClientBehindProxy(connection, origin)) if origin.fields else (NOTHING, connection)
 
     def _warn(self, connection: Client, fields: Fields) -> None:
         """Say once that something was left out: the proxy may be ours."""

@@ -6,6 +6,7 @@ RFC 7239 §6, and the same without quotes as X-Forwarded-For has it.
 from __future__ import annotations
 
 import re
+import socket
 
 from ehttpd.errors import BadRequest
 from ehttpd.proxies.trust import IPV4, number_of
@@ -25,6 +26,11 @@ HIDDEN = ("", 0)  # a client of whom nobody tells the address
 
 def read_node(text: str, field: str) -> tuple[str, int]:
     """Return host and port (0: not told) of a node; `HIDDEN` if it is obfuscated or unknown. Raises BadRequest."""
+    try:
+        socket.inet_pton(socket.AF_INET, text)
+        return text, 0  # what nearly all are
+    except (OSError, ValueError):
+        pass
     match = _NODE.fullmatch(text)
     if match is not None and match["hidden"]:
         return HIDDEN

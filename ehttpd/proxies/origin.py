@@ -36,12 +36,13 @@ class Origin:
     the entries that nobody vouches for.
     """
 
-    __slots__ = ("fields", "host", "port", "prefix", "remote", "scheme")
+    __slots__ = ("fields", "host", "name", "port", "prefix", "remote", "scheme")
 
     def __init__(self) -> None:
         self.remote: tuple[str, int] | None = None
         self.scheme: str | None = None
         self.host: str | None = None  # as the field Host would have it
+        self.name = ""  # the host alone
         self.port: int | None = None
         self.prefix = ""
         self.fields: dict[str, str] = {}
@@ -78,21 +79,23 @@ def read_origin(said: Mapping[str, str], host: str, trusted: Trusted, hops: int)
 
 def _from_x_forwarded(said: Mapping[str, str], trusted: Trusted, hops: int) -> Origin:
     origin, depth = Origin(), hops or 1
-    for name in said.keys() & set(KNOWN[1:]):
-        entries = [entry.strip(" \t") for entry in said[name].split(",")]
-        if name == FOR:
-            entries = [entry for entry in entries if entry]
-            depth, origin.remote = _walk(entries, trusted, hops, "X-Forwarded-For")
-            if depth:
-                origin.fields[FOR] = ", ".join(entries[-depth:])
+    if FOR in said:
+        entries = [entry for entry in _entries(said[FOR]) if entry]
+        depth, origin.remote = _walk(entries, trusted, hops, "X-Forwarded-For")
+        if depth:
+            origin.fields[FOR] = ", ".join(entries[-depth:])
     for name, read in _READERS.items():
         if name in said:
             # An entry for each hop; or fewer, if not each proxy appends: then the first of them.
-            entries = [entry.strip(" \t") for entry in said[name].split(",")]
+            entries = _entries(said[name])
             value = entries[-min(max(depth, 1), len(entries))]
             read(origin, value)
             origin.fields[name] = value
     return origin
+
+
+def _entries(value: str) -> list[str]:
+    return [entry.strip(" \t") for entry in value.split(",")] if "," in value else [value]
 
 
 def _from_forwarded(value: str, trusted: Trusted, hops: int) -> Origin:
@@ -161,7 +164,10 @@ def _settle_host(origin: Origin, asked: str) -> None:
     host = origin.host if origin.host is not None else asked
     name, _, digits = host.rpartition(":") if re.search(r":[0-9]*$", host) else (host, "", "")
     default = DEFAULT_PORTS.get(origin.scheme or "")
+    origin.name = name
     if origin.port is not None:
         origin.host = (name if origin.port == default else f"{name}:{origin.port}") if name else None
     else:
         origin.port = int(digits) if digits else default
+    if origin.host is not None:
+        origin.fields["host"] = origin.host

@@ -417,6 +417,8 @@ class Connection(Served):
             self._count_head(0)
         if self.state is _LINGER:
             self.hang_up()  # a program which left HTTP may have left threads behind, reading
+        if self.reader.section.forwarded:
+            self.reader.forget()  # clients behind a proxy know their connection: another circle
         self.state = State.CLOSED
         self.request = self.refused = None  # they know their client, and a circle would wait for the garbage collector
         self.incoming = None

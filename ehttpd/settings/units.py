@@ -189,15 +189,17 @@ class Text(str, Unit):
 
 
 class Networks(tuple[str, ...], Unit):
-    """Who is believed: addresses and networks with commas or blanks between them, ``unix``, ``*``; or nobody."""
+    """Who is believed: addresses and networks with commas or blanks between them, ``unix``, ``*``; or ``none``."""
 
     __slots__ = ()
     metavar = "ADDRESSES"
-    meaning = "addresses and networks such as 10.0.0.0/8, ::1, unix (those who come by a Unix socket) or * (everybody)"
+    meaning = "addresses and networks such as 10.0.0.0/8, unix (who comes by a Unix socket), * (everybody), or none"
 
     @classmethod
     def read(cls, value: object) -> Self:
         entries = value.replace(",", " ").split() if isinstance(value, str) else value
+        if entries in (["none"], ("none",)):
+            return cls(())
         if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
             raise ValueError(cls.meaning)
         from ipaddress import ip_network  # dear, and seldom needed

@@ -73,6 +73,7 @@ def test_a_setting_names_networks_in_any_of_the_usual_ways() -> None:
     assert Settings(forwarded_allow_ips="10.0.0.0/255.0.0.0, ::1 unix,*").forwarded_allow_ips == wanted
     assert Settings(forwarded_allow_ips=["10.0.0.0/8", "::1", "unix", "*"]).forwarded_allow_ips == wanted
     assert Settings(forwarded_allow_ips="").forwarded_allow_ips == ()
+    assert Settings(forwarded_allow_ips="none").forwarded_allow_ips == ()
 
 
 # How far
