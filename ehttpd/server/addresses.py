@@ -43,11 +43,19 @@ class Manner:
 
 
 def listen_at(
-    addresses: Sequence[str | socket.socket], backlog: int, mode: int = 0o660, reuse_port: bool = False
+    addresses: Sequence[str | socket.socket],
+    backlog: int,
+    mode: int = 0o660,
+    reuse_port: bool = False,
+    beside: Sequence[str] = (),
 ) -> list[Listener]:
-    """Return listeners for all ``addresses``, or none: see `listen`. Raises ListenError."""
+    """Return listeners for all ``addresses``, or none: see `listen`. ``beside``: what somebody listens on besides.
+
+    Raises ListenError.
+    """
     wanted = [_spoken(address) for address in addresses]
-    ipv4 = [each for _, each in wanted if isinstance(each, str) and _parts(each)[0].replace(".", "").isdigit()]
+    others = [each for _, each in (*wanted, *map(_spoken, beside))]
+    ipv4 = [each for each in others if isinstance(each, str) and _parts(each)[0].replace(".", "").isdigit()]
     manner = Manner(backlog, mode, reuse_port, (_parts(each)[1] for each in ipv4))
     listeners: list[Listener] = []
     try:

@@ -112,4 +112,4 @@ def handed_over(descriptor: int, scheme: str, name: str, path: str | None, inher
 
 def opened(address: str, settings: Settings) -> list[Listener]:
     """Open the listeners of one address."""
-    return listen_at([address], settings.backlog, settings.uds_mode, bool(settings.reuse_port))
+    return listen_at([address], settings.backlog, settings.uds_mode, bool(settings.reuse_port), settings.bind)

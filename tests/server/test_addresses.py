@@ -105,8 +105,11 @@ def test_every_ipv6_interface_leaves_ipv4_to_an_address_beside_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for addresses in ([f"127.0.0.1:{port}", f"[::]:{port}"], [f"[::]:{port}", f"0.0.0.0:{port}"]):
+        one_by_one = [listener for each in addresses for listener in listen_at([each], 10, beside=addresses)]
+        for listener in one_by_one:
+            listener.close()
         listeners = listen_at(addresses, 10)
-        assert len(listeners) == 2
+        assert len(listeners) == len(one_by_one) == 2
         for listener in listeners:
             listener.close()
 
