@@ -22,6 +22,7 @@ _NODE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 HIDDEN = ("", 0)  # a client of whom nobody tells the address
+UNIX_PEER = "unix:"  # what nginx writes of a peer at its own Unix socket
 
 
 def read_node(text: str, field: str) -> tuple[str, int]:
@@ -32,7 +33,7 @@ def read_node(text: str, field: str) -> tuple[str, int]:
     except (OSError, ValueError):
         pass
     match = _NODE.fullmatch(text)
-    if match is not None and match["hidden"]:
+    if text == UNIX_PEER or (match is not None and match["hidden"]):
         return HIDDEN
     host = (match["ipv6"] or match["ipv4"] or match["bare"]) if match is not None else ""
     found = number_of(host)

@@ -14,7 +14,7 @@ from ehttpd.errors import BadRequest
 from ehttpd.http11.head import check_host
 from ehttpd.messages import percent_decode
 from ehttpd.proxies.forwarded import read_elements, written
-from ehttpd.proxies.nodes import HIDDEN, read_node
+from ehttpd.proxies.nodes import HIDDEN, UNIX_PEER, read_node
 from ehttpd.proxies.trust import Trusted
 
 FORWARDED = "forwarded"
@@ -125,6 +125,8 @@ def _walk(
     client: tuple[str, int] | None = None
     for depth, entry in enumerate(reversed(entries), 1):
         client = read_node(entry, field)
+        if entry == UNIX_PEER and trusted.connects(""):
+            continue
         if client == HIDDEN or not trusted.includes(client[0]):
             return depth, client
     return len(entries), client

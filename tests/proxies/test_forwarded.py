@@ -108,6 +108,12 @@ def test_hops_count_entries_from_the_end_whatever_they_are(hops: int, client: st
     assert told.remote == (client, 0)
 
 
+def test_a_proxy_at_the_unix_socket_of_another_is_believed_as_one_at_ours() -> None:
+    entries = "6.6.6.6, 203.0.113.9, unix:"
+    assert origin(trusted=Trusted(["127.0.0.1", "unix"]), for_=entries).remote == ("203.0.113.9", 0)
+    assert origin(trusted=Trusted(["127.0.0.1"]), for_=entries).remote == HIDDEN
+
+
 def test_who_believes_everybody_believes_the_last_entry() -> None:
     assert origin(trusted=Trusted(["*"]), for_="6.6.6.6, 203.0.113.9").remote == ("203.0.113.9", 0)
 
