@@ -31,6 +31,7 @@ from ehttpd.launch.strangers import STRANGERS
 from ehttpd.launch.usual import USUAL_FILES
 from ehttpd.native import ConnectionHandler, Handler, Server
 from ehttpd.settings import Settings
+from ehttpd.testing.certificates import session_authority
 from ehttpd.wsgi import Application, adapt
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +158,8 @@ def test_a_file_of_settings_is_one(block: Block) -> None:
 @pytest.mark.parametrize("block", blocks("haproxy"), ids=str)
 def test_a_configuration_of_haproxy_is_one(block: Block, tmp_path: Path) -> None:
     haproxy = shutil.which("haproxy") or pytest.skip("there is no haproxy")
-    (tmp_path / "haproxy.cfg").write_text(block.text)
+    text = re.sub(r"/etc/ssl/\S+", lambda _: session_authority().pem_for(), block.text)
+    (tmp_path / "haproxy.cfg").write_text(text)
     subprocess.run([haproxy, "-c", "-f", str(tmp_path / "haproxy.cfg")], check=True, capture_output=True)
 
 
