@@ -185,7 +185,7 @@ def _environ(of_server: Environ, request: Request, connection: Client, values: M
     except KeyError:
         environ.update((_key(name), value) for name, value in values.items())
     environ.pop(LEFT_OUT, None)
-    if request.client.by_proxy:
+    if request.client.by_proxy and request.headers.earlier is None:  # else the fields are those of other clients, too
         _tell_client(environ, request.client)
     if "HTTP_UPGRADE" in environ:
         environ["werkzeug.socket"] = environ["gunicorn.socket"] = TakenSocket(request.client)

@@ -22,11 +22,11 @@ class ClientBehindProxy(Client):
 
     by_proxy = True
 
-    def __init__(self, connection: Client, origin: Origin) -> None:
+    def __init__(self, connection: Client, origin: Origin, remote: tuple[str, int] | None) -> None:
         self._connection = connection
         self.origin = origin
         self.derived = None
-        self.remote = connection.remote if origin.remote is None else origin.remote
+        self.remote = connection.remote if remote is None else remote
         self.scheme = connection.scheme if origin.scheme is None else origin.scheme
         host, port = connection.local
         self.local = origin.name or host, port if origin.port is None else origin.port

@@ -8,13 +8,14 @@ is kept with the fields that it belongs to (`Fields.derived`), and what the othe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.logs import log
 from ehttpd.messages import Client
 from ehttpd.proxies.client import ClientBehindProxy
-from ehttpd.proxies.origin import KNOWN, Origin, read_origin
+from ehttpd.proxies.nodes import read_node
+from ehttpd.proxies.origin import FOR, FORWARDED, KNOWN, Origin, read_origin
 from ehttpd.proxies.trust import Trusted
 
 # Field values whose meaning is remembered: for the process, and for a connection.
@@ -39,7 +40,7 @@ class Standing:
     believed. ``names`` are the fields that vary of those that say how, ``others`` those that vary besides.
     """
 
-    __slots__ = ("base", "names", "others", "said", "told", "trusts", "whole")
+    __slots__ = ("base", "names", "others", "rest", "said", "told", "trusts", "whole")
 
     def __init__(self, fields: Fields, trusts: bool, believed: frozenset[str]) -> None:
         values = fields.values
@@ -50,6 +51,7 @@ class Standing:
         self.names: tuple[str, ...] | None = None
         self.others: tuple[str, ...] = ()
         self.told: dict[tuple[str, ...], Told] = {}
+        self.rest: Origin | Literal[False] | None = None  # see `Hearing`; None: not known yet
         self.whole: tuple[Fields, Client] | None = None
 
     def concerns(self, name: str) -> bool:
@@ -166,13 +168,29 @@ class Hearing:
 
     def _tell(self, connection: Client, standing: Standing, values: tuple[str, ...]) -> Told:
         """Return what is told by ``values`` of the fields that vary, and by what stands."""
-        pairs = zip(standing.names or (), values, strict=True)
-        said = {**standing.said, **{name: value for name, value in pairs if name in self._believed}}
-        told = self._told(connection, standing, said)
+        rest = self._rest(standing) if standing.rest is None else standing.rest
+        if rest and values[0] and "," not in values[0]:
+            # One proxy, and many clients: an address is new, and what is told besides stands.
+            remote = read_node(values[0], "X-Forwarded-For")
+            told: Told = {FOR: values[0], **rest.fields}, ClientBehindProxy(connection, rest, remote)
+        else:
+            pairs = zip(standing.names or (), values, strict=True)
+            said = {**standing.said, **{name: value for name, value in pairs if name in self._believed}}
+            told = self._told(connection, standing, said)
         if len(standing.told) >= MOST_CLIENTS:
             standing.told.clear()
         standing.told[values] = told
         return told
+
+    def _rest(self, standing: Standing) -> Origin | Literal[False]:
+        """Return what is told besides the address of the client, if that alone varies, and one proxy tells it."""
+        said = {name: value for name, value in standing.said.items() if name != FOR}
+        simple = standing.names == (FOR,) and FOR in standing.said and FORWARDED not in said
+        if simple and not any("," in value for value in said.values()):
+            standing.rest = read_origin(said, standing.base.values.get("host", ""), self._trusted, self._hops)
+        else:
+            standing.rest = False
+        return standing.rest
 
     def _told(self, connection: Client, standing: Standing, said: dict[str, str]) -> Told:
         if not (standing.trusts and said):
@@ -185,7 +203,9 @@ class Hearing:
             if len(self._origins) >= MOST_ORIGINS:
                 self._origins.clear()
             self._origins[key] = origin
-        return (origin.fields, ClientBehindProxy(connection, origin)) if origin.fields else (NOTHING, connection)
+        if not origin.fields:
+            return NOTHING, connection
+        return origin.fields, ClientBehindProxy(connection, origin, origin.remote)
 
     def _warn(self, connection: Client, fields: Fields) -> None:
         """Say once that something was left out: the proxy may be ours."""

@@ -85,6 +85,23 @@ def test_every_request_of_a_connection_is_heard_by_itself(live_server: LiveServe
     assert asked(peer) == plain
 
 
+@pytest.mark.parametrize("hops", [0, 1, 2])
+def test_a_request_is_heard_alike_whatever_came_before_it(live_server: LiveServers, hops: int) -> None:
+    server = live_server(adapt(show), forwarded_hops=hops, forwarded_allow_ips="127.0.0.1, 10.0.0.0/8, unix")
+    lists = ["203.0.113.1", "unknown", "unix:", "10.1.1.1", "[2001:db8::1]:7", "6.6.6.6, 203.0.113.1", "203.0.113.9:5",
+             "203.0.113.1, 10.1.1.1", "", "203.0.113.1"]  # fmt: skip
+    for besides in ((), ("X-Forwarded-Proto: https", "X-Forwarded-Port: 8443"), ("X-Forwarded-Proto: http, https",)):
+        peer = server.connect()
+        for entries in lists:
+            fields = (*besides, f"X-Forwarded-For: {entries}")
+            fresh = server.connect()
+            shown, expected = asked(peer, *fields), asked(fresh, *fields)
+            if not entries:  # each is itself
+                assert shown.pop("REMOTE_PORT") != expected.pop("REMOTE_PORT")
+            assert shown == expected
+            fresh.close()
+
+
 def test_fields_that_are_not_believed_are_left_out_and_others_of_the_proxy_are_not(live_server: LiveServers) -> None:
     server = live_server(adapt(show), forwarded_fields="x-forwarded-for, X-Forwarded-Proto")
     shown = asked(server.connect(), *EVERY_FIELD, "X-Forwarded-User: anna", "Forwarded: for=6.6.6.6")
