@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -26,13 +27,26 @@ def serve_with_werkzeug(application: Any, port: int) -> None:
     run_simple("127.0.0.1", port, application, threaded=True)
 
 
-STARTERS = {"bjoern": serve_with_bjoern, "werkzeug": serve_with_werkzeug}
+def serve_with_cheroot_and_tls(application: Any, port: int, certificate: str, threads: str) -> None:
+    from cheroot.ssl.builtin import BuiltinSSLAdapter
+    from cheroot.wsgi import Server
+
+    server = Server(("127.0.0.1", port), application, numthreads=int(threads))
+    server.ssl_adapter = BuiltinSSLAdapter(certificate, certificate)
+    server.start()
+
+
+STARTERS: dict[str, Callable[..., None]] = {
+    "bjoern": serve_with_bjoern,
+    "werkzeug": serve_with_werkzeug,
+    "cheroot-tls": serve_with_cheroot_and_tls,
+}
 
 
 def main() -> None:
-    name, target, port = sys.argv[1:]
+    name, target, port, *more = sys.argv[1:]
     module, attribute = target.split(":")
-    STARTERS[name](getattr(import_module(module), attribute), int(port))
+    STARTERS[name](getattr(import_module(module), attribute), int(port), *more)
 
 
 if __name__ == "__main__":

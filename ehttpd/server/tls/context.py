@@ -36,6 +36,7 @@ def new_context(pair: Pair, settings: Settings) -> tuple[ssl.SSLContext, Stateme
     context.minimum_version = VERSIONS[settings.tls_min]
     context.options |= ssl.OP_NO_RENEGOTIATION  # a client could have us sign for ever
     context.set_alpn_protocols(PROTOCOLS)
+    context.num_tickets = 1  # for each connection; a second one takes a sixth of the handshake
     if settings.ciphers:
         try:
             context.set_ciphers(settings.ciphers)

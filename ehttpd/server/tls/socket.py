@@ -111,6 +111,9 @@ class TLSSocket:
         else:
             self.tls = TLS.of(engine)
             self._says_farewell = True
+            if self.tls.protocol == "TLSv1.3":  # nobody waits for its ticket: it leaves with the first response
+                self._unsent += self._outgoing.read()
+                return 0
         return self._waits_for()
 
     def _begin(self, octets: bytes) -> ssl.SSLObject:
@@ -164,15 +167,9 @@ class TLSSocket:
         Raises BlockingIOError if nothing has left, OSError if the connection broke.
         """
         with self._lock:
-            count = 0
-            if self._unsent:
-                count = self._settled()
-                if self._unsent:
-                    if not count:
-                        raise BlockingIOError
-                    return count
+            count = self._settled() if self._owed else 0
             view = memoryview(data)[count : count + ENCRYPT_AT_ONCE]
-            if view:
+            if view and not self._owed:
                 self._encrypt(view)
                 self._owed = len(view)
                 count += self._settled()
@@ -275,14 +272,14 @@ class TLSSocket:
         return octet
 
     def _encrypt(self, view: memoryview) -> None:
-        """Have OpenSSL encrypt; it has been empty before."""
+        """Have OpenSSL encrypt. All that was encrypted before for `send` has left."""
         if self._engine is None or self.tls is None:
             raise BrokenPipeError("the connection has ended, or not begun")
         records = []
         for begin in range(0, len(view), RECORD):
             self._engine.write(view[begin : begin + RECORD])
             records.append(self._outgoing.read())
-        self._unsent = records[0] if len(records) == 1 else b"".join(records)
+        self._unsent = b"".join((self._unsent, *records))
 
     def _settled(self) -> int:
         """Send what is encrypted, and return how many octets of what was to be sent that has been, as far as we can
@@ -310,7 +307,7 @@ class TLSSocket:
 
     def _farewell(self) -> None:
         """Say that nothing more will be sent, and that all was (RFC 8446 §6.1)."""
-        if not self._says_farewell or self._unsent or self._engine is None:
+        if not self._says_farewell or self._owed or self._engine is None:
             return
         self._says_farewell = False
         try:
