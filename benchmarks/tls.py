@@ -4,7 +4,7 @@
     python benchmarks/tls.py
     python benchmarks/tls.py --servers ehttpd,gunicorn --rounds 5 --seconds 3
 
-A handshake is a new connection, TLS 1.3 or 1.2, one request, and the end; `openssl s_time`, several at once, makes them.
+A handshake is a new connection, TLS 1.3 or 1.2, one request, and the end; four processes of `openssl s_time` make them.
 Requests are wrk's, with 64 connections. The servers take turns, and the median of the rounds counts. The certificate is
 of ECDSA P-256, made on the fly. Needs Linux, openssl and wrk.
 """

@@ -239,6 +239,10 @@ class Server:
             listener.close()
         self._listeners.clear()
 
+    def be(self, identity: Identity) -> None:
+        """Show clients these certificates, which were read before; else they are read by `listen`. Before that."""
+        self._identity = identity
+
     def reload_certificates(self) -> None:
         """Read certificates again whose files have changed, at once; it is done within a second or two anyway. Any
         thread. Connections that exist notice nothing.

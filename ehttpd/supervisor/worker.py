@@ -14,12 +14,14 @@ import signal
 import socket
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.logs import close_logs, reopen_logs
 from ehttpd.launch.serve import PATIENCE, REOPEN, end_quietly, make_server, prepare_logging, raise_descriptor_limit
 from ehttpd.logs import log
+from ehttpd.server.server import read_certificates
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
 from ehttpd.supervisor.board import seat_at
@@ -27,6 +29,9 @@ from ehttpd.supervisor.channel import Channel, Message
 from ehttpd.supervisor.expiry import Expiry
 from ehttpd.supervisor.hooks import Hooks, Worker
 from ehttpd.supervisor.privileges import give_up_privileges
+
+if TYPE_CHECKING:
+    from ehttpd.server.tls.socket import Identity
 
 # What is for the supervisor, which tells its workers what to do.
 IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
@@ -54,12 +59,14 @@ def run(channel: Channel, order: Message) -> int:
     settings = Settings.from_sources({name: Given(*given) for name, given in order["settings"].items()})
     view = Worker(order["number"], settings)
     try:
+        # Keys are for root alone on many systems. When they are renewed, HUP makes workers that read the new ones.
+        identity = read_certificates(settings) if settings.certfile else None
         give_up_privileges(settings)
         prepare_logging(settings)
         hooks = Hooks.of(settings)
         hooks.call("post_fork", view)
         application = load_application(settings)
-        working = Working(channel, order, settings, application, hooks, view)
+        working = Working(channel, order, settings, application, hooks, view, identity)
     except OperatorError as error:
         return report_failure(channel, error)
     return working.run()
@@ -83,8 +90,15 @@ class Working:
     """A worker that has its application."""
 
     def __init__(
-        self, channel: Channel, order: Message, settings: Settings, application: Application, hooks: Hooks, view: Worker
-    ) -> None:  # fmt: skip
+        self,
+        channel: Channel,
+        order: Message,
+        settings: Settings,
+        application: Application,
+        hooks: Hooks,
+        view: Worker,
+        identity: Identity | None,
+    ) -> None:
         self._channel = channel
         self._settings = settings
         self._application = application
@@ -92,6 +106,8 @@ class Working:
         self._view = view
         self._expiry = Expiry(settings)
         self._server = make_server(application, settings.replace(bind=order["bind"]), multiprocess=True)
+        if identity is not None:
+            self._server.be(identity)
         if self._expiry.counts:
             self._server.add_recorder(self._expiry.record)
         seat = seat_at(order["board"], order["seat"])

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -76,9 +77,17 @@ class Census(NamedTuple):
 class Victim:
     """A server that is attacked. ``settled`` is what it has while nobody does."""
 
-    def __init__(self, process: subprocess.Popen[bytes], address: tuple[str, int], folder: Path, log: Path) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        address: tuple[str, int],
+        folder: Path,
+        log: Path,
+        context: ssl.SSLContext | None,
+    ) -> None:
         self.process = process
         self.address = address
+        self._context = context
         self._folder = folder
         self._log = log
         self._peers: list[Peer] = []
@@ -94,14 +103,19 @@ class Victim:
         """What the server has logged."""
         return self._log.read_text()
 
-    def connect(self, receive_buffer: int = 0) -> Peer:
-        """Connect. A small ``receive_buffer`` makes a peer that takes little unasked."""
+    def connect(self, receive_buffer: int = 0, *, plain: bool = False) -> Peer:
+        """Connect, with TLS if the server speaks it, unless ``plain`` is wanted. A small ``receive_buffer`` makes a
+        peer that takes little unasked.
+        """
         connecting = socket.socket()
         if receive_buffer:
             connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connecting.settimeout(PATIENCE)
+        connecting.connect(self.address)
+        if self._context is not None and not plain:
+            connecting = self._context.wrap_socket(connecting, server_hostname="localhost")
         peer = Peer(connecting)
         self._peers.append(peer)
-        connecting.connect(self.address)
         return peer
 
     def crowd(self, count: int, *pieces: bytes, receive_buffer: int = 0) -> list[Peer]:
@@ -139,7 +153,7 @@ class Victim:
 
         Without ``newcomers`` the witness asks on one connection only, for no more are accepted.
         """
-        witness = Witness(self.address, newcomers)
+        witness = Witness(self._connect_apart, newcomers)
         try:
             yield
         finally:
@@ -147,6 +161,11 @@ class Victim:
             self.hang_up()
         witness.judge()
         self._recover()
+
+    def _connect_apart(self) -> Peer:
+        peer = self.connect()
+        self._peers.remove(peer)
+        return peer
 
     def hang_up(self) -> None:
         """Close the connections of all peers but the lasting one."""
@@ -203,10 +222,10 @@ class Victim:
 class Witness:
     """Somebody else: asks all the time, on a connection that lasts and on new ones, and notes how long it takes."""
 
-    def __init__(self, address: tuple[str, int], newcomers: bool) -> None:
-        self._address = address
+    def __init__(self, connect: Callable[[], Peer], newcomers: bool) -> None:
+        self._connect = connect
         self._newcomers = newcomers
-        self._lasting = Peer(socket.create_connection(address, PATIENCE))
+        self._lasting = connect()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
         self._failure: BaseException | None = None
@@ -258,7 +277,7 @@ class Witness:
         return self._lasting.ask()
 
     def _ask_as_newcomer(self) -> Reply:
-        peer = Peer(socket.create_connection(self._address, PATIENCE))
+        peer = self._connect()
         try:
             return peer.ask("/", "Connection: close")
         finally:
@@ -266,8 +285,8 @@ class Witness:
 
 
 @contextmanager
-def attacked(folder: Path, **settings: Any) -> Iterator[Victim]:
-    """Run a server to be attacked until the block ends."""
+def attacked(folder: Path, context: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Victim]:
+    """Run a server to be attacked until the block ends. ``context`` is its clients' if it speaks TLS."""
     temporary, log = folder / "temporary", folder / "log"
     temporary.mkdir()
     with log.open("wb") as output, socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
@@ -283,7 +302,7 @@ def attacked(folder: Path, **settings: Any) -> Iterator[Victim]:
         )
         address = listener.getsockname()
     try:
-        victim = Victim(process, address, temporary, log)
+        victim = Victim(process, address, temporary, log, context)
         try:
             yield victim
         finally:

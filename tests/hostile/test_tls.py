@@ -1,0 +1,87 @@
+"""Clients that make it hard to shake hands, or speak something else."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from ehttpd.testing.certificates import session_authority
+from tests.hostile.siege import Victim, attacked, reset, scaled, statuses, trickle
+from tests.server.live import Peer
+
+ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+MANY = scaled(500, 5_000)
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory, hello: bytes) -> Iterator[Victim]:
+    """A server that speaks TLS, and has been through so many handshakes at once before: what OpenSSL needs for them is
+    freed in pieces so small that glibc keeps it for the next.
+    """
+    authority = session_authority()
+    settings = {"certfile": authority.pem_for(), "handshake_timeout": 0.4}
+    with attacked(tmp_path_factory.mktemp("victim"), authority.client_context(), **settings) as victim:
+        crowd(victim, hello)
+        victim.await_given_up()
+        victim.hang_up()
+        victim.settled = victim.settled._replace(memory=victim.census().memory)
+        yield victim
+
+
+def crowd(victim: Victim, *pieces: bytes) -> list[Peer]:
+    """Connect often, without a handshake, and send the same from everywhere."""
+    peers = [victim.connect(plain=True) for _ in range(MANY)]
+    for peer in peers:
+        peer.send(*pieces)
+    return peers
+
+
+@pytest.fixture(scope="module")
+def hello() -> bytes:
+    """What a client of TLS says first."""
+    outgoing = ssl.MemoryBIO()
+    engine = session_authority().client_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        engine.do_handshake()
+    return outgoing.read()
+
+
+def test_who_is_silent_is_given_up_and_delays_nobody(victim: Victim) -> None:
+    with victim.besieged():
+        crowd(victim)
+        victim.await_given_up()
+
+
+def test_who_says_hello_and_no_more_is_given_up(victim: Victim, hello: bytes) -> None:
+    with victim.besieged():
+        crowd(victim, hello)
+        victim.await_given_up()
+
+
+def test_who_says_hello_octet_by_octet_is_given_up(victim: Victim, hello: bytes) -> None:
+    with victim.besieged():
+        trickle([victim.connect(plain=True) for _ in range(scaled(50, 1000))], hello[:1], 0.05)
+
+
+def test_who_leaves_after_the_handshake_leaves_nothing(victim: Victim) -> None:
+    with victim.besieged():
+        for _ in range(scaled(100, 2000)):
+            reset(victim.connect())
+        victim.hang_up()
+
+
+def test_who_speaks_http_is_told_so_and_who_speaks_nothing_known_is_not(victim: Victim, hello: bytes) -> None:
+    with victim.besieged():
+        assert statuses(crowd(victim, ASK)) == {400}
+        assert statuses(crowd(victim, b"\x16\x03\x01\xff\xff" + b"\xff" * 100)) == {0}
+        assert statuses(crowd(victim, hello[:60] + b"\xff" * 500)) == {0}
+
+
+def test_who_takes_nothing_is_given_up(victim: Victim) -> None:
+    with victim.besieged():
+        for target in (b"/bytes", b"/file"):
+            for _ in range(scaled(20, 500)):
+                victim.connect(receive_buffer=4096).send(ASK.replace(b" / ", b" %s " % target))
+        victim.await_given_up()
