@@ -5,6 +5,7 @@
 #   make bench   compare with the peers; needs wrk                    (an option: make bench ARGS="--pin")
 #   make fuzz    look for inputs that break a promise                 (make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="reader chunks")
 #   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
+#   make screenshots    take the pictures of docs/figures.md, in three minutes; needs Chromium
 #   make siege   attack a server with slow and hostile clients, for minutes; slowhttptest takes part if it is there
 #   make packages    run test suites of other people's packages on our server; needs the package index
 #   make site    build the documentation site in build/site, from docs/
@@ -24,7 +25,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test siege bench conformance packages fuzz coverage site lint types clean
+.PHONY: demo test siege bench conformance packages fuzz coverage site lint types clean screenshots
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -41,6 +42,9 @@ coverage: $(call WITH,test)
 
 siege: $(call WITH,test)
 	SIEGE=long $(BIN)/python -m pytest -rA --timeout 600 tests/hostile $(ARGS)
+
+screenshots: $(call WITH,test)
+	$(BIN)/python -m screenshots
 
 bench:
 	$(PYTHON) benchmarks/run.py $(ARGS)

@@ -144,7 +144,7 @@ class Board:
              each["client"], each["where"])
             for each in self._told.get("requests", ())
         ]  # fmt: skip
-        return table((title, "AGE", "REQUEST", "CLIENT", "WHERE"), rows, (21, 9, 25, 15), width)
+        return table((title, "AGE", "REQUEST", "CLIENT", "WHERE"), rows, (16, 8, 24, 13), width)
 
     def slow(self, width: int) -> list[str]:
         """Return a line for each request that was seen to take a second or more, the last first, and a heading."""

@@ -54,7 +54,8 @@ class Admin:
     def _page(self, _: Request) -> Response:
         source = self._source
         told = statistics(source.overview(), source.snapshots())
-        found = page.rendered(told, threads.in_flight(source.threads()), self._history.points())
+        told["requests"] = threads.in_flight(source.threads())
+        found = page.rendered(told, self._history.points(), self._history.earlier())
         return Response(found, 200, page.fields() | FRESH)
 
     def _metrics(self, request: Request) -> Response:

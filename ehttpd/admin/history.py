@@ -61,6 +61,7 @@ class History:
         self._tell = tell
         self._points: deque[Point] = deque(maxlen=POINTS)
         self._before: tuple[float, Total] | None = None
+        self._looks: deque[Sequence[Snapshot]] = deque(maxlen=2)
         self._over = threading.Event()
         self._clock = threading.Thread(target=self._run, name="ehttpd-admin-clock", daemon=True)
 
@@ -75,9 +76,15 @@ class History:
         """Return the points, oldest first."""
         return list(self._points)
 
+    def earlier(self) -> Sequence[Snapshot]:
+        """Return the workers as they were a second or two ago: what rates are told from."""
+        looks = list(self._looks)
+        return looks[0] if looks else ()
+
     def note(self) -> None:
         """Look at the source, and make a point of what has changed. The clock's."""
         snapshots = self._source.snapshots()
+        self._looks.append(snapshots)
         if self._tell is not None:
             self._tell(snapshots)
         if snapshots:

@@ -18,8 +18,10 @@ from string import Template
 from typing import Any, NamedTuple
 
 from ehttpd.admin.history import POINTS, Point
+from ehttpd.admin.merging import count_of
 from ehttpd.admin.threads import InFlight
 from ehttpd.admin.wording import duration, mishaps, number_said, size
+from ehttpd.server.snapshot import Snapshot
 
 HERE = Path(__file__).parent
 UNKNOWN = "–"
@@ -66,11 +68,12 @@ def fields() -> dict[str, str]:
     return {"Content-Type": kind, "Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
 
 
-def rendered(told: Mapping[str, Any], flights: Sequence[InFlight], points: Sequence[Point]) -> bytes:
-    """Return the page. ``told`` is what ``/stats.json`` says."""
-    flights = flights[:MOST_FLIGHTS]
+def rendered(told: Mapping[str, Any], points: Sequence[Point], earlier: Sequence[Snapshot]) -> bytes:
+    """Return the page. ``told`` is what ``/stats.json`` says; ``earlier`` is how the workers were a moment ago."""
+    before = {each["pid"]: each for each in earlier}
     data = {
-        "told": {**told, "requests": flights},
+        "told": told,
+        "earlier": earlier,
         "points": points,
         "fields": Point._fields,
         "charts": [chart._asdict() for chart in CHARTS],
@@ -83,8 +86,8 @@ def rendered(told: Mapping[str, Any], flights: Sequence[InFlight], points: Seque
         taken=time.strftime("%H:%M:%S", time.gmtime(told["taken"])),
         facts=_facts(told),
         charts="\n".join(_chart(chart, told, points) for chart in CHARTS),
-        workers="".join(map(_worker, told["worker_status"])),
-        flights="".join(map(_flight, flights)) or _nothing(5, "No request is being served."),
+        workers="".join(_worker(each, before.get(each["pid"])) for each in told["worker_status"]),
+        flights="".join(map(_flight, told["requests"][:MOST_FLIGHTS])) or _nothing(5, "No request is being served."),
         connections=_counts((told["total"] or {}).get("connections", {})),
         mishaps=_counts(mishaps(told)) or _counts({"nothing": 0}),
         told=json.dumps(data).replace("<", "\\u003c"),
@@ -139,17 +142,24 @@ def _line(values: Sequence[float], top: float, kind: str) -> str:
     return f'{area}<path class="line{kind}" d="M{path}"/>'
 
 
-def _worker(worker: Mapping[str, Any]) -> str:
-    threads, process, state = worker["threads"], worker["process"], worker["state"]
+def _worker(worker: Mapping[str, Any], before: Snapshot | None) -> str:
+    threads, process, state, requests = worker["threads"], worker["process"], worker["state"], worker["requests"]
+    then: Mapping[str, Any] = before or worker
+    seconds = worker["taken"] - then["taken"]
+
+    def rate(value: float, earlier: float, unit: str = "") -> tuple[str, str]:
+        return "right", number_said(max(0.0, value - earlier) / seconds) + unit if seconds > 0 else UNKNOWN
+
     return _row(
         ("", escape(worker["worker"])),
         ("", worker["pid"]),
         ("", f'<span class="pill {state}">{state}</span>'),
         ("", f"{_meter(threads)}{threads['busy']} / {threads['alive']} / {threads['max']}"),
         ("right", worker["queue"]["length"]),
-        *[("right", UNKNOWN)] * 2,  # rates take two looks: the script's
+        rate(count_of(requests), count_of(then["requests"])),
+        rate(count_of(requests, "5xx"), count_of(then["requests"], "5xx")),
         ("right", size(process["rss"])),
-        ("right", UNKNOWN),
+        rate(100 * process["cpu_seconds"], 100 * then["process"]["cpu_seconds"], " %"),
         ("right", f"{process['gc_seconds']:.2f} s"),
         ("right", duration(worker["taken"] - worker["started"])),
     )

@@ -100,7 +100,7 @@
       [shown(() => rate(worker.requests, then.requests, seconds)), "right"],
       [shown(() => rate(worker.requests, then.requests, seconds, "5xx")), "right"],
       [size(process.rss), "right"],
-      [seconds > 0 ? `${Math.max(0, 100 * (process.cpu_seconds - then.process.cpu_seconds) / seconds).toFixed(0)} %` : "–", "right"],
+      [seconds > 0 ? `${said(Math.max(0, 100 * (process.cpu_seconds - then.process.cpu_seconds) / seconds))} %` : "–", "right"],
       [`${process.gc_seconds.toFixed(2)} s`, "right"], [duration(worker.taken - worker.started), "right"],
     ]);
   };
@@ -135,7 +135,7 @@
       const answer = await fetch("stats.json", { cache: "no-store" });
       if (!answer.ok) throw new Error(answer.statusText);
       const told = await answer.json();
-      if (told.total && told.taken > before.taken) {
+      if (told.total && told.taken - before.taken > 0.5) {  // rates over less are noise
         points.push(pointOf(before, told));
         if (points.length > most) points.shift();
         show(told, before);
@@ -149,6 +149,6 @@
     }
     setTimeout(poll, 1000);
   };
-  if (before.total) show(before, before);
-  poll();
+  if (before.total) show(before, { worker_status: data.earlier });
+  setTimeout(poll, 1000);
 })();

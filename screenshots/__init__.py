@@ -1,0 +1,1 @@
+"""The pictures of docs/figures.md, made by ``make screenshots``."""
