@@ -137,7 +137,7 @@ class Board:
             lines.append(coloured_end(cut(line, width), row[-1][1]))
         return lines
 
-    def requests(self, width: int, title: str = "REQUESTS IN FLIGHT") -> list[str]:
+    def requests(self, width: int, title: str = "IN FLIGHT") -> list[str]:
         """Return a line for each request in flight, oldest first, and a heading."""
         rows = [
             (f"{each['thread']}/{each['pid']}", f"{each['seconds']:.2f}s", f"{each['method']} {each['target']}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ehttpd.admin.exposition import written
 from ehttpd.admin.metrics import METRICS
 from ehttpd.admin.reference import reference
 from ehttpd.admin.source import LocalSource, Overview
+from ehttpd.commands import init
 from ehttpd.messages import Request, Response
 from ehttpd.server.figures import BOUNDS
 from ehttpd.server.snapshot import Snapshot
@@ -151,6 +153,15 @@ def test_the_page_lists_the_metrics_of_the_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "figures.md").read_text("utf-8")
     listed = page.partition("<!-- metrics -->\n")[2].partition("<!-- /metrics -->")[0]
     assert listed == reference(), "run: python -m ehttpd.admin.reference"
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert init.run(["grafana", "shop:app"]) == 0
+    asked = set(re.findall(r"ehttpd_\w+", capsys.readouterr().out))
+    there = {metric.full_name for metric in METRICS}
+    buckets = {f"{metric.full_name}_bucket" for metric in METRICS if metric.kind == "histogram"}
+    assert asked
+    assert asked <= there | buckets
 
 
 def test_a_name_means_one_thing() -> None:

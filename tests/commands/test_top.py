@@ -133,7 +133,7 @@ def test_keys_change_what_is_shown(terminal: Terminal) -> None:
     terminal.press("t")
     terminal.screen(lambda text: "THREAD" in text and "serves" in text and "SLOWEST" not in text)
     terminal.press("r")
-    terminal.screen(lambda text: "REQUESTS IN FLIGHT" in text)
+    terminal.screen(lambda text: "IN FLIGHT" in text)
     terminal.press("l")
     terminal.screen(lambda text: "SEEN TO BE SLOW" in text and "/reports" in text)
     terminal.press("ws")
