@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from wsgiref.types import StartResponse
 from wsgiref.validate import validator
@@ -20,6 +21,7 @@ from wsgiref.validate import validator
 import pytest
 
 from ehttpd.errors import ListenError
+from ehttpd.records import Record
 from ehttpd.wsgi import adapt, make_server
 from tests.server.live import PATIENCE, Gate, LiveServer, Peer, in_parallel, serving
 
@@ -890,3 +892,22 @@ def test_shutdown_is_called_from_another_thread_while_a_request_runs() -> None:
             gate.open()
             assert peer.reply().body == b"finished"
         peer.close()
+
+
+# Names of requests
+
+
+def test_an_application_knows_the_name_that_is_in_the_logs() -> None:
+    records: SimpleQueue[Record] = SimpleQueue()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        environ["USER"] = "anna"
+        start_response("200 OK", [])
+        return [environ["ehttpd.request_id"].encode()]
+
+    handler = adapt(application, named=True, kept=True)
+    with serving(handler, record=records.put) as server:
+        reply = server.connect().ask()
+        record = records.get(timeout=PATIENCE)
+    assert reply.body.decode() == record.request_id
+    assert record.environ["USER"] == "anna"

@@ -127,6 +127,18 @@ def format_of_requests(settings: Settings, coloured: bool = False) -> Callable[[
         raise SettingsError(f"{settings.origin('access_log_format')}: {error}", error.cure) from None
 
 
+def wants_names(settings: Settings) -> bool:
+    """Tell whether applications are to know the names of requests: somebody else does."""
+    written = settings.access_log_format
+    in_records = written in ("json", "logfmt") or "request_id" in written or wants_environs(settings)
+    return bool(settings.request_id_header) or (recorder() is not None and in_records)
+
+
+def wants_environs(settings: Settings) -> bool:
+    """Tell whether lines of the access log are made of the environ too."""
+    return recorder() is not None and "}e)s" in settings.access_log_format
+
+
 def standard(descriptor: int) -> Target:
     """Return the standard output or the standard error, or what swallows all where whoever started us closed it."""
     try:

@@ -20,7 +20,7 @@ from ehttpd.launch.application import Application
 from ehttpd.launch.banner import banner, warnings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
-from ehttpd.launch.logs import open_logs, recorder, reopen_logs
+from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs, wants_names
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
@@ -109,8 +109,8 @@ def make_server(application: Application, settings: Settings, *, multiprocess: b
     else:
         from ehttpd.wsgi import adapt
 
-        named = recorder() is not None or bool(settings.request_id_header)
-        handler = adapt(application.target, multiprocess=multiprocess, named=named)
+        named, kept = wants_names(settings), wants_environs(settings)
+        handler = adapt(application.target, multiprocess=multiprocess, named=named, kept=kept)
     if settings.static:
         from ehttpd.launch.static import with_static
 

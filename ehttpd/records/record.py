@@ -5,9 +5,9 @@ Knows no format, and nothing of those who listen.
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Mapping
-from threading import current_thread
+from time import time
 from typing import Any
 
 from ehttpd.fields import combined
@@ -16,6 +16,16 @@ from ehttpd.messages.naming import new_name
 
 # The status of an exchange whose client left before there was an answer. nginx has made the number known.
 CLIENT_LEFT = 499
+
+
+class _ThisThread(threading.local):
+    """The name of the thread that asks, without two calls each time."""
+
+    def __init__(self) -> None:
+        self.name = threading.current_thread().name
+
+
+_this_thread = _ThisThread()
 
 
 class Record:
@@ -31,9 +41,10 @@ class Record:
     """
 
     __slots__ = (
-        "_name", "body_octets", "client", "ended", "first_line", "queue_seconds", "refusal", "remote", "request",
-        "response", "seconds", "status", "thread",
+        "_name", "body_octets", "client", "ended", "first_line", "queue_seconds", "refusal", "request", "response",
+        "seconds", "thread",
     )  # fmt: skip
+    _name: str
 
     def __init__(
         self,
@@ -48,17 +59,22 @@ class Record:
     ) -> None:
         self.client = client
         self.request = request
-        self.first_line = first_line
         self.response = response
-        self.status = int(response.status) if response is not None else CLIENT_LEFT
-        self.remote = client.remote[0]
         self.body_octets = body_octets
         self.seconds = seconds
         self.queue_seconds = queue_seconds
         self.refusal = refusal
-        self.thread = current_thread().name
-        self.ended = time.time()
-        self._name = ""
+        self.first_line = first_line
+        self.thread = _this_thread.name
+        self.ended = time()
+
+    @property
+    def status(self) -> int:
+        return int(self.response.status) if self.response is not None else CLIENT_LEFT
+
+    @property
+    def remote(self) -> str:
+        return self.client.remote[0]
 
     @property
     def started(self) -> float:
@@ -109,9 +125,11 @@ class Record:
         """The name of the request: its `Request.id`; one made for the record if its head was refused."""
         if self.request is not None:
             return self.request.id
-        if not self._name:
+        try:
+            return self._name
+        except AttributeError:
             self._name = new_name()
-        return self._name
+            return self._name
 
     @property
     def scheme(self) -> str:

@@ -11,37 +11,46 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from ehttpd.messages import NO_BODY, NO_FIELDS, Request
-from ehttpd.records.moments import rfc3339
+from ehttpd.messages import NO_BODY, NO_FIELDS, Client, Request
+from ehttpd.records.moments import milliseconds, rfc3339
 from ehttpd.records.quoting import json_string, logfmt_value
 from ehttpd.records.record import Record
 
 Encode: TypeAlias = Callable[[str], str]
 
-# What every line has, and how it is written: %s what is encoded already, or needs not to be.
-ALWAYS = {
-    "timestamp": "%s",
-    "http.request.method": "%s",
-    "url.path": "%s",
-    "http.response.status_code": "%d",
-    "http.response.body.size": "%d",
-    "duration_ms": "%.3f",
-    "queue_ms": "%.3f",
-    "request_id": "%s",
-    "thread": "%s",
-    "client.address": "%s",
-    "url.scheme": "%s",
-    "network.protocol.version": "%s",
-}
-# What comes after it: from the fields of the request, the first two always ...
-FROM_FIELDS = ("server.address", "user_agent.original", "server.port", "referer", "trace_id", "span_id")
+# What every line has of its own.
+ALWAYS = (
+    "timestamp",
+    "http.response.status_code",
+    "http.response.body.size",
+    "duration_ms",
+    "queue_ms",
+    "request_id",
+    "thread",
+)
+# What comes after it, of the request: the first seven always ...
+OF_REQUEST = (
+    "http.request.method",
+    "url.path",
+    "url.scheme",
+    "client.address",
+    "server.address",
+    "user_agent.original",
+    "network.protocol.version",
+    "url.query",
+    "server.port",
+    "referer",
+    "trace_id",
+    "span_id",
+)
 # ... and what else is known.
-BESIDES = ("url.query", "http.request.body.size", "error.type", "request_line")
+BESIDES = ("http.request.body.size", "error.type", "request_line")
 # W3C Trace Context, §3.2: version, trace, parent, flags.
 TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 # So says OpenTelemetry of a method that was not understood; and we, of a client that left before there was an answer.
 OTHER_METHOD = "_OTHER"
 CLIENT_LEFT = "client_left"
+NOTHING_KNOWN = ((), "")
 NOTHING = Request(OTHER_METHOD, "", "HTTP/", NO_FIELDS)
 
 
@@ -49,44 +58,42 @@ def structured(
     encode: Encode, name: Callable[[str], str], comma: str, ends: tuple[str, str]
 ) -> Callable[[Record], str]:  # fmt: skip
     """Return what makes a line: pairs of a name and a value, with ``comma`` between them, between two ``ends``."""
-    always = {**ALWAYS, "timestamp": encode("%s")}  # which needs no encoder each time
-    pattern = ends[0] + comma.join(name(each) + written for each, written in always.items()) + "%s%s" + ends[1]
-    begin = {each: comma + name(each) for each in (*FROM_FIELDS, *BESIDES)}
+    when, status, size, seconds, queued, request_id, thread = (comma + name(each) for each in ALWAYS)
+    quote, end = encode(" ")[0].strip(), ends[1]  # a timestamp needs no encoder
+    when, status = ends[0] + when[len(comma) :] + quote, quote + status
+    begin = {each: comma + name(each) for each in (*OF_REQUEST, *BESIDES)}
 
     def line(record: Record) -> str:
-        request = record.request or NOTHING
-        path, _, query = request.target.partition("?")
-        headers = request.headers
-        known = getattr(headers, "noted", None)  # a slot that nobody else uses: it is not set before
-        if known is None or known[0] is not encode:
-            known = headers.noted = (encode, _from_fields(headers.values, encode, begin))
-        besides = f"{begin['url.query']}{encode(query)}" if query else ""
-        if request.body is not NO_BODY or record.refusal or record.response is None:
-            besides += _besides(record, encode, begin)
-        return pattern % (
-            rfc3339(record.ended),
-            encode(request.method),
-            encode(path),
-            record.status,
-            record.body_octets,
-            record.seconds * 1e3,
-            record.queue_seconds * 1e3,
-            encode(record.request_id),
-            encode(record.thread),
-            encode(record.remote),
-            encode(record.client.scheme),
-            encode(request.version[5:]),
-            known[1],
-            besides,
+        request, response = record.request or NOTHING, record.response
+        headers, client = request.headers, record.client
+        # Most requests of a connection have the fields of the one before, and many its first line. The slot is nobody
+        # else's, and empty at first.
+        whose = (request.method, request.target, client.remote, client.scheme, encode)
+        known = getattr(headers, "noted", NOTHING_KNOWN)
+        if known[0] != whose:
+            known = headers.noted = (whose, _of_request(request, client, encode, begin))
+        besides = ""
+        if request.body is not NO_BODY or response is None or record.refusal:
+            besides = _besides(record, encode, begin)
+        return (
+            f"{when}{rfc3339(record.ended)}{status}{record.status if response is None else int(response.status)}"
+            f"{size}{record.body_octets}{seconds}{milliseconds(record.seconds)}"
+            f"{queued}{milliseconds(record.queue_seconds)}{request_id}{encode(record.request_id)}"
+            f"{thread}{encode(record.thread)}{known[1]}{besides}{end}"
         )
 
     return line
 
 
-def _from_fields(values: Mapping[str, str], encode: Encode, begin: Mapping[str, str]) -> str:
+def _of_request(request: Request, client: Client, encode: Encode, begin: Mapping[str, str]) -> str:
+    path, _, query = request.target.partition("?")
+    values = request.headers.values
     host, port = _host_and_port(values.get("host", ""))
-    pairs = begin["server.address"] + encode(host)
-    pairs += begin["user_agent.original"] + encode(values.get("user-agent", ""))
+    always = (request.method, path, client.scheme, client.remote[0], host, values.get("user-agent", ""))
+    values_always = zip(OF_REQUEST, (*always, request.version[5:]), strict=False)
+    pairs = "".join(begin[name] + encode(value) for name, value in values_always)
+    if query:
+        pairs += begin["url.query"] + encode(query)
     if port:
         pairs += begin["server.port"] + port
     if referer := values.get("referer"):

@@ -9,7 +9,7 @@ import os
 import select
 import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 # So many octets at once are never mixed with those of others who write into the same pipe (POSIX, "write").
@@ -49,7 +49,7 @@ class Stream:
 
     def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
         written = 0
-        for piece in pieces([f"{line}\n".encode("utf-8", "backslashreplace") for line in lines], self._at_once):
+        for piece in pieces("\n".join((*lines, "")).encode("utf-8", "backslashreplace"), self._at_once):
             octets, error = self._write(b"\n" + piece if self._torn else piece)
             written += piece.count(b"\n", 0, octets)
             if error is not None:
@@ -142,18 +142,15 @@ class SystemLog:
         self._socket.close()
 
 
-def pieces(lines: Sequence[bytes], at_once: int) -> list[bytes]:
-    """Return lines joined to pieces of at most ``at_once`` octets, longer only where a single line is."""
-    found: list[bytes] = []
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        if piece and size + len(line) > at_once:
-            found.append(b"".join(piece))
-            piece, size = [], 0
-        piece.append(line)
-        size += len(line)
-    return [*found, b"".join(piece)] if piece else found
+def pieces(octets: bytes, at_once: int) -> Iterator[bytes]:
+    """Yield whole lines, of at most ``at_once`` octets, longer only where a single line is. They all have an end."""
+    begin = 0
+    while len(octets) - begin > at_once:
+        end = octets.rfind(b"\n", begin, begin + at_once) + 1 or octets.index(b"\n", begin) + 1
+        yield octets[begin:end]
+        begin = end
+    if begin < len(octets):
+        yield octets[begin:]
 
 
 def _opened(path: str) -> int:

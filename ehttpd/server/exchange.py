@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # Beyond this, copying a body behind its head costs more than a second call to send.
 JOINED = 1 << 15
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
-_LENGTH = Framing.LENGTH
+_LENGTH, _SERVE = Framing.LENGTH, Next.SERVE
 
 C = TypeVar("C", contravariant=True)
 
@@ -416,9 +416,7 @@ class RecordedService(HTTPService):
 
     def _noted(self, request: Request) -> Response:
         response = self._application(request)
-        connection = request.client.connection
-        if isinstance(connection, Connection):
-            connection.answered = response
+        request.client.connection.answered = response  # type: ignore[attr-defined]  # it is a Connection
         return response
 
     def exchange(self, connection: Connection) -> Next:
@@ -430,13 +428,13 @@ class RecordedService(HTTPService):
         queued = began - (connection.whole_at or connection.lane.now)
         connection.whole_at = 0.0
         connection.answered, connection.sent_octets = None, -1
-        step = super().exchange(connection)
+        step = HTTPService.exchange(self, connection)
         ended = time.monotonic()
-        if step is Next.SERVE:
+        if step is _SERVE:
             connection.whole_at = ended  # a request that was pipelined behind this one has waited since now
         response, octets = connection.answered, connection.sent_octets
         if octets < 0:
-            octets = len(response.body) if response is not None and isinstance(response.body, bytes) else 0
+            octets = len(response.body) if response is not None and type(response.body) is bytes else 0
         client = connection if request is None else request.client  # as a proxy tells it, if it is trusted
         record = Record(client, request, response, octets, ended - began, queued, refusal, first_line)
         for recorder in self._recorders:

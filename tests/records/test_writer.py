@@ -184,10 +184,11 @@ def test_a_line_that_was_torn_by_a_full_disk_stays_one_line() -> None:
 
 
 def test_into_a_pipe_lines_go_in_pieces_that_nobody_mixes() -> None:
-    lines = [b"x" * 999 + b"\n"] * 10
+    lines = (b"x" * 999 + b"\n") * 10
     assert [len(piece) for piece in pieces(lines, PIPE_AT_ONCE)] == [4000, 4000, 2000]
-    assert pieces([b"long" * 5000, b"a"], PIPE_AT_ONCE) == [b"long" * 5000, b"a"]
-    assert pieces([], PIPE_AT_ONCE) == []
+    assert list(pieces(b"long" * 5000 + b"\na\n", PIPE_AT_ONCE)) == [b"long" * 5000 + b"\n", b"a\n"]
+    assert list(pieces(b"x" * 4095 + b"\n", PIPE_AT_ONCE)) == [b"x" * 4095 + b"\n"]
+    assert list(pieces(b"", PIPE_AT_ONCE)) == []
 
 
 def test_a_full_pipe_takes_nothing_and_a_closed_one_neither() -> None:
