@@ -11,7 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class Log:
@@ -32,8 +32,10 @@ class Log:
     def info(self, message: str, *values: object, exc_info: object = None) -> None:
         self._write("info", message, values, exc_info)
 
-    def warning(self, message: str, *values: object, exc_info: object = None) -> None:
-        self._write("warning", message, values, exc_info)
+    def warning(
+        self, message: str, *values: object, exc_info: object = None, extra: Mapping[str, object] | None = None
+    ) -> None:  # fmt: skip
+        self._write("warning", message, values, exc_info, extra)
 
     def error(self, message: str, *values: object, exc_info: object = None) -> None:
         self._write("error", message, values, exc_info)
@@ -41,13 +43,20 @@ class Log:
     def critical(self, message: str, *values: object, exc_info: object = None) -> None:
         self._write("critical", message, values, exc_info)
 
-    def _write(self, level: str, message: str, values: tuple[object, ...], exc_info: object) -> None:
+    def _write(
+        self,
+        level: str,
+        message: str,
+        values: tuple[object, ...],
+        exc_info: object,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
         try:
             logger = self.logger()
         except OSError:  # no descriptor is left to import it with, and nobody may fail for want of a record
             sys.stderr.write(f"{message % values}\n")
         else:
-            getattr(logger, level)(message, *values, exc_info=exc_info)
+            getattr(logger, level)(message, *values, exc_info=exc_info, extra=extra)
 
     def logger(self) -> logging.Logger:
         """Return the logger itself, with what was prepared done."""

@@ -32,6 +32,7 @@ from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
 from ehttpd.server.sender import HELD_AT_MOST
+from ehttpd.server.slowness import report_slow
 from ehttpd.server.stacks import stack_of
 from ehttpd.server.tunnel import Tunnels
 
@@ -297,7 +298,8 @@ class Lane:
         """Return how long the leader may wait for events."""
         if self._turns or self.answers.unsent:
             return 0.0
-        at = min(self._next_sweep, self._accept_again, self.pool.line.expires, self.pool.serving.overdue_at)
+        serving = self.pool.serving
+        at = min(self._next_sweep, self._accept_again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
         if self._stop_at is not None:
             at = min(at, self._stop_at)
         return None if at == math.inf else max(0.0, at - time.monotonic())
@@ -378,6 +380,10 @@ class Lane:
         pool = self.pool
         if now >= pool.serving.overdue_at:
             self._answer_overdue(now)
+        if now >= pool.serving.slow_at:
+            with self.lock:
+                slow = pool.serving.slow(now)
+            report_slow(slow)
         if now >= pool.line.expires:
             with self.lock:
                 expired = pool.line.expired(now)

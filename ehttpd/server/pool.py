@@ -62,7 +62,7 @@ class Pool:
         self._followers: list[Follower] = []  # the one that waited least is woken first
         self._leader: Follower | None = None
         self.line = WaitingLine(settings.queue_limit, float(settings.queue_timeout))
-        self.serving = Serving(float(settings.request_timeout), settings.max_stuck_threads)
+        self.serving = Serving(settings.request_timeout, settings.max_stuck_threads, settings.log_slow)
         self._threads: set[threading.Thread] = set()
         self._named = 0
         self.places = Places(self.maximum, self._lock, self.line, self._update, lane.wake)

@@ -26,24 +26,29 @@ class Follower:
     lead.
     """
 
-    __slots__ = ("lead", "overdue", "replaced", "serves", "since", "thread")
+    __slots__ = ("lead", "overdue", "replaced", "serves", "since", "slow", "thread")
 
     def __init__(self) -> None:
         self.lead = threading.Lock()
         self.lead.acquire()
         self.serves: Connection | None = None
         self.since = 0.0  # when it began to, on the monotonic clock
+        self.slow = False  # and it was told that this takes long
         self.overdue = False  # its handler has exceeded the deadline
         self.replaced = False  # and another thread may run in its place
         self.thread = 0  # its identifier
 
 
 class Serving:
-    """The threads that serve off the lead. ``most_stuck`` of them are replaced when they exceed ``timeout`` seconds."""
+    """The threads that serve off the lead. ``most_stuck`` of them are replaced when they exceed ``timeout`` seconds; of
+    those that take longer than ``slow`` seconds it is told. 0: never.
+    """
 
-    def __init__(self, timeout: float, most_stuck: int) -> None:
+    def __init__(self, timeout: float, most_stuck: int, slow: float = 0.0) -> None:
         self.stuck = 0  # threads whose handler has exceeded its deadline
         self.overdue_at = math.inf  # when the next one does; for the leader's loop
+        self.slow_at = math.inf  # when the next one is slow
+        self._slow = slow
         self._timeout = timeout
         self._most_stuck = most_stuck
         self._expires: dict[Follower, float] = {}
@@ -72,6 +77,9 @@ class Serving:
         expires = follower.since + self._timeout if self._timeout else math.inf
         self._expires[follower] = expires
         self.overdue_at = min(self.overdue_at, expires)
+        if self._slow:
+            follower.slow = False
+            self.slow_at = min(self.slow_at, follower.since + self._slow)
 
     def end(self, follower: Follower) -> bool:
         """Take it that a thread has served its connection; tell whether it still has its place."""
@@ -81,6 +89,22 @@ class Serving:
             self.stuck -= 1
         follower.overdue = follower.replaced = False
         return keeps
+
+    def slow(self, now: float) -> list[tuple[int, Connection, float]]:
+        """Return the identifiers of the threads that have become slow, each with its connection and its seconds."""
+        found = []
+        self.slow_at = math.inf
+        for follower in self._expires:
+            if follower.serves is None:
+                continue
+            if not follower.slow and follower.since + self._slow <= now:
+                follower.slow = True
+                if follower.serves.state is not State.TUNNEL:
+                    found.append((follower.thread, follower.serves, now - follower.since))
+            # Look again at one that was told of: nobody wakes the leader for what its thread serves next.
+            begins = now if follower.slow else follower.since
+            self.slow_at = min(self.slow_at, begins + self._slow)
+        return found
 
     def overdue(self, now: float) -> list[tuple[Follower, Connection, Request]]:
         """Count as stuck the threads whose handlers have exceeded their deadline, unless they have begun to answer.

@@ -582,6 +582,12 @@ class Settings:
         "Configure Python's logging with this file (TOML, or JSON if it is called so) instead: see dictConfig.",
         section="Logging",
     )
+    log_slow: Seconds = setting(
+        Seconds(0.0),
+        "Log a request that takes longer than this, once and while it runs, with its stack. 0: never.",
+        section="Logging",
+        at_least=0,
+    )
     request_id_header: Text = setting(
         Text(""),
         "Take the name of a request from this field, such as X-Request-ID; nothing, or no fit name there: make one.",

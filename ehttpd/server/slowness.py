@@ -1,0 +1,32 @@
+"""Requests that take long: the operator learns of each while it runs, with the stack of its thread. The leader's."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from ehttpd.logs import log
+from ehttpd.server.stacks import frames_of, top, written
+
+if TYPE_CHECKING:
+    from ehttpd.server.connection import Connection
+
+# Of how many at once the whole stack is told: to write it, source files are read. Of the others, the innermost frames.
+MOST_STACKS = 4
+
+
+def report_slow(slow: list[tuple[int, Connection, float]]) -> None:
+    """Log each of these: the identifier of a thread, the connection that it serves, and since how many seconds."""
+    frames = sys._current_frames()
+    stacks = [frames_of(frames.get(thread)) for thread, _, _ in slow[:MOST_STACKS]]  # before they are written
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for number, (thread, connection, seconds) in enumerate(slow):
+        line, name = connection.reader.line, names.get(thread, "")
+        place = "\n" + written(stacks[number]) if number < MOST_STACKS else f" {top(frames.get(thread))}"
+        path = line.target.partition("?")[0]
+        log.warning(
+            "%s %s has been running for %.2f s, for %s, on the thread %s. It is at:%s",
+            line.method, line.target, seconds, connection.remote[0] or "a local client", name, place,
+            extra={"http.request.method": line.method, "url.path": path, "duration_ms": round(seconds * 1e3, 3)},
+        )  # fmt: skip
