@@ -123,6 +123,10 @@ class Blocks:
 
             return mmap.mmap(-1, self._size)
 
+    def drop_free(self) -> None:
+        """Give back to the operating system what is kept for the next bodies. Any thread."""
+        self._free.clear()
+
     def give_back(self, block: mmap) -> None:
         """Take back a block that nobody looks at any more. Any thread."""
         if len(self._free) < self._most_free:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from ehttpd.server import memory
+
 if TYPE_CHECKING:
     from ehttpd.server.pool import Pool
 
@@ -32,6 +34,7 @@ class Relief:
         self._wanted = threading.Lock()
         self._wanted.acquire()
         self._short_ticks = 0
+        self._memory = memory.Memory(pool.lane.blocks)
         self.rests = False  # for the leader's loop, which cannot afford calls
 
     def wake(self) -> None:
@@ -53,6 +56,7 @@ class Relief:
         seen = progress = -1
         while not pool.stopping:
             self._wanted.acquire(timeout=self._tick())
+            self._memory.tidy_if_due()
             if pool.lease:
                 quiet = 0
                 ticks = ticks + 1 if pool.serial == seen else 0
@@ -76,4 +80,6 @@ class Relief:
         self.rests = True
         if self._pool.stopping or not self._pool.polling:
             self.wake()
-        self._wanted.acquire()
+        if not self._wanted.acquire(timeout=memory.WHEN_RESTED_FOR):
+            self._memory.tidy()
+            self._wanted.acquire()

@@ -41,10 +41,11 @@ TURNS = 3
 # Of the time, and once: how much of it others may wait for longer, because the machine has other things to do.
 LATE_SHARE, LATE_ONCE = 0.1, 0.25
 PACE = 0.004  # Seconds between two questions of a witness.
-RECOVERY = 2.0  # Seconds, until nothing is left of an attack.
+TIDIES_WITHIN = 0.5  # Seconds, until a victim that rests has looked after its memory.
+RECOVERY = 5.0  # Seconds, until nothing is left of an attack. Memory is looked after when it rests.
 MEMORY_KEPT = 1.1  # Of what the server had before.
-# Has the allocator of glibc give back what is free: then what is left is what the server holds.
-FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
+# CPython takes memory for small objects by the mebibyte, and keeps each of which a single object is still used.
+ARENAS_KEPT = 4 << 20
 # Ordinary clients at a time, before an attack; those of them that send much.
 CROWD, UPLOADS = scaled(500, 18_000), 20
 # What every siege uses. Short, so that those who are given up are given up within the test.
@@ -69,7 +70,7 @@ class Census(NamedTuple):
 
     def recovered(self, before: Census) -> bool:
         """Tell whether nothing is left of what came since ``before``."""
-        return self.memory <= before.memory * MEMORY_KEPT and all(
+        return self.memory <= before.memory * MEMORY_KEPT + ARENAS_KEPT and all(
             now <= then for now, then in zip(self[1:], before[1:], strict=True)
         )
 
@@ -198,15 +199,23 @@ class Victim:
             assert statuses(sent) == {200}
         assert statuses(self.crowd(UPLOADS, b"no request at all\r\n\r\n")) == {400}
         self.hang_up()
+        deadline = time.monotonic() + TIDIES_WITHIN
         before = self.census()
-        while (now := self._look_again()).threads < before.threads or now.descriptors < before.descriptors:
+        while (now := self._look_later()) < before or time.monotonic() < deadline:
             before = now
         return now
 
     def _recover(self) -> None:
         deadline = time.monotonic() + RECOVERY
-        while not (now := self._look_again()).recovered(self.settled):
+        now = self._look_again()
+        while not now.recovered(self.settled):
             assert time.monotonic() < deadline, f"{now} is left of {self.settled}."
+            now = self._look_later()
+
+    def _look_later(self) -> Census:
+        """Count after a while of rest: then the server looks after its memory."""
+        threading.Event().wait(0.05)
+        return self.census()
 
     def _look_again(self) -> Census:
         """Count after a while of questions: that gives it the time to end what it has begun."""
@@ -294,7 +303,7 @@ def attacked(folder: Path, context: ssl.SSLContext | None = None, **settings: An
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.hostile.victim", str(number), json.dumps({**SETTINGS, **settings})],
             cwd=ROOT,
-            env={**os.environ, **FRUGAL, "TMPDIR": str(temporary)},
+            env={**os.environ, "TMPDIR": str(temporary)},
             pass_fds=[number],
             stdin=subprocess.DEVNULL,
             stdout=output,

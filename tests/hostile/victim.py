@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from ehttpd.messages import Request, Response
 from ehttpd.native import serve
+from ehttpd.server import memory
 
 LARGE = 100_000_000
 PIECE = 1 << 16
@@ -45,4 +46,5 @@ def site(request: Request) -> Response:
 
 
 if __name__ == "__main__":
+    memory.WHEN_RESTED_FOR = 0.05  # nobody here has a second to wait until memory is looked after
     serve(site, f"fd:{sys.argv[1]}", **json.loads(sys.argv[2]))

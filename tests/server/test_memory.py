@@ -1,0 +1,68 @@
+"""Memory that is free goes back to the operating system."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from ehttpd.messages import Request, Response
+from ehttpd.server import memory
+from ehttpd.server.body import Blocks
+from ehttpd.server.budget import Budget
+from ehttpd.server.memory import Memory, find_trim
+from tests.server.conftest import LiveServers
+from tests.server.live import come_true
+
+MEBIBYTE = 1 << 20
+
+
+def resident() -> int:
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how much a process has is read where Linux tells it")
+def test_what_the_allocator_keeps_is_given_back() -> None:
+    kept = [bytes(100_000) for _ in range(400)]
+    pins = [bytes(1000) for _ in range(400)]  # so that the end of the heap stays where it is
+    before = resident()
+    kept.clear()
+    Memory(Blocks(MEBIBYTE, Budget())).tidy()
+    assert resident() < before - 20 * MEBIBYTE
+    assert len(pins) == 400
+
+
+def test_free_blocks_are_dropped() -> None:
+    blocks = Blocks(MEBIBYTE, Budget())
+    blocks.give_back(blocks.take())
+    Memory(blocks).tidy()
+    assert blocks._free == []
+
+
+def test_while_the_leader_is_busy_it_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = Blocks(MEBIBYTE, Budget())
+    looked_after = Memory(blocks)
+    blocks.give_back(blocks.take())
+    looked_after.tidy_if_due()
+    assert len(blocks._free) == 1
+    monkeypatch.setattr(memory, "WHEN_BUSY_EVERY", 0.0)
+    Memory(blocks).tidy_if_due()
+    assert blocks._free == []
+
+
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    assert find_trim()(0) == 0
+
+
+def test_it_is_done_when_the_server_rests(live_server: LiveServers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "WHEN_RESTED_FOR", 0.01)
+
+    def read(request: Request) -> Response:
+        return Response(b"%d" % len(request.body.read()))
+
+    server = live_server(read)
+    assert server.connect().ask("/", method="POST", body=bytes(200_000)).body == b"200000"
+    come_true(lambda: not server.lane.blocks._free)
