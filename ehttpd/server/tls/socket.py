@@ -28,6 +28,8 @@ RECORD = 1 << 14
 RECEIVE_AT_ONCE = 1 << 16
 # Encrypted before it is known whether the client takes it, and kept if it does not.
 ENCRYPT_AT_ONCE = 1 << 15
+# More than that can only be alerts: a client that asks for renegotiation again and again has one for each time.
+MOST_UNSENT = 2 * ENCRYPT_AT_ONCE
 HANDSHAKE = 0x16  # RFC 8446 §5.1: how the first record begins
 
 
@@ -249,6 +251,8 @@ class TLSSocket:
         finally:
             if self._outgoing.pending:  # a new key, or an alert
                 self._flush()
+        if len(self._unsent) > MOST_UNSENT:
+            raise ConnectionAbortedError("the client asks for alerts, and takes none")
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -19,6 +20,7 @@ from ehttpd.errors import ConnectionLost
 from ehttpd.http11.state import State
 from ehttpd.messages import FileBody, Request, Response
 from ehttpd.server.output import SEND_AT_ONCE
+from ehttpd.server.tls.socket import TLSSocket
 from ehttpd.server.tunnel import Tunnel
 from tests.server.live import PATIENCE, Peer, come_true, hello
 from tests.server.tls.conftest import SecureServer, SecureServers, echo
@@ -367,3 +369,44 @@ def test_a_connection_handler_speaks_tls(secure_server: SecureServers, context: 
     assert peer.read(20_001) == b"X" * 20_000 + b"\n"
     peer.send(b"bye\n")
     assert peer.rest() == b"BYE\n"
+
+
+# What nobody asks for
+
+
+class Talkative:
+    """Stands for OpenSSL and a client that has an alert sent for all that it sends itself."""
+
+    session_reused = False
+
+    def __init__(self, outgoing: ssl.MemoryBIO) -> None:
+        self._outgoing = outgoing
+        self.do_handshake = self.selected_alpn_protocol = self.cipher = self.version = lambda: None
+
+    def getpeercert(self, binary_form: bool = False) -> None:
+        return None
+
+    def read(self, size: int) -> bytes:
+        self._outgoing.write(bytes(1000))
+        raise ssl.SSLWantReadError
+
+
+def test_alerts_that_nobody_takes_are_not_kept_without_end() -> None:
+    class Identity:
+        def engine(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject:
+            return Talkative(outgoing)  # type: ignore[return-value]
+
+        def reload(self) -> None:
+            raise AssertionError
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        secured = TLSSocket(ours, Identity())
+        theirs.sendall(b"\x16")
+        assert secured.shake_hands() == 0
+        with pytest.raises(ConnectionAbortedError):
+            for _ in range(100_000):
+                theirs.sendall(b"\x17")
+                with contextlib.suppress(BlockingIOError):
+                    secured.recv(1000)
