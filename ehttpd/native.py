@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.router import Router
     from ehttpd.toolkit.static import StaticFiles, safe_join
     from ehttpd.toolkit.timeout import timeout
+    from ehttpd.toolkit.trust_proxy import trust_proxy
     from ehttpd.toolkit.websocket import WebSocket, WebSocketClosed
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "streaming",
     "timeout",
     "to_wsgi",
+    "trust_proxy",
 ]
 
 # Name -> module of toolkit/.
@@ -134,6 +136,7 @@ LATER = {
     "safe_join": "static",
     "timeout": "timeout",
     "to_wsgi": "bridges",
+    "trust_proxy": "trust_proxy",
 }
 
 F = TypeVar("F", bound=Callable[..., object])

@@ -70,6 +70,7 @@ from ehttpd.native import (
     streaming,
     timeout,
     to_wsgi,
+    trust_proxy,
 )
 from ehttpd.testing import TestServer
 
@@ -245,7 +246,7 @@ def whole(folder: Path) -> Handler:
     api.add("POST /private", pipeline(gone, basic_auth({"anna": "secret"}, realm="here")))
     middlewares: list[Middleware] = [
         timed, access_log(), request_id("X-Request-ID"), cors(["https://example.com"], credentials=True),
-        compress(minimum=1000), timeout(30.0), limit_body(1 << 20),
+        compress(minimum=1000), timeout(30.0), limit_body(1 << 20), trust_proxy(["127.0.0.1"], hops=0),
     ]  # fmt: skip
     return pipeline(api, *middlewares)
 
