@@ -13,9 +13,9 @@ from typing import Any
 from ehttpd.testing.journal import ReceivedRequest
 
 ANYTHING: Any = object()  # for a criterion that is not given, where None would be one
-# "GET /items/{id}", "GET|HEAD /files/{path*}", "/anything"
+# "GET /items/{id}", "GET|HEAD /files/{path...}", "/anything"
 PATTERN = re.compile(r"(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+) +)?(/\S*|\*)")
-PARAMETER = re.compile(r"\{([A-Za-z_]\w*)(\*?)\}")
+PARAMETER = re.compile(r"\{([A-Za-z_]\w*)(\*|\.\.\.)?\}")
 
 
 class Criteria:
@@ -109,7 +109,7 @@ class Criteria:
 
 
 def path_expression(path: str) -> Pattern[str]:
-    """Return an expression for a path in which ``{name}`` stands for a segment and ``{name*}`` for any number."""
+    """Return an expression for a path: ``{name}`` stands for a segment, ``{name...}`` or ``{name*}`` for any number."""
     parts = []
     end = 0
     for found in PARAMETER.finditer(path):

@@ -55,7 +55,7 @@ class MockServer(TestServer):
         """Expect a request; return the rule, to say what it is answered: 200 with no content unless it says more.
 
         Rules are tried in order; one that has been used as often as it may is passed over. A rule is to be used at
-        least once. ``pattern`` is ``"GET /items/{id}"``, ``"GET|HEAD /files/{path*}"`` or, for any method, a path.
+        least once. ``pattern`` is ``"GET /items/{id}"``, ``"GET|HEAD /files/{path...}"`` or, for any method, a path.
         Fields and parameters of the query that are not given may be anything; a dictionary in ``json`` must be equal.
 
         Raises:

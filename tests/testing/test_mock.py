@@ -67,6 +67,7 @@ def test_everything_that_is_given_must_agree(given: dict[str, Any], status: int)
         ("GET /a/{name}", "GET", "/a/b/c", None),
         ("GET /a/{name}", "GET", "/a/", None),
         ("GET|HEAD /a/{rest*}", "HEAD", "/a/b/c", {"rest": "b/c"}),
+        ("GET|HEAD /a/{rest...}", "HEAD", "/a/b/c", {"rest": "b/c"}),
         ("* /a.b", "PATCH", "/a.b", {}),
         ("/a.b", "PATCH", "/axb", None),
     ],
