@@ -33,6 +33,7 @@ from ehttpd.native import ConnectionHandler, Handler, Server
 from ehttpd.settings import Settings
 from ehttpd.testing.certificates import session_authority
 from ehttpd.wsgi import Application, adapt
+from tests.records import shown
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "ehttpd"
@@ -276,8 +277,10 @@ def made(text: str, name: str) -> re.Match[str] | None:
     return re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", text, re.DOTALL)
 
 
+LOGGING = ROOT / "docs" / "logging.md"
 PARTS = [(ARCHITECTURE, "states", life_of_a_connection())]
 PARTS += [(ROOT / "docs" / "coming-from.md", name, flags_of(rival)) for name, rival in RIVALS.items()]
+PARTS += [(LOGGING, "formats", shown.formats()), (LOGGING, "atoms", shown.atoms())]
 
 
 @pytest.mark.parametrize(("page", "name", "text"), PARTS, ids=[name for _, name, _ in PARTS])

@@ -59,7 +59,7 @@ def structured(
 ) -> Callable[[Record], str]:  # fmt: skip
     """Return what makes a line: pairs of a name and a value, with ``comma`` between them, between two ``ends``."""
     when, status, size, seconds, queued, request_id, thread = (comma + name(each) for each in ALWAYS)
-    quote, end = encode(" ")[0].strip(), ends[1]  # a timestamp needs no encoder
+    quote, end = '"' if encode is json_string else "", ends[1]  # a timestamp needs no encoder
     when, status = ends[0] + when[len(comma) :] + quote, quote + status
     begin = {each: comma + name(each) for each in (*OF_REQUEST, *BESIDES)}
 
