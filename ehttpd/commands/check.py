@@ -17,6 +17,7 @@ from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.failures import application_frames
+from ehttpd.launch.logs import format_of_requests
 from ehttpd.launch.serve import with_port_holder
 from ehttpd.launch.static import with_static
 from ehttpd.launch.surroundings import prepare_surroundings
@@ -87,6 +88,7 @@ def findings(words: Sequence[str]) -> Iterator[Finding]:
     given = [f"{name} ({settings.origin(name)})" for name, _ in settings if settings.origin(name) != "default"]
     yield Finding(GOOD, "settings", ", ".join(given) or "all by default")
     yield from check_files(settings)
+    yield from check_formats(settings)
     try:
         prepare_surroundings(settings)
         application = load_application(settings)
@@ -125,6 +127,15 @@ def check_files(settings: Settings) -> Iterator[Finding]:
             wrong = unusable(path, wanted)
             exit_code = COULD_NOT_START if wrong else PASSED
             yield Finding(BAD if wrong else GOOD, "files", f"{name} {path}{wrong}", "", exit_code)
+
+
+def check_formats(settings: Settings) -> Iterator[Finding]:
+    """Yield what is wrong with the format of the access log, if there is to be one."""
+    if settings.access_log:
+        try:
+            format_of_requests(settings)
+        except SettingsError as error:
+            yield failure("logs", error)
 
 
 def unusable(path: str, wanted: int) -> str:

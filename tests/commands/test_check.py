@@ -95,3 +95,10 @@ def test_a_file_that_cannot_be_used_is_exit_code_3(capsys: pytest.CaptureFixture
     code, said = check("checked.py", "-b", "127.0.0.1:0", *words.split(), capsys=capsys)
     assert code in (2, 3)
     assert "FAILED  files" in said
+
+
+def test_a_format_of_the_access_log_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = check("checked", "-b", ":0", "--access-log", "--access-log-format", "%(thred)s", capsys=capsys)
+    assert code == 2
+    assert "--access-log-format: unknown atom %(thred)s" in said
+    assert "Did you mean %(thread)s?" in said
