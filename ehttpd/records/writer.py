@@ -88,7 +88,10 @@ class Writer:
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
-        return thread is not None and not thread.is_alive()
+        ended = thread is not None and not thread.is_alive()
+        if not ended:
+            self._tell(f"Nobody takes what is left for {self._name}: {len(self._lines)} lines and more are lost.")
+        return ended
 
     def _wake(self) -> None:
         self._rests = False

@@ -136,6 +136,19 @@ def test_a_target_that_cannot_be_opened_anew_stays_as_it_is(listener: Listener, 
     writer.close(PATIENCE)
 
 
+def test_an_end_does_not_wait_for_a_target_that_takes_nothing(listener: Listener, told: list[str]) -> None:
+    listener.opens.clear()
+    writer = Writer(listener, "the log", told.append)
+    writer.write("first")
+    assert listener.asked.acquire(timeout=PATIENCE)
+    writer.write("second")
+    assert not writer.close(0.01)
+    assert told == ["Nobody takes what is left for the log: 1 lines and more are lost."]
+    listener.opens.set()
+    assert writer.close(PATIENCE)
+    assert listener.lines == ["first", "second", "(closed)"]
+
+
 def test_a_line_that_is_urgent_is_there_at_once(listener: Listener, told: list[str]) -> None:
     writer = Writer(listener, "the log", told.append)
     writer.write_now("now")
