@@ -7,6 +7,7 @@
 #   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
 #   make screenshots    take the pictures of docs/figures.md, in three minutes; needs Chromium
 #   make siege   attack a server with slow and hostile clients, for minutes; slowhttptest takes part if it is there
+#   make held-open    what open event streams and WebSockets cost others  (fewer: make held-open ARGS="--count 100")
 #   make packages    run test suites of other people's packages on our server; needs the package index
 #   make site    build the documentation site in build/site, from docs/
 #   make lint types coverage clean
@@ -25,7 +26,7 @@ BIN := $(abspath $(VENV))/bin
 STAMPS := $(VENV)/.installed
 WITH = $(STAMPS)/$(1)
 
-.PHONY: demo test siege bench conformance packages fuzz coverage site lint types clean screenshots
+.PHONY: demo test siege bench conformance held-open packages fuzz coverage site lint types clean screenshots
 .DELETE_ON_ERROR:
 
 demo: $(call WITH,demo)
@@ -52,6 +53,9 @@ bench:
 # Servers are installed and started by the machinery of the benchmarks.
 conformance:
 	PYTHONPATH=benchmarks $(PYTHON) -m conformance $(ARGS)
+
+held-open: $(call WITH,test)
+	$(BIN)/python benchmarks/held_open.py $(ARGS)
 
 packages: $(call WITH,test)
 	$(BIN)/python -m tests.packages $(ARGS)

@@ -86,6 +86,7 @@ class Connection(Served):
         "refusal",
         "refused",
         "sent_octets",
+        "since",
         "state",
         "stream",
         "whole_at",
@@ -114,6 +115,7 @@ class Connection(Served):
         self.stream: BodyStream | Tunnel | None = None
         self.answered: Response | None  # for the record of an exchange, if one is made
         self.sent_octets: int
+        self.since: tuple[float, float]  # when its handler was called, and how long it had waited for that
         self._head_counted = 0
         self._proxy_header: ProxyHeader | None = None
         self.deadline = now + self.settings.header_timeout

@@ -6,6 +6,7 @@ status, an exception of the application into 500 or, once something was sent, in
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -49,6 +50,9 @@ class Service(Protocol[C]):
 
     def exchange(self, connection: C) -> Next:
         """Serve it, and return what it needs next. Raises nothing."""
+
+    def record_overdue(self, connection: C, request: Request, response: Response, thread: int) -> None:
+        """Take it that the lane has answered in the place of the thread with that identifier."""
 
 
 class HTTPService:
@@ -101,6 +105,9 @@ class HTTPService:
             return self._lose(connection, request)
         except BaseException as error:
             return self._fail(connection, request, error)
+
+    def record_overdue(self, connection: Connection, request: Request, response: Response, thread: int) -> None:
+        """Do nothing: nobody wants a record."""
 
     def _head(self, connection: Connection, request: Request, response: Response, body_length: int | None) -> Head:
         connection.claim_answer()
@@ -427,22 +434,39 @@ class RecordedService(HTTPService):
         began = time.monotonic()
         queued = began - (connection.whole_at or connection.lane.now)
         connection.whole_at = 0.0
-        connection.answered, connection.sent_octets = None, -1
+        connection.answered, connection.sent_octets, connection.since = None, -1, (began, queued)
         step = HTTPService.exchange(self, connection)
         ended = time.monotonic()
         if step is _SERVE:
             connection.whole_at = ended  # a request that was pipelined behind this one has waited since now
+        if connection.claim is not None and connection.given_up:
+            return step  # the lane has answered, and there is a record of that
         response, octets = connection.answered, connection.sent_octets
         if octets < 0:
             octets = len(response.body) if response is not None and type(response.body) is bytes else 0
         client = connection if request is None else request.client  # as a proxy tells it, if it is trusted
-        record = Record(client, request, response, octets, ended - began, queued, refusal, first_line)
+        feed = connection.body
+        if type(feed) is Feed:  # it has only begun
+            feed.when_ended = lambda octets: self._tell(
+                Record(client, request, response, octets, time.monotonic() - began, queued)
+            )
+        else:
+            self._tell(Record(client, request, response, octets, ended - began, queued, refusal, first_line))
+        return step
+
+    def record_overdue(self, connection: Connection, request: Request, response: Response, thread: int) -> None:
+        began, queued = connection.since
+        assert isinstance(response.body, bytes)
+        record = Record(request.client, request, response, len(response.body), time.monotonic() - began, queued)
+        record.thread = next((each.name for each in threading.enumerate() if each.ident == thread), "")
+        self._tell(record)
+
+    def _tell(self, record: Record) -> None:
         for recorder in self._recorders:
             try:
                 recorder(record)
             except Exception:
-                log.error("%s: a recorder failed", request, exc_info=True)
-        return step
+                log.error("%s: a recorder failed", record.request, exc_info=True)
 
 
 def _close(body: object) -> None:

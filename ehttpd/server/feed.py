@@ -17,6 +17,8 @@ from ehttpd.server.needs import Next
 from ehttpd.server.poller import WRITE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ehttpd.messages import FedBody, Request
     from ehttpd.server.connection import Connection
 
@@ -32,12 +34,15 @@ class Feed:
     ) -> None:  # fmt: skip
         self.connection = connection
         self.rests = False
+        self.when_ended: Callable[[int], None] | None = None
+        """What is told how many octets the body had. The lane's."""
+        self._sent = 0
         self._persistent = persistent
         self._body = body
         self._told = str(request)
         self._chunked = chunked
         self._most = connection.settings.output_buffer
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
         # Guarded by that:
         self._pending: list[bytes] = []
         self._unsent = 0  # octets, what the connection has not sent yet among them
@@ -118,6 +123,7 @@ class Feed:
 
     def encode(self, data: bytes) -> bytes:
         """Return a piece of the body as it is sent."""
+        self._sent += len(data)
         return encode_chunk(data) if self._chunked and data else data
 
     def rest(self, now: float) -> Next:
@@ -167,6 +173,9 @@ class Feed:
             self._changed.notify_all()
         if self._body.holds_thread:
             self.connection.lane.apart.leave()
+        if self.when_ended is not None:
+            self.when_ended(self._sent)
+            self.when_ended = None
         try:
             self._body.close()
         except Exception:  # an application's

@@ -61,7 +61,7 @@ ACCEPT_PAUSE = 0.1
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
 # Event streams that are sent to before others have their turn.
-FED_AT_ONCE = 32
+FED_AT_ONCE = 8
 # What the poller is told of a connection that rests.
 INTERESTS = {Next.WAIT: READ, Next.SEND: WRITE, Next.FEED: DEPARTURE}
 # Who is in one of these has been answered.
@@ -591,10 +591,11 @@ class Lane:
             for thread, connection, request in self.pool.overdue(now):
                 self._open -= 1  # it is closed for everybody but that thread
                 self.mishaps.timed_out(REQUEST_TIMEOUT)
-                answer_overdue(connection, request, seconds, self._standing.now)
-                reports.append((request, seconds, stack_of(thread)))
-        for report in reports:
-            report_overdue(*report)
+                response = answer_overdue(connection, request, seconds, self._standing.now)
+                reports.append((thread, connection, request, response, stack_of(thread)))
+        for thread, connection, request, response, stack in reports:
+            self.service.record_overdue(connection, request, response, thread)
+            report_overdue(request, seconds, stack)
             if not self.pool.serving.healthy:
                 log.critical("%d threads are stuck in handlers, and no more will be replaced.", self.pool.serving.stuck)
 

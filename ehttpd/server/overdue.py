@@ -39,11 +39,13 @@ def bounded(handler: Handler, seconds: float) -> Handler:
     return run
 
 
-def answer_overdue(connection: Connection, request: Request, seconds: float, standing: Standing) -> None:
-    """Send 504. The leader's, which has won the claim; with the lane's lock held, for which the loser waits."""
+def answer_overdue(connection: Connection, request: Request, seconds: float, standing: Standing) -> Response:
+    """Send 504, and return it. The leader's, which has won the claim; with the lane's lock held, for which the loser
+    waits.
+    """
     response = Response.text(f"The application did not answer within {seconds:g} seconds.\n", 504)
-    connection.answered = response
     connection.cut_off(serialize(response, request, persistent=False, standing=standing))
+    return response
 
 
 def report_overdue(request: Request, seconds: float, stack: StackSummary) -> None:

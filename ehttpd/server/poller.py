@@ -179,6 +179,17 @@ def wait_for(
         return bool(selector.select(seconds))
 
 
+def has_ended(connected: HasFileno) -> bool:
+    """Tell whether the peer has ended its side of the connection, whatever it has sent before; False where nobody can
+    tell.
+    """
+    if not hasattr(select, "POLLRDHUP"):
+        return False
+    poll = select.poll()
+    poll.register(connected, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 def new_poller() -> Poller:
     """Return the best poller of this platform."""
     if sys.platform == "linux":

@@ -19,6 +19,8 @@ from ehttpd.server.poller import READ
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+    from ehttpd.messages import Request, Response
+
 ConnectionHandler: TypeAlias = Callable[[BinaryIO, "Sink"], object]
 
 
@@ -133,3 +135,6 @@ class RawService:
         if connection.has_more():
             return Next.SERVE
         return connection.finish(True, connection.lane.now)
+
+    def record_overdue(self, connection: RawConnection, request: Request, response: Response, thread: int) -> None:
+        """Do nothing: there are no requests here."""

@@ -11,6 +11,7 @@ from ehttpd.errors import ConnectionLost
 from ehttpd.logs import log
 from ehttpd.messages import Request
 from ehttpd.messages.naming import given_name, new_name
+from ehttpd.server.poller import has_ended
 from ehttpd.server.sender import Sender
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Served(Sender):
     def has_left(self) -> bool:
         if not self.left:
             try:
-                self.left = not self.socket.recv(1, socket.MSG_PEEK)
+                self.left = not self.socket.recv(1, socket.MSG_PEEK) or has_ended(self.socket)
             except BlockingIOError:
                 pass
             except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -159,6 +160,24 @@ def test_what_is_pipelined_is_no_departure(
     assert told.answers == [False] * 3
 
 
+@pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="nobody can tell here")
+@pytest.mark.parametrize("how", [polls, waits, is_called])
+def test_a_departure_behind_a_pipelined_request_is_noticed(
+    live_server: LiveServers, watch: Watch, how: Callable[[Request], float]
+) -> None:
+    told = Told(how)
+    server = live_server(told)
+    for _ in range(3):
+        peer = server.connect()
+        peer.send(GET)
+        told.await_begun()
+        peer.send(b"GET /next HTTP/1.1\r\nHost: here\r\n\r\n")
+        peer.half_close()
+        assert told.await_answer()
+        assert [peer.reply().body for _ in range(2)] == [b"hello"] * 2
+    assert not watch.breaches
+
+
 def test_a_client_that_only_stops_to_send_still_gets_its_answer(live_server: LiveServers, watch: Watch) -> None:
     def handler(request: Request) -> Response:
         assert request.disconnected.wait(PATIENCE)
@@ -293,6 +312,33 @@ def test_a_body_that_is_being_produced_is_closed(live_server: LiveServers, leave
     assert peer.socket.recv(1)
     leave(peer)
     assert closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("leave", [close, reset])
+def test_a_body_is_closed_with_the_first_piece_after_its_client_left(
+    live_server: LiveServers, leave: Callable[[Peer], None]
+) -> None:
+    closed, made = threading.Event(), []
+
+    def handler(request: Request) -> Response:
+        def pieces() -> Iterator[bytes]:
+            try:
+                yield b"begun"
+                assert request.disconnected.wait(PATIENCE)
+                for number in range(100):
+                    made.append(number)
+                    yield b"late"
+            finally:
+                closed.set()
+
+        return Response.stream(pieces())
+
+    peer = live_server(handler).connect()
+    peer.send(GET)
+    assert peer.socket.recv(1)
+    leave(peer)
+    assert closed.wait(PATIENCE)
+    assert len(made) <= 2  # the first makes the client's machine say that nobody is there
 
 
 @pytest.mark.parametrize("leave", [close, reset])

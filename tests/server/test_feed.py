@@ -10,12 +10,13 @@ from wsgiref.types import StartResponse
 import pytest
 
 from ehttpd.messages import FedBody, Outlet, Request, Response
+from ehttpd.records import Record
 from ehttpd.toolkit.compress import compress
 from ehttpd.toolkit.events import event_stream
 from ehttpd.toolkit.publisher import EventQueue, Publisher
 from ehttpd.wsgi import adapt
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, Peer, come_true, hello
+from tests.server.live import PATIENCE, Gate, LiveServer, Peer, come_true, hello, serving
 from tests.server.test_departure import WAYS_TO_LEAVE
 from tests.server.test_pool import many_switches, watch
 from tests.server.watch import Watch
@@ -182,6 +183,21 @@ def test_a_client_of_http_1_0_gets_no_chunks(live_server: LiveServers) -> None:
     peer.send(b"GET / HTTP/1.0\r\n\r\n")
     events.close()
     assert peer.rest().endswith(b"\r\n\r\n:\n\ndata: one\n\n")
+
+
+def test_the_record_is_made_when_the_stream_has_ended() -> None:
+    site, records = Site(), list[Record]()
+    with serving(site, record=records.append) as server:
+        peer, left = listen(server), listen(server)
+        site.publisher.publish("tea")
+        assert chunk(peer) == b"data: tea\n\n"
+        assert records == []
+        left.close()
+        come_true(lambda: len(records) == 1)
+        site.publisher.close()
+        assert (peer.line(), peer.line()) == ("0", "")
+        come_true(lambda: len(records) == 2)
+    assert [(each.status, each.body_octets) for each in records] == [(200, len(b":\n\ndata: tea\n\n"))] * 2
 
 
 def test_head_lets_go_of_the_events(live_server: LiveServers) -> None:

@@ -418,18 +418,21 @@ def test_the_record_of_an_overdue_exchange_says_504(gate: Gate, streams: bool) -
 
     with serving(handler, request_timeout=TIMEOUT, record=record) as server:
         reply = server.connect().ask("/stuck")
-        gate.open()
-        assert recorded.wait(PATIENCE)
+        assert recorded.wait(PATIENCE), "it is recorded when 504 is sent, not when the handler returns"
         (each,) = records
         assert (each.status, each.body_octets, each.request_line) == (504, len(reply.body), "GET /stuck HTTP/1.1")
         assert each.seconds >= TIMEOUT
+        assert each.thread.startswith("ehttpd-")
+        gate.open()
+        come_true(lambda: server.lane.pool.serving.stuck == 0)
+    assert records == [each]
 
 
 def test_a_thread_that_has_lost_waits_until_the_lane_has_answered(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer_slowly(*arguments: Any) -> None:
+    def answer_slowly(*arguments: Any) -> Response:
         gate.open()
         block(0.02)
-        answer_overdue(*arguments)
+        return answer_overdue(*arguments)
 
     monkeypatch.setattr(lane, "answer_overdue", answer_slowly)
     records: list[Record] = []

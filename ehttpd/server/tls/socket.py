@@ -10,7 +10,6 @@ waits for the client.
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 import threading
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ehttpd.errors import BadRequest
 from ehttpd.messages.tls import TLS
-from ehttpd.server.poller import READ, WRITE
+from ehttpd.server.poller import READ, WRITE, has_ended
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -269,7 +268,7 @@ class TLSSocket:
             return self._ahead[:1]
         octet = self.plain.recv(1, socket.MSG_PEEK)
         # Decrypted now, it would be hidden from the poller, unless the end is behind it: that is told for ever.
-        if octet and self._engine is not None and self.tls is not None and _has_end(self.plain):
+        if octet and self._engine is not None and self.tls is not None and has_ended(self.plain):
             self._ahead = self._receive(RECEIVE_AT_ONCE)
             return self._ahead[:1]
         return octet
@@ -321,14 +320,3 @@ class TLSSocket:
             self._flush()
         except OSError:  # it has gone
             pass
-
-
-def _has_end(connected: socket.socket) -> bool:
-    """Tell whether the client has ended its side of the connection, whatever it has sent before; False where nobody
-    can tell.
-    """
-    if not hasattr(select, "POLLRDHUP"):
-        return False
-    poll = select.poll()
-    poll.register(connected, select.POLLRDHUP)
-    return bool(poll.poll(0))
