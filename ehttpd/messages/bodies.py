@@ -22,6 +22,8 @@ class NoBody(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         return b""
 
+    read1 = read
+
     def readline(self, size: int | None = -1) -> bytes:
         return b""
 

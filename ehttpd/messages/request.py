@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
@@ -206,6 +206,16 @@ class Request:
         """How many octets the body has, as its sender told (RFC 9110 §8.6); None if nobody did."""
         length = self.headers.get("content-length")
         return None if length is None else int(length)
+
+    def pieces(self, limit: int | None = None) -> Iterator[bytes]:
+        """Yield the body piece by piece, of a handler that streams as each arrives.
+
+        Raises:
+            ContentTooLarge: it has more than ``limit`` octets.
+        """
+        from ehttpd.toolkit.bodies import pieces_of
+
+        return pieces_of(self, limit)
 
     def read_all(self, limit: int | None = None) -> bytes:
         """Return the body. Who asks again gets it again.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ehttpd.errors import BadRequest, ContentTooLarge
@@ -36,9 +36,11 @@ def read_all(request: Request, limit: int | None = None) -> bytes:
 
 
 def pieces_of(request: Request, limit: int | None) -> Iterator[bytes]:
-    """Yield the body piece by piece. Raises ContentTooLarge where it goes on beyond ``limit``."""
+    """Yield the body piece by piece, as it arrives. Raises ContentTooLarge where it goes on beyond ``limit``."""
     size = 0
-    while piece := request.body.read(READ_AT_ONCE):
+    # What a program or another server gives for a body may know no more than `read`.
+    read: Callable[[int], bytes] = getattr(request.body, "read1", request.body.read)
+    while piece := read(READ_AT_ONCE):
         size += len(piece)
         check_length(size, limit)
         yield piece

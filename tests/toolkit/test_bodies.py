@@ -173,3 +173,22 @@ def test_other_people_s_clients_send_json() -> None:
         assert requests.post(server.url, json=value, timeout=PATIENCE).json() == value
         assert httpx.post(server.url, json=value, trust_env=False).json() == value
         assert httpx.post(server.url, content=iter([json.dumps(value).encode()]), trust_env=False).json() == value
+
+
+class Plain:
+    """A body that knows no more than `read`."""
+
+    def __init__(self, content: bytes) -> None:
+        self.read = io.BytesIO(content).read
+
+
+@pytest.mark.parametrize("body", [io.BytesIO(b"some octets"), Plain(b"some octets")])
+def test_a_body_comes_in_pieces(body: Any) -> None:
+    request = Request("POST", "/", body=body)
+    assert b"".join(request.pieces(11)) == b"some octets"
+    assert list(Request("GET", "/").pieces()) == []
+
+
+def test_pieces_beyond_the_limit_are_refused() -> None:
+    with pytest.raises(ContentTooLarge):
+        list(Request("POST", "/", body=io.BytesIO(b"some octets")).pieces(10))
