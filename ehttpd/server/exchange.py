@@ -382,7 +382,10 @@ class HTTPService:
         """End a response that has begun so that nobody takes it for complete (RFC 9112 §8)."""
         connection.stream = None
         connection.sent_octets = stream.sent
-        _log_failure(request, error)
+        if isinstance(error, RequestRefused):  # of a body that was still read
+            log.info("%s: the response was broken off. %s", request, error)
+        else:
+            _log_failure(request, error)
         try:
             connection.write_held()
         except ConnectionLost:

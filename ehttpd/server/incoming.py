@@ -46,6 +46,7 @@ class Incoming(io.RawIOBase):
     Reading raises what keeps the body from arriving, and again each time:
         RequestTimeout: the client was silent for ``body_timeout``, or too slow while it was waited for.
         BadRequest, ContentTooLarge: the chunks are broken, or too many.
+        ServiceUnavailable: too many clients are waited for already.
         ConnectionLost: the client has left, or somebody has answered in the handler's place.
     """
 
@@ -148,7 +149,7 @@ class Incoming(io.RawIOBase):
         if settings.minimum_rate:
             seconds = min(seconds, seconds + self._received / settings.minimum_rate - self._waited)
         began = time.monotonic()
-        arrived = connection.wait_until(READ, seconds)
+        arrived = connection.wait_until(READ, seconds, in_place=False)
         self._waited += time.monotonic() - began
         if not arrived:
             raise RequestTimeout("The body of the request took too long.")

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ehttpd.server.waiting import WaitingLine
 
-# How many threads may wait for their clients beyond the maximum. One more, and they take the places of handlers.
-MOST_PAUSED = 128
-
 
 class Places:
-    """``maximum`` places for handlers off the lead. ``wake`` has the leader look for a place that only it can give."""
+    """``maximum`` places for handlers off the lead; ``most_paused`` threads may wait for their clients beside them.
+    ``wake`` has the leader look for a place that only it can give.
+    """
 
     def __init__(
         self,
         maximum: int,
+        most_paused: int,
         lock: threading.Lock,
         line: WaitingLine,
         changed: Callable[[], None],
@@ -33,6 +33,7 @@ class Places:
         self.taken = 0
         self.paused = 0  # threads that wait for their clients
         self.found = False  # a place that no thread will find for who waits; the leader's to give
+        self._most_paused = most_paused
         self._lock = lock
         self._line = line
         self._changed = changed
@@ -81,7 +82,7 @@ class Places:
     def pause(self) -> bool:
         """Give up the caller's place while it waits for its client. False if too many do; else it has to `resume`."""
         with self._lock:
-            if self.paused >= MOST_PAUSED:
+            if self.paused >= self._most_paused:
                 return False
             self.paused += 1
         self.leave()

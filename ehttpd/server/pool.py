@@ -65,7 +65,7 @@ class Pool:
         self.serving = Serving(settings.request_timeout, settings.max_stuck_threads, settings.log_slow)
         self._threads: set[threading.Thread] = set()
         self._named = 0
-        self.places = Places(self.maximum, self._lock, self.line, self._update, lane.wake)
+        self.places = Places(self.maximum, settings.max_waiting_threads, self._lock, self.line, self._update, lane.wake)
         self.stopping = False
         self._ended = threading.Condition(self._lock)
         self._habits = Habits()

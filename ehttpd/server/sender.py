@@ -11,7 +11,7 @@ import struct
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from ehttpd.errors import ConnectionLost
+from ehttpd.errors import ConnectionLost, ServiceUnavailable
 from ehttpd.messages import Client
 from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import WRITE, wait_for
@@ -179,10 +179,16 @@ class Sender(Client):
             self.flush()
             moved += before - (self.output.size if self.output is not None else 0)
 
-    def wait_until(self, interest: int, seconds: float) -> bool:
-        """Wait until there is something to read or room to write, off the lead; False after ``seconds``."""
+    def wait_until(self, interest: int, seconds: float, *, in_place: bool = True) -> bool:
+        """Wait until there is something to read or room to write, off the lead; False after ``seconds``.
+
+        Raises ServiceUnavailable if so many wait already that the caller would have to keep its place, unless it may:
+        ``in_place``.
+        """
         pool = self.lane.pool
         paused = not self.apart and pool.pause(self)
+        if not (paused or self.apart or in_place):
+            raise ServiceUnavailable("The server is busy: it waits for as many clients as it may.")
         try:
             return wait_for(self.socket, interest, max(0.0, seconds))
         finally:

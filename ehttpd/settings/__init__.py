@@ -427,6 +427,12 @@ class Settings:
         section="Threads",
         at_least=0,
     )
+    max_waiting_threads: Count = setting(
+        Count(128),
+        "Let this many threads, beside the others, wait for slow clients; beyond it they keep others waiting.",
+        section="Threads",
+        at_least=0,
+    )
     max_event_streams: Count = setting(
         Count(1000),
         "Let this many event streams be open that hold a thread of their own each; answer 503 beyond it.",

@@ -384,6 +384,18 @@ def test_a_response_answers_while_the_body_arrives(live_server: LiveServers, wat
     assert not watch.breaches
 
 
+def test_a_broken_body_breaks_off_a_response_that_has_begun(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = live_server(streaming(lambda request: Response.stream(request.pieces()))).connect()
+    peer.send(post(CHUNKED), b"3\r\none\r\n")
+    while peer.line() != "3":
+        pass
+    peer.send(b"broken\r\n")
+    assert peer.rest() == b"one\r\n"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 # Threads
 
 
@@ -399,6 +411,22 @@ def test_who_waits_for_a_client_takes_nobodys_place(live_server: LiveServers, wa
         peer.send(b"k")
         assert peer.reply().body == b"hello"
     assert not watch.breaches
+
+
+def test_who_would_be_waited_for_in_the_place_of_others_is_refused(live_server: LiveServers) -> None:
+    server = live_server(Reading(lambda request: request.body.read()), threads=1, max_waiting_threads=2)
+    slow = [server.connect() for _ in range(2)]
+    for count, peer in enumerate(slow, 1):
+        peer.send(post(length(2)), b"o")
+        come_true(lambda count=count: server.lane.pool.places.paused == count)  # type: ignore[misc]
+    refused = server.connect()
+    refused.send(post(length(2)), b"o")
+    reply = refused.reply()
+    assert (reply.status, reply.fields["retry-after"], reply.fields["connection"]) == (503, "1", "close")
+    assert server.connect().ask(method="GET").body == b"next"
+    for peer in slow:
+        peer.send(b"k")
+        assert peer.reply().body == b"hello"
 
 
 def test_504_is_sent_to_a_client_whose_body_takes_longer_than_the_request_may(live_server: LiveServers) -> None:

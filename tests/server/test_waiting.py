@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ehttpd.messages import Request, Response
-from ehttpd.server import places, waiting
+from ehttpd.server import waiting
 from ehttpd.server.places import Places
 from ehttpd.server.waiting import WaitingLine
 from tests.server.conftest import LiveServers
@@ -257,15 +257,11 @@ def test_a_server_that_stops_lets_threads_go_on_that_would(clogged: LiveServer, 
     come_true(lambda: pool.threads == 0)
 
 
-def test_no_more_threads_wait_for_clients_beside_the_places_than_are_allowed(
-    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(places, "MOST_PAUSED", 2)
-
+def test_no_more_threads_wait_for_clients_beside_the_places_than_are_allowed(live_server: LiveServers) -> None:
     def handler(request: Request) -> Response:
         return Response.stream([PIECE] * 100) if request.target == "/stream" else hello(request)
 
-    server = live_server(handler, threads=1, output_buffer=50_000, queue_limit=0)
+    server = live_server(handler, threads=1, output_buffer=50_000, queue_limit=0, max_waiting_threads=2)
     for peer in (server.connect(receive_buffer=4096) for _ in range(3)):
         peer.send(b"GET /stream HTTP/1.0\r\n\r\n")
     come_true(lambda: (server.lane.pool.places.paused, server.lane.pool.busy) == (2, 1))
