@@ -129,11 +129,13 @@ class Feed:
     def rest(self, now: float) -> Next:
         """Have the connection wait: until the client has taken what it got, else until there is something to send."""
         connection = self.connection
-        if connection.output is not None:
-            return Next.SEND if connection.interest == WRITE else connection.await_taking(now)
+        unsent = connection.output.size if connection.output is not None else 0
         with self._changed:
-            self._unsent = sum(map(len, self._pending))
-            self._changed.notify_all()
+            self._unsent = unsent + sum(map(len, self._pending))
+            if not unsent:
+                self._changed.notify_all()
+        if unsent:
+            return Next.SEND if connection.interest == WRITE else connection.await_taking(now)
         connection.deadline = now + (self._body.heartbeat or math.inf)
         return Next.FEED
 

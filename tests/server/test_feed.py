@@ -89,7 +89,7 @@ def test_a_listener_that_leaves_is_let_go_of_at_once(live_server: LiveServers, l
 
 def test_a_listener_that_takes_too_little_is_cut_off(live_server: LiveServers) -> None:
     site = Site()
-    server = live_server(site, output_buffer=10_000)
+    server = live_server(site, output_buffer=1_000_000)
     slow, quick = listen(server, receive_buffer=4096), listen(server)
     text = "x" * 100_000
     while len(site.publisher) == 2:
