@@ -27,6 +27,7 @@ from ehttpd.errors import (
     VersionNotSupported,
 )
 from ehttpd.http11.state import TIMEOUTS
+from ehttpd.messages import NO_BODY
 
 if TYPE_CHECKING:
     from ehttpd.records import Record
@@ -77,6 +78,9 @@ class Requests:
         self._fresh_queued: list[float] = []  # seconds
         self._fresh_sent: list[int] = []  # octets
         self._fresh_received: list[int] = []
+        # Lists are emptied, and never replaced: a method that is looked up once costs less.
+        self._note_queued = self._fresh_queued.append
+        self._note_sent = self._fresh_sent.append
         self._folding = threading.Lock()
         # Under the lock:
         self._by_kind: dict[str, dict[str, int]] = {}
@@ -90,17 +94,16 @@ class Requests:
         method = OTHER_METHOD
         if request is not None:
             method = request.method
-            if request.has_body:
+            if request.body is not NO_BODY:
                 self._fresh_received.append(record.received_octets or 0)
         try:
             self._fresh[method, record.status].append(record.seconds)
         except KeyError:
             kind = (method if method in METHODS else OTHER_METHOD, record.status)
             self._fresh.setdefault(kind, []).append(record.seconds)
-        self._fresh_sent.append(record.body_octets)
-        queued = self._fresh_queued
-        queued.append(record.queue_seconds)
-        if len(queued) >= FOLD_AT and self._folding.acquire(blocking=False):
+        self._note_sent(record.body_octets)
+        self._note_queued(record.queue_seconds)
+        if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()
             finally:

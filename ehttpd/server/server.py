@@ -60,7 +60,7 @@ class Server:
         tells whether
             it is to be called again for the next.
         record: is called with a `Record` of every exchange, on the thread that served it; see also `add_recorder`.
-        counts: whether requests are counted for `snapshot`, which costs less than half a microsecond for each.
+        counts: whether requests are counted for `snapshot`, which makes a record of each.
         tls: speak TLS with this context, which is used as it is, instead of what ``certfile`` and its like say.
         name: what its threads are called, with a number behind it.
         settings: every setting; or give single ones as keyword arguments (``bind``, ``threads``,
