@@ -36,6 +36,7 @@ from ehttpd.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
+    from ehttpd.server.figures import Requests
 
 # Beyond this, copying a body behind its head costs more than a second call to send.
 JOINED = 1 << 15
@@ -417,12 +418,19 @@ class HTTPService:
 
 
 class RecordedService(HTTPService):
-    """Serves HTTP requests with a handler, and makes a record of every exchange, for whoever wants them."""
+    """Serves HTTP requests with a handler, counts every exchange, and makes a record of it for whoever wants them."""
 
-    def __init__(self, handler: Handler, standing: StandingFields, *recorders: Callable[[Record], object]) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        standing: StandingFields,
+        *recorders: Callable[[Record], object],
+        count: Requests | None = None,
+    ) -> None:
         super().__init__(self._noted, standing)
         self._application = handler
         self._recorders = recorders
+        self._count = count
 
     def _noted(self, request: Request) -> Response:
         response = self._application(request)
@@ -447,6 +455,10 @@ class RecordedService(HTTPService):
         response, octets = connection.answered, connection.sent_octets
         if octets < 0:
             octets = len(response.body) if response is not None and type(response.body) is bytes else 0
+        if self._count is not None:
+            self._count.note(request, response, octets, ended - began, queued)
+            if not self._recorders:
+                return step
         client = connection if request is None else request.client  # as a proxy tells it, if it is trusted
         feed = connection.body
         if type(feed) is Feed:  # it has only begun

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 from ehttpd.errors import (
     BadRequest,
@@ -27,10 +27,8 @@ from ehttpd.errors import (
     VersionNotSupported,
 )
 from ehttpd.http11.state import TIMEOUTS
-from ehttpd.messages import NO_BODY
-
-if TYPE_CHECKING:
-    from ehttpd.records import Record
+from ehttpd.messages import NO_BODY, Request, Response
+from ehttpd.records.record import CLIENT_LEFT
 
 # The upper ends of what durations are sorted into, in seconds. A tenth of a millisecond is what a quick handler takes.
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -71,7 +69,7 @@ class Histogram(TypedDict):
 
 
 class Requests:
-    """Counts exchanges. Called with the `Record` of each, by the thread that served it."""
+    """Counts exchanges. Told of each by the thread that served it."""
 
     def __init__(self) -> None:
         self._fresh: dict[tuple[str, int], list[float]] = {}  # seconds, by method and status
@@ -89,20 +87,23 @@ class Requests:
         self._queued = _Durations()
         self._sent = self._received = 0
 
-    def __call__(self, record: Record) -> None:
-        request = record.request
+    def note(
+        self, request: Request | None, response: Response | None, octets: int, seconds: float, queued: float
+    ) -> None:
+        """Count an exchange: ``request`` is None if its head was refused, ``response`` if the client left before."""
+        status = int(response.status) if response is not None else CLIENT_LEFT
         method = OTHER_METHOD
         if request is not None:
             method = request.method
             if request.body is not NO_BODY:
-                self._fresh_received.append(record.received_octets or 0)
+                self._fresh_received.append(request.content_length or 0)
         try:
-            self._fresh[method, record.status].append(record.seconds)
+            self._fresh[method, status].append(seconds)
         except KeyError:
-            kind = (method if method in METHODS else OTHER_METHOD, record.status)
-            self._fresh.setdefault(kind, []).append(record.seconds)
-        self._note_sent(record.body_octets)
-        self._note_queued(record.queue_seconds)
+            kind = (method if method in METHODS else OTHER_METHOD, status)
+            self._fresh.setdefault(kind, []).append(seconds)
+        self._note_sent(octets)
+        self._note_queued(queued)
         if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()

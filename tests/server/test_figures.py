@@ -8,19 +8,22 @@ from bisect import bisect_left
 
 import pytest
 
-from ehttpd.messages import Client, Request, Response
-from ehttpd.records import Record
+from ehttpd.messages import Request, Response
 from ehttpd.server.figures import BOUNDS, FOLD_AT, Requests
 from tests.server.conftest import LiveServers
 from tests.server.live import Gate, LiveServer, come_true, in_parallel
 
-CLIENT = Client(("127.0.0.1", 1), ("127.0.0.1", 2))
 
-
-def record(
-    method: str = "GET", status: int = 200, octets: int = 1, seconds: float = 0.01, queued: float = 0.0
-) -> Record:  # fmt: skip
-    return Record(CLIENT, Request(method, "/"), Response(b"", status), octets, seconds, queued)
+def note(
+    figures: Requests,
+    method: str | None = "GET",
+    status: int = 200,
+    octets: int = 1,
+    seconds: float = 0.01,
+    queued: float = 0.0,
+) -> None:
+    request = Request(method, "/") if method is not None else None
+    figures.note(request, Response(b"", status), octets, seconds, queued)
 
 
 def by_kind(figures: Requests) -> dict[tuple[str, str], int]:
@@ -34,25 +37,31 @@ def by_kind(figures: Requests) -> dict[tuple[str, str], int]:
 def test_requests_are_counted_by_method_and_class_of_status() -> None:
     figures = Requests()
     for method, status in [("GET", 200), ("GET", 204), ("POST", 200), ("GET", 404), ("GET", 503)]:
-        figures(record(method, status))
+        note(figures, method, status)
     kinds = {("GET", "2xx"): 2, ("POST", "2xx"): 1, ("GET", "4xx"): 1, ("GET", "5xx"): 1}
     assert by_kind(figures) == kinds
-    figures(record())
+    note(figures)
     assert by_kind(figures) == {**kinds, ("GET", "2xx"): 3}
 
 
 def test_methods_that_clients_invent_are_one() -> None:
     figures = Requests()
     for number in range(100):
-        figures(record(f"M{number}"))
-    figures(Record(CLIENT, None, Response(b"", 400), 0, 0.0))
+        note(figures, f"M{number}")
+    note(figures, None, 400)
     assert by_kind(figures) == {("other", "2xx"): 100, ("other", "4xx"): 1}
+
+
+def test_a_client_that_left_before_there_was_an_answer_is_counted() -> None:
+    figures = Requests()
+    figures.note(Request("GET", "/"), None, 0, 0.1, 0.0)
+    assert by_kind(figures) == {("GET", "4xx"): 1}
 
 
 @pytest.mark.parametrize("seconds", [0.0, *BOUNDS, 0.0007, 11.0, 1e9])
 def test_a_duration_is_within_the_first_bound_that_is_not_below_it(seconds: float) -> None:
     figures = Requests()
-    figures(record(seconds=seconds, queued=seconds))
+    note(figures, seconds=seconds, queued=seconds)
     found = figures.read()
     assert found["seconds"] == found["queue_seconds"]
     assert found["seconds"]["counts"].index(1) == bisect_left(BOUNDS, seconds)
@@ -69,7 +78,7 @@ def test_nothing_is_lost_while_many_threads_count_and_one_reads() -> None:
 
     def count() -> None:
         for _ in range(each):
-            figures(record(octets=2))
+            note(figures, octets=2)
 
     with in_parallel(read):
         with in_parallel(*[count] * 4):
@@ -85,7 +94,7 @@ def test_nothing_is_lost_while_many_threads_count_and_one_reads() -> None:
 def test_what_was_counted_is_not_kept_one_by_one() -> None:
     figures = Requests()
     for _ in range(3 * FOLD_AT):
-        figures(record())
+        note(figures)
     assert sum(map(len, figures._fresh.values())) < FOLD_AT
 
 
