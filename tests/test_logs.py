@@ -11,7 +11,7 @@ from ehttpd.logs import Log
 
 
 class LogWithoutDescriptors(Log):
-    def _logger(self) -> NoReturn:
+    def logger(self) -> NoReturn:
         raise OSError(errno.EMFILE, "Too many open files")
 
 

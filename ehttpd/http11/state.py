@@ -75,8 +75,8 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
 for _steps in TRANSITIONS.values():
     _steps[Step.CLOSE] = State.CLOSED
 
-# The setting that bounds each state. HANDLER has none of its own yet: a thread that runs cannot be stopped from
-# outside.
+# The setting that bounds each state. HANDLER has none of its own: a thread that runs cannot be stopped from outside.
+# Nor has FEED, which ends with whoever feeds it; what its client does not take is RESPONSE's.
 TIMEOUTS: dict[State, str] = {
     State.HANDSHAKE: "handshake_timeout",
     State.IDLE: "keep_alive_timeout",

@@ -34,12 +34,13 @@ def test_a_connection_that_lingers_answers_no_more() -> None:
     assert set(TRANSITIONS[State.LINGER]) == {Step.CLOSE}
 
 
-def test_only_rest_and_what_follows_it_wait_for_a_request() -> None:
-    assert {state for state, steps in TRANSITIONS.items() if Step.REFUSE in steps} == {State.HEAD, State.BODY}
+def test_only_what_is_being_read_can_be_refused() -> None:
+    refused = {state for state, steps in TRANSITIONS.items() if Step.REFUSE in steps}
+    assert refused == {State.HANDSHAKE, State.HEAD, State.BODY}
 
 
 def test_every_state_in_which_a_peer_is_waited_for_has_a_timeout() -> None:
-    assert set(State) - set(TIMEOUTS) == {State.HANDLER, State.TUNNEL, State.CLOSED}
+    assert set(State) - set(TIMEOUTS) == {State.HANDLER, State.FEED, State.TUNNEL, State.CLOSED}
 
 
 def test_every_timeout_is_a_setting() -> None:
