@@ -6,6 +6,7 @@
 #   make fuzz    look for inputs that break a promise                 (make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="reader chunks")
 #   make conformance    hold every case of RFC 9110 and 9112 with the peers (some: make conformance ARGS="--servers ehttpd")
 #   make screenshots    take the pictures of docs/figures.md, in three minutes; needs Chromium
+#   make upheaval    reload, kill, upgrade and restart under load: what clients notice (fewer: make upheaval ARGS="--times 5")
 #   make siege   attack a server with slow and hostile clients, for minutes; slowhttptest takes part if it is there
 #   make held-open    what open event streams and WebSockets cost others  (fewer: make held-open ARGS="--count 100")
 #   make packages    run test suites of other people's packages on our server; needs the package index
@@ -46,6 +47,11 @@ siege: $(call WITH,test)
 
 screenshots: $(call WITH,test)
 	$(BIN)/python -m screenshots
+
+# nginx and haproxy take part if they are there.
+.PHONY: upheaval
+upheaval: $(call WITH,test)
+	$(BIN)/python benchmarks/upheaval.py $(ARGS)
 
 bench:
 	$(PYTHON) benchmarks/run.py $(ARGS)

@@ -235,6 +235,20 @@ def test_a_signal_ends_an_idle_server_well(number: signal.Signals) -> None:
         assert server.process.wait(PATIENCE) == 0
 
 
+def test_signals_for_a_supervisor_end_nothing_where_there_is_none_and_quit_ends_at_once() -> None:
+    write("shop.py", HELLO)
+    with running("shop", "--bind", "127.0.0.1:0", "--pid", "server.pid") as server:
+        assert Path("server.pid").read_text() == f"{server.process.pid}\n"
+        assert server.process.stderr is not None
+        for number in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2):
+            server.process.send_signal(number)
+            assert f"{number.name} is for a supervisor, and there is none" in server.process.stderr.readline()
+        server.process.send_signal(signal.SIGHUP)
+        assert server.ask() == (200, b"Hello")
+        server.process.send_signal(signal.SIGQUIT)
+        assert server.process.wait(PATIENCE) == 0
+
+
 def test_a_signal_lets_a_request_finish() -> None:
     write("shop.py", SLOW)
     with running("shop", "-b", "127.0.0.1:0") as server, asked(server) as connection:

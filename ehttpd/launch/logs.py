@@ -29,7 +29,9 @@ PATIENCE = 1.0
 class Logs:
     """What is open. `recorder` is what writes the access log, None if there is none."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, worker: int = 0) -> None:
+        """``worker``: the number of this process among those of a supervisor, which its messages name."""
+        self._worker = worker
         self.recorder: Callable[[Record], object] | None = None
         self._settings = settings
         self._writers: list[Writer] = []
@@ -52,7 +54,7 @@ class Logs:
         name, settings = self._settings.error_log, self._settings
         target = standard(STANDARD_ERROR) if name == "-" else opened("error_log", name)
         writer = self._keep(Writer(target, f"the error log {name!r}", _tell_on_standard_error))
-        log.prepare(lambda: _configure(writer, settings))
+        log.prepare(lambda: _configure(writer, settings, self._worker))
 
     def _open_access_log(self) -> None:
         settings, name = self._settings, self._settings.access_log
@@ -83,15 +85,15 @@ _open: Logs | None = None
 _handler: logging.Handler | None = None
 
 
-def open_logs(settings: Settings) -> None:
-    """Open what ``settings`` name, in place of what is open.
+def open_logs(settings: Settings, worker: int = 0) -> None:
+    """Open what ``settings`` name, in place of what is open; for the ``worker`` of this number, if it is one.
 
     Raises:
         SettingsError: a file cannot be written, or a format is none.
     """
     global _open
     close_logs()
-    _open = Logs(settings)
+    _open = Logs(settings, worker)
 
 
 def recorder() -> Callable[[Record], object] | None:
@@ -158,11 +160,11 @@ def opened(setting: str, name: str) -> Target:
         raise SettingsError(f"cannot write the {what} {name!r}: {error.strerror}.") from error
 
 
-def _configure(writer: Writer, settings: Settings) -> None:
+def _configure(writer: Writer, settings: Settings, worker: int = 0) -> None:
     """Send the messages of ehttpd to a writer; those of applications are theirs."""
     import logging
 
-    from ehttpd.launch.messages import LineHandler, formatter_of
+    from ehttpd.launch.messages import LineHandler, NamesWorker, formatter_of
 
     global _handler
     name: str = settings.log_format
@@ -171,6 +173,8 @@ def _configure(writer: Writer, settings: Settings) -> None:
     logger = logging.getLogger("ehttpd")
     _handler = LineHandler(writer)
     _handler.setFormatter(formatter_of(name))
+    if worker:
+        _handler.addFilter(NamesWorker(worker))
     logger.addHandler(_handler)
     logger.setLevel(settings.log_level.upper())
     logger.propagate = False  # whatever the application does to the root logger

@@ -13,7 +13,6 @@ from ehttpd.records.moments import rfc3339
 from ehttpd.records.quoting import json_string, logfmt_value
 from ehttpd.records.writer import Writer
 
-TEXT = "%(asctime)s %(levelname)s %(message)s"
 # What every record of Python's logging has: what else there is was given by who logged.
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
@@ -30,6 +29,29 @@ class LineHandler(logging.Handler):
             self._writer.write_now(self.format(record))
         except Exception:
             self.handleError(record)
+
+
+class NamesWorker(logging.Filter):
+    """Has every record say which worker process it is of."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._number
+        return True
+
+
+class TextFormatter(logging.Formatter):
+    """A record as a line for a person, with its traceback below."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # the name is Python's
+        worker = getattr(record, "worker", None)
+        return f"{record.asctime} {record.levelname} {f'worker {worker}: ' if worker else ''}{record.message}"
+
+    def usesTime(self) -> bool:  # the name is Python's
+        return True
 
 
 class JSONFormatter(logging.Formatter):
@@ -78,7 +100,7 @@ def formatter_of(name: str) -> logging.Formatter:
 
 
 FORMATTERS: dict[str, Callable[[], logging.Formatter]] = {
-    "text": lambda: logging.Formatter(TEXT),
+    "text": TextFormatter,
     "json": JSONFormatter,
     "logfmt": LogfmtFormatter,
 }

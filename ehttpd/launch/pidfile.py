@@ -71,10 +71,12 @@ class PidFile:
 
 def is_alive(process: int) -> bool:
     """Tell whether there is a process with this number."""
+    if process <= 0:  # which would be a group
+        return False
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
-    except (PermissionError, OverflowError):
+    except PermissionError:
         return True
-    return process > 0
+    return True

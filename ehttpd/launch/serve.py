@@ -37,11 +37,15 @@ PATIENCE = 1.0
 # Logs were moved away; and what else can be read again without another process.
 REOPEN = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()
 RENEW = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+# What only a supervisor can do; unheard, they would stop or end the process.
+BEYOND = (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2) if hasattr(signal, "SIGUSR2") else ()
 
 
-def prepare_logging(settings: Settings) -> None:
-    """Open what is to be logged to. Python's logging is configured when there is something to log."""
-    open_logs(settings)
+def prepare_logging(settings: Settings, worker: int = 0) -> None:
+    """Open what is to be logged to. Python's logging is configured when there is something to log. Messages name the
+    ``worker``, if this is one.
+    """
+    open_logs(settings, worker)
 
 
 def serve(application: Application, settings: Settings, began: float) -> int:
@@ -51,7 +55,7 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     server = make_server(application, settings)
     admin = make_admin(server, application, settings)
     terminal = sys.stderr.isatty()
-    with signals_as_octets(leave_next_time, (*REOPEN, *RENEW)) as (inbox, _):
+    with signals_as_octets(leave_next_time, (*REOPEN, *RENEW, *BEYOND)) as (inbox, _):
         try:
             server.start()
             if admin is not None:
@@ -68,10 +72,8 @@ def serve(application: Application, settings: Settings, began: float) -> int:
         notifier = Notifier()
         with Watchdog(notifier, server.pulse):
             notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
-            while (number := next_signal(inbox, (*REOPEN, *RENEW))) not in STOPPING:
-                reopen_logs()
-                if number in RENEW:
-                    renew_certificates(server)
+            while (number := next_signal(inbox, (*REOPEN, *RENEW, *BEYOND))) not in STOPPING:
+                heed(signal.Signals(number), server)
             notifier.stopping("What was accepted is being answered")
             if settings.drain_delay:
                 server.drain()
@@ -80,6 +82,16 @@ def serve(application: Application, settings: Settings, began: float) -> int:
             if admin is not None:
                 admin.stop()
     return STOPPED
+
+
+def heed(number: signal.Signals, server: Server) -> None:
+    """Do what a signal says that does not stop."""
+    if number in BEYOND:
+        log.warning("%s is for a supervisor, and there is none: start with --supervise or --workers.", number.name)
+        return
+    reopen_logs()
+    if number in RENEW:
+        renew_certificates(server)
 
 
 def renew_certificates(server: Server) -> None:

@@ -48,6 +48,18 @@ class Seat:
         least = min(figures)
         return figures[self._number] > least + max(MARGIN, least // MARGIN_SHARE)
 
+    @property
+    def overfull(self) -> bool:
+        """Whether this process holds more than twice as many connections as another: that will not mend by itself."""
+        figures = self._figures.tolist()
+        return figures[self._number] > 2 * min(figures) + MARGIN
+
+    @property
+    def share(self) -> int:
+        """How many connections each process would hold if all held the same."""
+        held = [figure for figure in self._figures.tolist() if figure != EMPTY]
+        return -(-sum(held) // len(held))
+
     def leave(self) -> None:
         """Take no part any more: this process accepts no connections."""
         self._figures[self._number] = EMPTY

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 # Descriptors kept for everything that is not a connection.
 DESCRIPTORS_KEPT = 64
+# How often it is looked whether enough connections have ended, in seconds.
+SHED_PAUSE = 0.001
 # A leader is relieved after milliseconds: one that has not come to its poller within so many seconds never will.
 TURN_WITHIN = 1.0
 TURN_LOOKED_FOR = 0.001  # so often, in seconds
@@ -116,6 +118,7 @@ class Server:
             )
         self._lane: Lane | None = None
         self._seat: Seat | None = None
+        self._draining = False
         self._stopped = threading.Event()
         if record is not None:
             self.add_recorder(record)
@@ -184,7 +187,7 @@ class Server:
 
     def _ailment(self) -> str:
         """Say what is wrong with the server, nothing if all is well."""
-        if self._service is not None and self._service.draining:
+        if self._draining:
             return "draining"
         if self._lane is not None and not self._lane.pool.serving.healthy:
             return f"{self._lane.pool.serving.stuck} threads are stuck in handlers"
@@ -195,12 +198,26 @@ class Server:
 
         Whoever balances load takes its clients elsewhere meanwhile. Any thread.
         """
+        self._draining = True
         if self._service is not None:
             self._service.draining = True
 
     def stats(self) -> Snapshot:
         """Return what the server counts and how it is now; see `snapshot`. Any thread."""
         return self.snapshot()
+
+    def shed(self, seconds: float) -> None:
+        """End connections with their responses until this process holds no more than its share, if it holds more than
+        twice as many as another: clients that are connected would stay here. For ``seconds`` at most. Any thread.
+        """
+        lane, seat, service = self._lane, self._seat, self._service
+        if lane is None or seat is None or service is None or self._draining or not seat.overfull:
+            return
+        share, until = seat.share, time.monotonic() + seconds
+        while lane.open_connections > share and time.monotonic() < until and not self._draining:
+            service.draining = True
+            time.sleep(SHED_PAUSE)
+        service.draining = self._draining
 
     def snapshot(self, worker: str = "0") -> Snapshot:
         """Return what the server counts and how it is now, as values that JSON can write. Any thread.
@@ -210,7 +227,7 @@ class Server:
         facts = Facts(
             worker=worker,
             started=self._started,
-            draining=self._service is not None and self._service.draining,
+            draining=self._draining,
             ailment=self._ailment(),
             addresses=self.addresses,
             requests=self._requests.read() if self._requests is not None else None,

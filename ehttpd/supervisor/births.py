@@ -38,7 +38,10 @@ class Births(Protocol):
         """Start a worker that does what ``order`` says and has ``descriptors``; return it with the channel to it."""
 
     def close(self) -> None:
-        """Start no more."""
+        """Start no more. Those that were started are not touched."""
+
+    def end(self) -> None:
+        """Wait until nothing is left but workers."""
 
 
 class Fresh:
@@ -65,6 +68,9 @@ class FreshInterpreters:
 
     def close(self) -> None:
         """Do nothing: there is nobody to tell."""
+
+    def end(self) -> None:
+        """Do nothing: there is nothing but workers."""
 
 
 def start_module(module: str, descriptors: Sequence[int], words: Sequence[str]) -> tuple[Process, Channel]:

@@ -1,8 +1,8 @@
 """What a supervisor and a process that it has started tell each other: a pair of sockets, lines of JSON both ways.
 
-From the supervisor: ``start`` (what to serve and how), ``withdraw`` (say that you are not ready), ``stop``, ``quit``,
-``reopen`` (the logs), ``ask``. From a worker: ``ready``, ``failed`` (why it could not start), ``beat``, ``leave``
-(replace me, and why), ``answer``. When the other end is closed, the other process is gone.
+From the supervisor: ``start`` (what to serve and how), ``drain`` (be not ready), ``shed`` (connections, for another
+worker has come), ``reopen`` (the logs), ``ask``, ``stop``. From a worker: ``ready``, ``failed`` (why it could not
+start), ``beat``, ``leave`` (replace me, and why), ``answer``. When the other end is closed, the other process is gone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Channel:
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._received = b""
+        self._waiting: list[Message] = []
         self._lock = threading.Lock()
 
     def fileno(self) -> int:
@@ -30,13 +31,21 @@ class Channel:
 
     def send(self, kind: str, **values: object) -> bool:
         """Send a message; tell whether the other end could take it. One that hangs will not, in the end."""
-        line = json.dumps({"kind": kind, **values}, default=written).encode() + b"\n"
         with self._lock:
             try:
-                self._socket.sendall(line)
+                self._socket.sendall(line_of(kind, values))
             except OSError:  # the other process is gone, or takes nothing
                 return False
         return True
+
+    def send_with(self, connected: socket.socket, kind: str, **values: object) -> bool:
+        """Send a message and a socket with it. For messages that are short enough to be sent in one step."""
+        line = line_of(kind, values)
+        with self._lock:
+            try:
+                return socket.send_fds(self._socket, [line], [connected.fileno()]) == len(line)
+            except OSError:
+                return False
 
     def receive(self) -> list[Message]:
         """Return the messages that have arrived; wait for the first octets if nothing has.
@@ -44,6 +53,10 @@ class Channel:
         Raises:
             EOFError: the other process is gone.
         """
+        waiting, self._waiting = self._waiting, []
+        return waiting or self._arrived()
+
+    def _arrived(self) -> list[Message]:
         try:
             data = self._socket.recv(RECEIVE_AT_ONCE)
         except BlockingIOError:
@@ -55,8 +68,19 @@ class Channel:
         *lines, self._received = (self._received + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
+    def first(self) -> Message:
+        """Wait for a message and return it; those behind it are left to `receive`. Raises EOFError."""
+        while not self._waiting:
+            self._waiting = self._arrived()
+        return self._waiting.pop(0)
+
     def close(self) -> None:
         self._socket.close()
+
+
+def line_of(kind: str, values: dict[str, object]) -> bytes:
+    """Return a message as a line of JSON."""
+    return json.dumps({"kind": kind, **values}, default=written).encode() + b"\n"
 
 
 def written(value: object) -> str:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from ehttpd.errors import SettingsError
+from ehttpd.errors import ListenError, SettingsError
+from ehttpd.launch.serve import wants_figures, with_port_holder
 from ehttpd.settings import Settings
+
+POSIX = os.name == "posix"
+
+if TYPE_CHECKING:
+    from ehttpd.supervisor.births import Births
+    from ehttpd.supervisor.orders import Orders
+    from ehttpd.supervisor.supervisor import Supervisor
 
 
 def is_supervised(settings: Settings) -> bool:
@@ -36,13 +46,44 @@ def supervise(
     Raises:
         OperatorError: it could not start.
     """
-    if os.name != "posix":
+    if not POSIX:
         cure = "Leave out --workers: one process uses many threads."
         raise SettingsError("this system has no worker processes.", cure)
-    from ehttpd.supervisor.births import FreshInterpreters
     from ehttpd.supervisor.orders import Orders
     from ehttpd.supervisor.supervisor import Supervisor
 
-    supervisor = Supervisor(settings, lambda settings: FreshInterpreters(), began)
+    supervisor = Supervisor(settings, births_for, began)
     orders = Orders(supervisor, read, folder, dict(environment))
-    return supervisor.run(orders.take, list(orders.by_signal))
+    with ExitStack() as stack:
+        show_figures(supervisor, orders, stack)
+        return supervisor.run(orders.take, list(orders.by_signal))
+
+
+def show_figures(supervisor: Supervisor, orders: Orders, stack: ExitStack) -> None:
+    """Have the admin's server started as soon as it may listen, and stopped in the end, if anybody wants figures."""
+    if not wants_figures(supervisor.settings):
+        return
+    from ehttpd.admin.server import AdminServer
+    from ehttpd.supervisor.source import WorkersSource
+
+    source = WorkersSource(supervisor, orders)
+    admin = AdminServer(source, supervisor.settings)
+    supervisor.take_answer = source.take
+
+    def start() -> None:
+        try:
+            admin.start()
+        except ListenError as error:
+            raise with_port_holder(error) from error
+        stack.callback(admin.stop)
+        supervisor.shown_at = admin.addresses
+
+    supervisor.when_alone = start
+
+
+def births_for(supervisor: Supervisor) -> Births:
+    """Return what starts workers for the settings of ``supervisor``."""
+    from ehttpd.supervisor.births import FreshInterpreters
+    from ehttpd.supervisor.forks import Forks
+
+    return Forks(supervisor.listen_to, supervisor.forget) if supervisor.settings.preload else FreshInterpreters()

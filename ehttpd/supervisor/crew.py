@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from ehttpd.logs import log
 from ehttpd.supervisor.member import Member, Phase
 
-# A worker that lived longer than this is replaced at once; others ever later, in seconds.
-LIVED = 1.0
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0
+# A worker that has served for longer than this is replaced at once; others ever later, in seconds: up to the first
+# bound if they were ready, and up to the second if they could not even start.
+LIVED = 0.5
+FIRST_BACK_OFF, LONGEST_BACK_OFF, LONGEST_WHEN_NOT_READY = 0.25, 2.0, 30.0
 
 Start = Callable[[int, int], Member]  # the number of the place, the generation
 
@@ -40,12 +41,12 @@ class Place:
             self.failures = 0
             self.not_before = -math.inf
         else:
-            self.failed(now)
+            self.failed(now, LONGEST_WHEN_NOT_READY if member.ready_at is None else LONGEST_BACK_OFF)
 
-    def failed(self, now: float) -> None:
+    def failed(self, now: float, longest: float = LONGEST_WHEN_NOT_READY) -> None:
         """Take it that there was no worker, or none for long: wait longer each time."""
         self.failures += 1
-        self.not_before = now + min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (self.failures - 1))
+        self.not_before = now + min(longest, FIRST_BACK_OFF * 2 ** min(self.failures - 1, 10))
 
 
 class Crew:
@@ -60,7 +61,7 @@ class Crew:
         self._places: dict[int, Place] = {}
         self._start = start
         self._grace = grace
-        self._stopping = False
+        self.stopping = False  # nobody is started any more
 
     def __iter__(self) -> Iterator[Member]:
         for place in self._places.values():
@@ -90,7 +91,7 @@ class Crew:
 
     def arrange(self, now: float) -> float:
         """Start, replace and dismiss workers so that it becomes as it is to be; return when to look again."""
-        if self._stopping:
+        if self.stopping:
             return math.inf
         for number in range(1, self.wanted + 1):
             self._places.setdefault(number, Place(number))
@@ -146,7 +147,7 @@ class Crew:
 
     def stop(self, now: float, grace: float, *, shared: bool) -> None:
         """Have all workers answer what they have accepted, and end."""
-        self._stopping = True
+        self.stopping = True
         for member in list(self):
             member.leave(grace, now, shared=shared)
 
@@ -155,6 +156,11 @@ class Crew:
     def became_ready(self, member: Member, now: float) -> None:
         """Let the predecessor of a worker leave that is ready."""
         place = self._places.get(member.number)
+        if place is not None and place.current is member:
+            # Who was quicker to start has all connections, and who lost one to a predecessor has gone to the others.
+            for other in self.serving:
+                if other is not member:
+                    other.channel.send("shed")
         if place is not None and place.successor is member:
             predecessor, place.current, place.successor = place.current, member, None
             if predecessor is not None:
@@ -171,7 +177,7 @@ class Crew:
             place.successor = None
             place.died(member, now)
             return
-        if not self._stopping:
+        if not self.stopping:
             self.restarts["hang" if member.phase is Phase.HUNG else "crash"] += 1
         place.died(member, now)
         place.current, place.successor = place.successor, None

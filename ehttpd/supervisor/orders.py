@@ -5,6 +5,7 @@ The signals are those that gunicorn's users know. The supervisor's thread only.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -51,7 +52,7 @@ class Orders:
     def reload(self) -> None:
         """Read the settings again, and replace the workers one by one. What is wrong is logged, and changes nothing."""
         supervisor = self._supervisor
-        if supervisor.stop_at <= time.monotonic():
+        if supervisor.stop_at < math.inf:
             return
         try:
             settings = self._read()
@@ -63,7 +64,7 @@ class Orders:
         supervisor.outdated_doors.append(supervisor.doors)
         supervisor.doors, supervisor.settings = doors, settings
         supervisor.births.close()
-        supervisor.births = supervisor.new_births(settings)
+        supervisor.births = supervisor.new_births(supervisor)
         supervisor.hooks.call("on_reload", supervisor.view)
         supervisor.crew.wanted = settings.workers
         supervisor.crew.reload()
@@ -86,20 +87,24 @@ class Orders:
         supervisor.stop_at = min(supervisor.stop_at, time.monotonic() + delay)
         supervisor.notifier.stopping("What was accepted is being answered")
         if delay:
-            for member in supervisor.crew.serving:
-                member.channel.send("drain")
+            self.drain()
+
+    def drain(self) -> None:
+        """Be not ready any more, while everything is served: responses end their connections."""
+        for member in self._supervisor.crew.serving:
+            member.channel.send("drain")
 
     def end(self, exit_code: int) -> None:
         """End everything at once."""
         supervisor = self._supervisor
         supervisor.exit_code = exit_code
-        supervisor.stopping = True
+        supervisor.stopping = supervisor.crew.stopping = True
         for member in supervisor.crew:
             member.process.send_signal(signal.SIGKILL)
 
     def _stop_or_end(self, number: signal.Signals) -> None:
         """Stop; told again, end at once."""
-        if self._supervisor.stop_at <= time.monotonic() or self._supervisor.stopping:
+        if self._supervisor.stop_at < math.inf:
             self.end(SIGNALLED + number)
             return
         if sys.stderr.isatty():

@@ -15,14 +15,14 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
 from ehttpd.launch.banner import banner
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, announce, with_port_holder
 from ehttpd.logs import log
-from ehttpd.server.notify import Notifier
+from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births, name_of
@@ -33,15 +33,16 @@ from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase
+from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.upgrade import Succession
 
 Hear = Callable[[], None]
 
 
 class Supervisor:
-    """Workers for ``settings``. ``births`` makes what starts workers, for the settings of each reload."""
+    """Workers for ``settings``. ``births`` makes what starts workers, once for each reload."""
 
-    def __init__(self, settings: Settings, births: Callable[[Settings], Births], began: float) -> None:
+    def __init__(self, settings: Settings, births: Callable[[Supervisor], Births], began: float) -> None:
         self.settings = settings
         self.doors = Doors()
         self.outdated_doors: list[Doors] = []
@@ -53,17 +54,22 @@ class Supervisor:
         self.stop_at = math.inf  # when the drain begins
         self.handed_over = False  # another supervisor goes on with the sockets
         self.started = time.time()
+        self.application = ""  # its name, once a worker has found it
+        self.take_answer: Callable[[Member, Message], None] | None = None  # of a worker that was asked
+        self.shown_at: Sequence[str] = ()  # where figures are
+        self.when_alone: Callable[[], None] = lambda: None  # what only one supervisor at a time can do
         self.crew = Crew(settings.workers, self._start_worker, lambda: float(self.settings.graceful_timeout))
-        self.births = births(settings)
         self.new_births = births
         self.told = 0  # the generation that was last said to be complete
         self._began = began
+        self._looked = 0.0
         self._board = Board()
         self._pid_file: PidFile | None = None
         self._selector = selectors.DefaultSelector()
         self._errands: deque[Callable[[], None]] = deque()
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.setblocking(False)
+        self.births = births(self)
 
     # The life
 
@@ -83,14 +89,20 @@ class Supervisor:
             self.listen_to(self._inbox, self._do_errands)
             try:
                 self._begin()
-                while True:
-                    soonest = self._look()
-                    if self.stopping and self.crew.empty:
-                        break
-                    self._wait(soonest)
+                with Watchdog(self.notifier, self._pulse):
+                    while True:
+                        soonest = self._look()
+                        if self.stopping and self.crew.empty:
+                            break
+                        self._wait(soonest)
             finally:
                 self._end()
         return self.exit_code
+
+    def _pulse(self) -> float:
+        """Return when everything was looked after last, and have it be. The watchdog's thread."""
+        self.have_done(lambda: None)
+        return self._looked
 
     def listen_to(self, source: socket.socket | Channel, hear: Hear) -> None:
         """Have ``hear`` called when there is something to read from ``source``."""
@@ -118,6 +130,7 @@ class Supervisor:
 
     def _begin(self) -> None:
         settings = self.settings
+        name_process(settings.name)
         succeeds = self.succession is not None
         if self.succession is not None:
             self.doors = self.succession.doors
@@ -128,12 +141,14 @@ class Supervisor:
         if settings.pid:
             self._pid_file = PidFile(settings.pid + (SUCCESSOR if succeeds else ""))
             self._pid_file.write()
+        if not succeeds:
+            self.when_alone()
         self.hooks = Hooks.of(settings)
         self.hooks.call("on_starting", self.view)
 
     def _look(self) -> float:
         """Look after everything once; return when to look again."""
-        now = time.monotonic()
+        now = self._looked = time.monotonic()
         timeout = float(self.settings.worker_timeout)
         self._reap(now)
         if now >= self.stop_at and not self.stopping:
@@ -162,13 +177,16 @@ class Supervisor:
         self.crew.stop(now, float(self.settings.graceful_timeout), shared=self.handed_over)
 
     def _end(self) -> None:
-        for member in self.crew:  # but for a failure, and an order to stop at once, there are none
+        self.stopping = self.crew.stopping = True
+        for member in self.crew:  # but for a failure there are none
             member.process.send_signal(signal.SIGKILL)
-        while any(member.process.ended() is None for member in self.crew):
-            time.sleep(0.001)
-        for member in self.crew:
-            member.channel.close()
+        while True:
+            self._reap(time.monotonic())
+            if self.crew.empty:
+                break
+            self._wait(time.monotonic() + 0.05)
         self.births.close()
+        self.births.end()
         self.hooks.call("on_exit", self.view)
         for doors in (self.doors, *self.outdated_doors):
             doors.close()
@@ -215,10 +233,13 @@ class Supervisor:
             kind = message.pop("kind")
             if kind == "ready":
                 member.became_ready(message, now)
+                self.application = message["name"]
                 log.debug("%s is ready.", member)
                 self.crew.became_ready(member, now)
             elif kind == "failed":
                 member.failure = failure_of(message)
+            elif kind == "answer" and self.take_answer is not None:
+                self.take_answer(member, message)
             elif kind == "leave":
                 log.info("%s is to be replaced: %s.", member, message["reason"])
                 member.expiring = message["reason"]
@@ -268,7 +289,7 @@ class Supervisor:
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began
-        announce(banner(facts, addresses, self.settings, seconds, terminal=sys.stderr.isatty()))
+        announce(banner(facts, addresses, self.settings, seconds, self.shown_at, terminal=sys.stderr.isatty()))
         if self.succession is not None:
             self.succession.channel.send("ready")
             self.listen_to(self.succession.channel, self._await_predecessor)
@@ -282,6 +303,7 @@ class Supervisor:
         except EOFError:
             self.forget(self.succession.channel)
             self.succession = None
+            self.when_alone()
             if self._pid_file is not None:
                 self._pid_file.become(self.settings.pid)
             log.info("Process %d succeeds the one before.", os.getpid())

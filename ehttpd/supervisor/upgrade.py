@@ -29,10 +29,15 @@ class Upgrade:
             self.process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]],
                 cwd=folder,
-                env={**environment, VARIABLE: json.dumps(told)},
+                env={**without_watched(environment), VARIABLE: json.dumps(told)},
                 pass_fds=(theirs.fileno(), *doors.descriptors),
             )
         self.channel = Channel(ours)
+
+
+def without_watched(environment: dict[str, str]) -> dict[str, str]:
+    """Return the variables of a process but for the one that says which process systemd's watchdog watches."""
+    return {name: value for name, value in environment.items() if name != "WATCHDOG_PID"}
 
 
 class Succession:

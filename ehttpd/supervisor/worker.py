@@ -14,8 +14,10 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ehttpd.admin.source import CommandRefused, set_log_level
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.logs import close_logs, reopen_logs
@@ -28,6 +30,7 @@ from ehttpd.supervisor.board import seat_at
 from ehttpd.supervisor.channel import Channel, Message
 from ehttpd.supervisor.expiry import Expiry
 from ehttpd.supervisor.hooks import Hooks, Worker
+from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.privileges import give_up_privileges
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 # What is for the supervisor, which tells its workers what to do.
 IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 FAILED = 3
+SHED_AT_MOST = 0.5  # seconds
 LONGEST_BEAT = 5.0  # seconds
 BEATS_IN_TIMEOUT = 4
 
@@ -44,7 +48,7 @@ def main() -> int:
     """Do what the supervisor says at the other end of the channel whose descriptor is the first argument."""
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     try:
-        (order,) = channel.receive()
+        order = channel.first()
     except EOFError:
         return 0
     try:
@@ -56,19 +60,34 @@ def main() -> int:
 def run(channel: Channel, order: Message) -> int:
     """Serve as the supervisor's ``order`` says, and return the exit code."""
     prepare_signals()
-    settings = Settings.from_sources({name: Given(*given) for name, given in order["settings"].items()})
-    view = Worker(order["number"], settings)
+    settings = settings_of(order)
     try:
         # Keys are for root alone on many systems. When they are renewed, HUP makes workers that read the new ones.
         identity = read_certificates(settings) if settings.certfile else None
         give_up_privileges(settings)
-        prepare_logging(settings)
-        hooks = Hooks.of(settings)
-        hooks.call("post_fork", view)
-        application = load_application(settings)
-        working = Working(channel, order, settings, application, hooks, view, identity)
+        return work(channel, order, settings, identity, lambda: load_application(settings))
     except OperatorError as error:
         return report_failure(channel, error)
+
+
+def settings_of(order: Message) -> Settings:
+    """Return the settings that the supervisor has sent."""
+    return Settings.from_sources({name: Given(*given) for name, given in order["settings"].items()})
+
+
+def work(
+    channel: Channel, order: Message, settings: Settings, identity: Identity | None, load: Callable[[], Application]
+) -> int:  # fmt: skip
+    """Serve what ``load`` returns, as ``identity`` if TLS is spoken, and return the exit code.
+
+    Raises:
+        OperatorError: there is nothing to serve.
+    """
+    name_process(settings.name, f"w{order['number']}")
+    prepare_logging(settings, order["number"])
+    hooks, view = Hooks.of(settings), Worker(order["number"], settings)
+    hooks.call("post_fork", view)
+    working = Working(channel, order, settings, load(), hooks, view, identity)
     return working.run()
 
 
@@ -161,9 +180,26 @@ class Working:
                 return True
             if message["kind"] == "drain":
                 self._server.drain()
+            elif message["kind"] == "ask":
+                self._channel.send("answer", number=message["number"], result=self._answer(**message))
+            elif message["kind"] == "shed":
+                self._server.shed(SHED_AT_MOST)
             elif message["kind"] == "reopen":
                 reopen_logs()
         return False
+
+    def _answer(self, what: str, argument: str, **_: object) -> object:
+        """Return what somebody wants to know, or whether what he wants is done."""
+        if what == "snapshot":
+            return self._server.snapshot(str(self._view.number))
+        if what == "threads":
+            return self._server.activities()
+        if what == "turns":
+            return self._server.turns()
+        try:
+            return True, set_log_level(argument), ""
+        except CommandRefused as refusal:
+            return False, str(refusal), refusal.cure
 
     def _stop(self, grace: float, *, shared: bool) -> None:
         self._server.stop(grace=grace, patience=PATIENCE, shared=shared)
@@ -175,10 +211,11 @@ class Working:
             reopen_logs()
 
     def _beat(self) -> None:
-        """Give a sign of life, if connections were looked after since the last."""
+        """Give a sign of life, if connections were looked after since the last; let go of what others should have."""
         if self._server.pulse() >= self._looked:
             self._channel.send("beat")
         self._looked = time.monotonic()
+        self._server.shed(SHED_AT_MOST)
 
     def _ask_to_leave(self, reason: str) -> None:
         """Ask to be replaced, once."""

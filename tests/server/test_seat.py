@@ -36,6 +36,13 @@ def test_whoever_holds_far_more_than_another_is_crowded() -> None:
         assert not many.crowded
         many.count(bearable + 1)
         assert many.crowded
+    for least, bearable in ((0, 4), (10, 24)):
+        few.count(least)
+        many.count(bearable)
+        assert not many.overfull
+        assert many.share == (least + bearable) // 2
+        many.count(bearable + 1)
+        assert many.overfull
 
 
 def test_whoever_is_alone_is_never_crowded() -> None:
@@ -115,6 +122,20 @@ def test_where_another_one_hangs_everybody_is_served_nevertheless() -> None:
         Seat(two.memory, 5)  # holds none, and takes none
         peers = [two.connect() for _ in range(64)]
         assert [peer.ask().status for peer in peers] == [200] * 64
+
+
+def test_connections_go_where_there_are_fewer_with_their_next_responses() -> None:
+    with Two() as two:
+        server, other = two.servers
+        other.stop(shared=True)
+        peers = [server.connect() for _ in range(20)]
+        assert {peer.ask().fields.get("connection") for peer in peers} == {None}
+        Seat(two.memory, 5)  # another process has come
+        with in_parallel(lambda: server.shed(PATIENCE)):
+            while len(peers) > 10:
+                peers = [peer for peer in peers if peer.ask().fields.get("connection") != "close"]
+        assert {peer.ask().fields.get("connection") for peer in peers} <= {None}
+        server.hang_up()
 
 
 def test_what_waits_at_shared_sockets_is_left_to_others() -> None:

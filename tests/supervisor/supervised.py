@@ -141,12 +141,14 @@ def await_end_of(*processes: int) -> None:
 
 
 @contextmanager
-def supervised(*words: str, code: str = APPLICATION, ready: bool = True) -> Iterator[Supervised]:
+def supervised(
+    *words: str, code: str = APPLICATION, ready: bool = True, python: str = sys.executable
+) -> Iterator[Supervised]:
     """Run the command in the current folder until the block ends. Then nothing of it must be left."""
     Path("shop.py").write_text(code)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EHTTPD_")}
     with subprocess.Popen(
-        [sys.executable, "-m", "ehttpd", "shop:application", "--bind", "127.0.0.1:0", "--workers", "2", *words],
+        [python, "-m", "ehttpd", "shop:application", "--bind", "127.0.0.1:0", "--workers", "2", *words],
         env={**environment, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

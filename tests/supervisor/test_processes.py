@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from tests.running import PATIENCE
 from tests.supervisor.supervised import APPLICATION, answer, await_end_of, children_of, is_alive, supervised
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -28,23 +32,34 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Client:
     """Asks on connections that it keeps, without a pause, until it is told to stop. Nothing may go wrong."""
 
-    def __init__(self, connect: object, connections: int = 4) -> None:
+    def __init__(self, connect: Callable[[], HTTPConnection], connections: int = 4) -> None:
         self.answered = 0
         self.failures: list[BaseException] = []
         self._stop = threading.Event()
+        self._news = threading.Condition()
+        self._workers: set[int] = set()
         self._threads = [threading.Thread(target=self._run, args=(connect,)) for _ in range(connections)]
 
-    def _run(self, connect: object) -> None:
+    def _run(self, connect: Callable[[], HTTPConnection]) -> None:
         try:
             while not self._stop.is_set():
-                with closing(connect()) as connection:  # type: ignore[operator]
-                    answer(connection)
-                    self.answered += 1
+                with closing(connect()) as connection:
+                    self._answered_by(answer(connection)[0])
                     while connection.sock is not None and not self._stop.is_set():
-                        answer(connection)
-                        self.answered += 1
+                        self._answered_by(answer(connection)[0])
         except BaseException as failure:
             self.failures.append(failure)
+
+    def _answered_by(self, worker: int) -> None:
+        with self._news:
+            self.answered += 1
+            self._workers.add(worker)
+            self._news.notify_all()
+
+    def await_answers_of(self, workers: Callable[[], set[int]]) -> None:
+        """Wait until one of the ``workers`` has answered."""
+        with self._news:
+            assert self._news.wait_for(lambda: workers() & self._workers, PATIENCE)
 
     def __enter__(self) -> Client:
         for thread in self._threads:
@@ -89,6 +104,14 @@ def test_a_second_signal_ends_everything_at_once() -> None:
         server.signal(signal.SIGINT)
         assert server.end() == 128 + signal.SIGINT
         await_end_of(*workers)
+
+
+def test_quit_ends_everything_at_once() -> None:
+    with supervised() as server:
+        workers = server.await_workers(2)
+        server.signal(signal.SIGQUIT)
+        assert server.end() == 0
+        assert not any(map(is_alive, workers))
 
 
 def test_an_application_that_cannot_be_imported_is_told_once() -> None:
@@ -142,13 +165,13 @@ def test_a_worker_that_is_killed_is_replaced() -> None:
 
 
 def test_a_worker_that_hangs_is_replaced_and_its_stacks_are_told() -> None:
-    with supervised("--worker-timeout", "0.4") as server, closing(server.connect()) as hanging:
-        old = server.await_workers(2)
+    with supervised("--worker-timeout", "1") as server, closing(server.connect()) as hanging:
         hanging.request("GET", "/hang")
-        server.said("has not turned for 0.4 s")
+        found = re.search(r"\(pid (\d+)\) has not turned", server.said("has not turned for 1 s"))
         server.said(r'File ".*shop.py", line 12 in application')
-        left = server.await_workers(2)
-        assert len(set(left) & set(old)) == 1
+        assert found is not None
+        server.await_workers_but([int(found[1])])
+        assert server.ask()[1] == 1
 
 
 def test_more_and_fewer_workers() -> None:
@@ -194,7 +217,8 @@ def test_workers_end_when_their_supervisor_is_killed() -> None:
         workers = server.await_workers(2)
         server.process.kill()
         await_end_of(*workers)
-        server.said("The supervisor is gone")
+        server.said("The supervisor is gone.* worker=1$")
+        server.said("The supervisor is gone.* worker=2$")
 
 
 @pytest.mark.parametrize("words", [("--max-requests", "3"), ("--max-lifetime", "0.5"), ("--max-rss", "1")])

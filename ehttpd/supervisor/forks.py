@@ -1,0 +1,106 @@
+"""Workers that a nursery forks, as the supervisor sees them. The nursery itself is nursery.py's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from ehttpd.launch.pidfile import is_alive
+from ehttpd.supervisor.births import Process, channel_ends, start_module
+from ehttpd.supervisor.channel import Channel
+
+Listen = Callable[[Channel, Callable[[], None]], None]
+Forget = Callable[[Channel], None]
+# How long a nursery may take to end when it has no children, in seconds.
+ENDS_WITHIN = 2.0
+
+
+class Forked:
+    """A worker that a nursery has forked, or will as soon as it has imported the application."""
+
+    def __init__(self, nursery: NurseryProcess, birth: int) -> None:
+        self._nursery = nursery
+        self._birth = birth
+        self.pid = 0
+        self.code: int | None = None
+
+    def ended(self) -> int | None:
+        if self.code is None and self._nursery.gone and not (self.pid and is_alive(self.pid)):
+            self.code = 1  # whatever it was: only its parent could have known
+        return self.code
+
+    def send_signal(self, number: int) -> None:
+        if self.code is not None:
+            return
+        if not self._nursery.gone:
+            self._nursery.channel.send("signal", birth=self._birth, number=number)
+        elif self.pid:
+            os.kill(self.pid, number)
+
+
+class NurseryProcess:
+    """One nursery."""
+
+    def __init__(self, settings: object, descriptors: Sequence[int], listen: Listen, forget: Forget) -> None:
+        self.process, self.channel = start_module("ehttpd.supervisor.nursery", descriptors, ["nursery"])
+        self.gone = False
+        self._forget = forget
+        self._births: dict[int, Forked] = {}
+        listen(self.channel, self._hear)
+        self.channel.send("start", settings=settings)
+
+    def fork(self, order: dict[str, object]) -> tuple[Process, Channel]:
+        birth = len(self._births) + 1
+        forked = self._births[birth] = Forked(self, birth)
+        ours, theirs = channel_ends()
+        with theirs:
+            self.channel.send_with(theirs, "fork", **{**order, "birth": birth})
+        return forked, Channel(ours)
+
+    def _hear(self) -> None:
+        """Take what the nursery says."""
+        try:
+            messages = self.channel.receive()
+        except EOFError:
+            self.gone = True
+            self._forget(self.channel)
+            self.end()
+            return
+        for message in messages:
+            forked = self._births[message["birth"]]
+            if message["kind"] == "born":
+                forked.pid = message["pid"]
+            else:
+                forked.code = message["code"]
+
+    def end(self) -> None:
+        """Wait until it has ended, which it is about to do."""
+        deadline = time.monotonic() + ENDS_WITHIN
+        while self.process.ended() is None:
+            if time.monotonic() > deadline:
+                self.process.send_signal(signal.SIGKILL)
+            time.sleep(0.001)
+
+
+class Forks:
+    """`Births`: workers are forks of a process that has imported the application; of another one, if that dies."""
+
+    def __init__(self, listen: Listen, forget: Forget) -> None:
+        self._listen = listen
+        self._forget = forget
+        self._nursery: NurseryProcess | None = None
+
+    def start(self, order: dict[str, object], descriptors: Sequence[int]) -> tuple[Process, Channel]:
+        if self._nursery is None or self._nursery.gone:
+            self._nursery = NurseryProcess(order["settings"], descriptors, self._listen, self._forget)
+        return self._nursery.fork(order)
+
+    def close(self) -> None:
+        if self._nursery is not None and not self._nursery.gone:
+            self._nursery.channel.send("last")
+
+    def end(self) -> None:
+        if self._nursery is not None:
+            self._nursery.end()

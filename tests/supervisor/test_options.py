@@ -1,0 +1,249 @@
+"""What can be had besides: forks of one import, hooks, users, names, delays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ehttpd.errors import SettingsError
+from ehttpd.launch.pidfile import PidFile
+from ehttpd.settings import Settings
+from ehttpd.supervisor.command import is_supervised, supervise
+from ehttpd.supervisor.privileges import identity
+from tests.running import PATIENCE, ROOT
+from tests.supervisor.supervised import APPLICATION, answer, await_end_of, children_of, supervised
+from tests.supervisor.test_processes import BROKEN, Client
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+SHOWS = """
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    old = os.umask(0)
+    os.umask(old)
+    groups = ",".join(map(str, os.getgroups()))
+    return [f"{os.getuid()} {os.getgid()} {groups} {old:o} {IMPORTED_BY}".encode()]
+
+IMPORTED_BY = os.getuid()
+"""
+HOOKS = """
+import os
+
+def say(*words):
+    print(*words, flush=True)
+
+def on_starting(supervisor):
+    say("on_starting", supervisor.pid == os.getpid(), supervisor.settings.workers)
+
+def when_ready(supervisor):
+    say("when_ready", len(supervisor.workers), supervisor.addresses)
+
+def on_reload(supervisor):
+    raise LookupError("a hook that fails")
+
+def post_fork(worker):
+    say("post_fork", worker.number)
+
+def post_worker_init(worker):
+    say("post_worker_init", worker.number, worker.pid == os.getpid())
+
+def worker_exit(worker):
+    say("worker_exit", worker.number)
+
+def child_exit(supervisor, worker):
+    say("child_exit", worker.number, worker.exit_code)
+
+def on_exit(supervisor):
+    say("on_exit")
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_preloaded_workers_are_forks_of_one_import_and_a_reload_makes_another() -> None:
+    code = APPLICATION.replace("import os, time\n", "import os, time\nprint('imported', flush=True)\n")
+    with supervised("--preload", code=code) as server:
+        (nursery,) = server.workers()
+        old = children_of(nursery)
+        assert len(old) == 2
+        assert server.ask()[0] in old
+        os.kill(old[0], signal.SIGKILL)
+        server.said(rf"Worker . \(pid {old[0]}\) ended with signal SIGKILL")
+        assert server.lines.count("imported") == 1
+        with Client(server.connect):
+            Path("shop.py").write_text(code.replace("VERSION = 1", "VERSION = 2"))
+            server.signal(signal.SIGHUP)
+            server.said("Reloaded")
+            await_end_of(nursery, *old)  # until then they may answer
+            assert server.ask()[1] == 2
+        assert server.lines.count("imported") == 2
+        Path("shop.py").write_text(BROKEN)
+        server.signal(signal.SIGHUP)
+        server.said("could not start.*nothing_of_that_name")
+        assert server.ask()[1] == 2
+
+
+def test_a_preloaded_application_that_cannot_be_imported_is_told_once() -> None:
+    with supervised("--preload", code=BROKEN, ready=False) as server:
+        assert server.end() == 3
+        assert len([line for line in server.lines if line.startswith("ehttpd: ")]) == 1
+
+
+def test_hooks_are_called_in_the_course_of_life() -> None:
+    Path("turns.py").write_text(HOOKS)
+    with supervised("--hooks", "turns", "--workers", "1") as server:
+        server.said(r"when_ready 1 \['127")
+        for each in ("on_starting True 1", "post_fork 1", "post_worker_init 1 True"):
+            server.said(f"^{each}$")
+        server.signal(signal.SIGHUP)
+        server.said("The hook on_reload failed")
+        server.said("^worker_exit 1$")
+        server.said("^child_exit 1 0$")
+        server.signal(signal.SIGTERM)
+        assert server.end() == 0
+        assert server.lines[-1] == "on_exit"
+
+
+def everybody_may_read(path: str) -> bool:
+    return all(each.stat().st_mode & 0o005 == 0o005 for each in Path(path).resolve().parents)
+
+
+def python_for_everybody() -> str:
+    """Return an interpreter that others than root may run; skip where there is none."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may become somebody else")
+    if not everybody_may_read(str(ROOT / "ehttpd" / "cli.py")):
+        pytest.skip("others may not read this folder")
+    if everybody_may_read(os.__file__):
+        return sys.executable
+    found = shutil.which("python3", path="/usr/bin")
+    new = "import sys; sys.exit(sys.version_info < (3, 11))"
+    if found is None or subprocess.run([found, "-c", new]).returncode:
+        pytest.skip("others may not run this Python")
+    return found
+
+
+def test_root_gives_up_its_privileges_before_the_application_is_imported() -> None:
+    python = python_for_everybody()
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        os.chdir(place)
+        words = ("--user", "nobody", "--group", "daemon", "--umask", "027")
+        with supervised(*words, code=SHOWS, python=python) as server, closing(server.connect()) as connection:
+            user, group, _ = identity(Settings(user="nobody", group="daemon"))
+            connection.request("GET", "/")
+            seen = connection.getresponse().read().decode()
+            assert seen == f"{user} {group} {group} 27 {user}"
+            assert Path(f"/proc/{server.process.pid}").stat().st_uid == 0
+        os.chdir("/")
+
+
+def test_whoever_is_not_there_cannot_be_become() -> None:
+    with pytest.raises(SettingsError, match="there is no user 'nobody-of-that-name'"):
+        identity(Settings(user="nobody-of-that-name"))
+    with pytest.raises(SettingsError, match="there is no group 'nobody-of-that-name'"):
+        identity(Settings(group="nobody-of-that-name"))
+    assert identity(Settings(user="12345", group="54321")) == (12345, 54321, "")
+
+
+def test_processes_have_names() -> None:
+    with supervised("--name", "bookshop") as server:
+        assert Path(f"/proc/{server.process.pid}/comm").read_text() == "bookshop\n"
+        names = {Path(f"/proc/{each}/comm").read_text() for each in server.workers()}
+        assert names == {"bookshop w1\n", "bookshop w2\n"}
+
+
+def test_before_a_stop_everything_is_served_and_nothing_is_healthy_for_a_while() -> None:
+    words = ("--drain-delay", "60", "--health-path", "/health")
+    with supervised(*words) as server, closing(server.connect()) as connection:
+        connection.request("GET", "/health")
+        assert connection.getresponse().read() == b"healthy\n"
+        server.signal(signal.SIGTERM)
+        statuses = set()
+        while 503 not in statuses:
+            with closing(server.connect()) as probe:
+                probe.request("GET", "/health")
+                statuses.add(probe.getresponse().status)
+        with closing(server.connect()) as late:
+            assert answer(late)[1] == 1
+        server.signal(signal.SIGTERM)
+        assert server.end() == 128 + signal.SIGTERM
+
+
+def test_connections_move_to_a_worker_that_comes_later() -> None:
+    with supervised("--workers", "1", "--supervise") as server:
+        (old,) = server.await_workers(1)
+        with Client(server.connect, connections=8) as client:
+            server.signal(signal.SIGTTIN)
+            client.await_answers_of(lambda: set(server.workers()) - {old})
+
+
+def test_the_service_manager_is_told_of_life_reloads_upgrades_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("notify")
+        manager.settimeout(PATIENCE)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(Path("notify").absolute()))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+
+        def told(*wanted: str) -> None:
+            missing = set(wanted)
+            while missing:
+                missing -= set(manager.recv(4096).decode().splitlines())
+
+        with supervised() as server:
+            told("READY=1", "WATCHDOG=1")
+            told("WATCHDOG=1")
+            server.signal(signal.SIGHUP)
+            told("RELOADING=1")
+            told("READY=1")
+            seen = len(server.lines)
+            server.signal(signal.SIGUSR2)
+            server.await_ready(after=seen)
+            successor = int(server.ready["pid"])
+            told("READY=1", f"MAINPID={successor}")
+            server.said("succeeds the one before")
+            os.kill(successor, signal.SIGTERM)
+            told("STOPPING=1")
+            await_end_of(successor)
+
+
+def test_what_needs_a_supervisor() -> None:
+    assert not is_supervised(Settings())
+    for given in ({"workers": 2}, {"supervise": True}, {"max_requests": 9}, {"user": "nobody"}, {"preload": True}):
+        assert is_supervised(Settings(**given))
+
+
+def test_without_worker_processes_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.supervisor.command.POSIX", False)
+    with pytest.raises(SettingsError, match="this system has no worker processes"):
+        supervise(Settings(workers=2), Settings, ".", {}, 0.0)
+
+
+def test_a_pid_file_is_replaced_if_its_process_has_ended_and_only_then(tmp_path: Path) -> None:
+    path = tmp_path / "server.pid"
+    for left in ("", "rubbish", "4194304999"):
+        path.write_text(left)
+        with PidFile(str(path)):
+            assert path.read_text() == f"{os.getpid()}\n"
+        assert not path.exists()
+    path.write_text(str(os.getppid()))
+    with pytest.raises(SettingsError, match=rf"the process {os.getppid()} of the pid file"):
+        PidFile(str(path)).write()
+    with pytest.raises(SettingsError, match="cannot write the pid file"):
+        PidFile(str(tmp_path / "nowhere" / "server.pid")).write()
