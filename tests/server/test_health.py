@@ -109,7 +109,7 @@ def test_a_server_that_drains_is_not_healthy(gate: Gate) -> None:
         (working, *_), asking = occupy(server, gate, 1), server.connect()
         asking.send(b"GET /health HTTP/1.1\r\n")
         assert server.connect().ask("/health").status == 200
-        server._service.draining = True  # type: ignore[union-attr]
+        server.drain()
         server.lane.stop(time.monotonic() + PATIENCE)
         come_true(lambda: not server.lane._listeners)
         asking.send(b"Host: here\r\n\r\n")
