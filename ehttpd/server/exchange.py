@@ -492,8 +492,10 @@ def _close(body: object) -> None:
 
 def _is_event_stream(response: Response) -> bool:
     """Tell whether a response may go on for long (server-sent events, whoever makes them)."""
-    types = [value for name, value in response.headers if name.lower() == "content-type"]
-    return bool(types) and types[0].lower().startswith("text/event-stream")
+    for name, value in response.headers:
+        if value[:1] in "tT" and value.lower().startswith("text/event-stream") and name.lower() == "content-type":
+            return True
+    return False
 
 
 def _refusal_response(refusal: RequestRefused) -> Response:
