@@ -6,10 +6,11 @@ The operator's room. Knows which files matter; what to do about a change is relo
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from fnmatch import fnmatch
+from fnmatch import fnmatch, translate
 from glob import glob
 from typing import Protocol
 
@@ -27,7 +28,8 @@ class Watched:
     def __init__(self, settings: Settings) -> None:
         own = [os.getcwd(), *([settings.app_dir] if settings.app_dir else [])]
         self.folders = distinct(os.path.abspath(folder) for folder in settings.reload_dir or own)
-        self.patterns = (*PATTERNS, *settings.reload_include)
+        self.wanted = re.compile("|".join(map(translate, (*PATTERNS, *settings.reload_include))))
+        self.unwanted = re.compile("|".join(map(translate, LEFT_OUT)))
         self.left_out = tuple(pattern.rstrip("/") for pattern in settings.reload_exclude)
         self.extra = settings.reload_extra_file
 
@@ -52,11 +54,11 @@ class Watched:
 
     def wants(self, name: str, path: str) -> bool:
         """Tell whether a file is watched."""
-        return any(fnmatch(name, pattern) for pattern in self.patterns) and not self.is_left_out(name, path)
+        return self.wanted.match(name) is not None and not self.is_left_out(name, path)
 
     def wants_folder(self, name: str, path: str) -> bool:
         """Tell whether what is in a folder is watched."""
-        return not any(fnmatch(name, pattern) for pattern in LEFT_OUT) and not self.is_left_out(name, path)
+        return self.unwanted.match(name) is None and not self.is_left_out(name, path)
 
     def is_left_out(self, name: str, path: str) -> bool:
         """Tell whether the operator wants a file or folder left out."""

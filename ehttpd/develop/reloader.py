@@ -12,6 +12,7 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 
 from ehttpd.develop import tracebacks
@@ -24,7 +25,8 @@ from ehttpd.server.server import Server
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 
-INTERVAL = 0.4  # Seconds between two looks at the files: a hundredth of a processor for some thousand of them.
+INTERVAL = 0.4  # Seconds between two looks at the files, at least.
+REST = 50.0  # times as long as a look takes is the rest after it: looking takes 2 % of a processor at most
 SETTLED = 0.05  # Seconds without a further change: editors write several files, and some write one twice.
 GRACE = 1.0  # Seconds for what is being answered when the application is started again.
 PATIENCE = 2.0  # Seconds, beyond the grace, until a process that does not end is killed.
@@ -60,8 +62,11 @@ class Reloader:
             changes = stack.enter_context(watching(Watched(self._settings)))
             stack.callback(self._stop)
             self._start()
-            while not self._signalled(inbox):
+            rest = INTERVAL
+            while not self._signalled(inbox, rest):
+                began = time.perf_counter()
                 changed = changes.look()
+                rest = max(INTERVAL, REST * (time.perf_counter() - began))
                 if changed:
                     while changes_go_on(changes):
                         pass
@@ -70,10 +75,10 @@ class Reloader:
                     self._start()
         return 0
 
-    def _signalled(self, inbox: socket.socket) -> bool:
-        """Wait for a moment; tell whether a signal came. What the process says meanwhile is heard."""
+    def _signalled(self, inbox: socket.socket, rest: float) -> bool:
+        """Wait for ``rest`` seconds; tell whether a signal came. What the process says meanwhile is heard."""
         waiting = [inbox, *([self._channel] if self._channel else [])]
-        ready, _, _ = select.select(waiting, [], [], INTERVAL)
+        ready, _, _ = select.select(waiting, [], [], rest)
         if self._channel in ready:
             self._hear()
         return inbox in ready

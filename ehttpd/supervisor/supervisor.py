@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
-from ehttpd.launch.banner import banner
+from ehttpd.launch.banner import banner, warnings
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, announce, with_port_holder
 from ehttpd.logs import log
@@ -289,7 +289,9 @@ class Supervisor:
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began
-        announce(banner(facts, addresses, self.settings, seconds, self.shown_at, terminal=sys.stderr.isatty()))
+        terminal = sys.stderr.isatty()
+        announce(warnings(facts.unusual, terminal=terminal), end="")
+        announce(banner(facts, addresses, self.settings, seconds, self.shown_at, terminal=terminal))
         if self.succession is not None:
             self.succession.channel.send("ready")
             self.listen_to(self.succession.channel, self._await_predecessor)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ehttpd.admin.source import CommandRefused, set_log_level
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.cautions import cautions
 from ehttpd.launch.logs import close_logs, reopen_logs
 from ehttpd.launch.serve import PATIENCE, REOPEN, end_quietly, make_server, prepare_logging, raise_descriptor_limit
 from ehttpd.logs import log
@@ -145,7 +146,11 @@ class Working:
             self._hooks.call("post_worker_init", self._view)
             application = self._application
             self._channel.send(
-                "ready", name=application.name, written_for=application.kind.value, description=application.description
+                "ready",
+                name=application.name,
+                written_for=application.kind.value,
+                description=application.description,
+                unusual=list(cautions(application.target, self._settings)),
             )
             self._listen(inbox)
         self._hooks.call("worker_exit", self._view)
