@@ -332,7 +332,7 @@ class Settings:
     )
 
     forwarded_allow_ips: Networks = setting(
-        Networks(("127.0.0.1", "::1", "unix")),
+        Networks(()),
         "Believe these proxies what they say of clients in Forwarded and X-Forwarded-*; leave it out from others. "
         "unix: who comes by a Unix socket; *: everybody.",
         section="Proxies",

@@ -15,6 +15,7 @@ from ehttpd.settings import Settings, Switch, Threads
 SAMPLES = {
     "static": "/a=b",
     "url_scheme": "https",
+    "forwarded_allow_ips": "10.0.0.0/8",
     "umask": "027",
     "admin": ":9100",
     "env": "A=1",

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from ehttpd.messages import Request, Response
+from ehttpd.settings import Settings
 from ehttpd.wsgi import adapt
-from tests.server.conftest import LiveServers, gate, live_server
+from tests.server.conftest import LiveServers, gate
+from tests.server.conftest import live_server as believing_nobody
 from tests.server.live import Peer
 
-__all__ = ["gate", "live_server"]
+__all__ = ["believing_nobody", "gate", "live_server"]
 
 SHOWN = ("REMOTE_ADDR", "REMOTE_PORT", "wsgi.url_scheme", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME", "PATH_INFO")
 EVERY_FIELD = (
@@ -43,6 +45,14 @@ def asked(peer: Peer, *fields: str, target: str = "/") -> dict[str, Any]:
     return shown
 
 
+@pytest.fixture
+def live_server(believing_nobody: LiveServers) -> LiveServers:
+    """Servers that believe this machine, unless a test says whom."""
+    return lambda handler=None, **options: believing_nobody(
+        handler, **{"forwarded_allow_ips": "127.0.0.1, unix", **options}
+    )
+
+
 def test_a_trusted_proxy_is_believed(live_server: LiveServers) -> None:
     shown = asked(live_server(adapt(show)).connect(), *EVERY_FIELD)
     assert [shown[name] for name in SHOWN] == ["203.0.113.9", "0", "https", "shop.example", "443", "/shop", "/"]
@@ -58,6 +68,10 @@ def test_of_others_nothing_reaches_the_application(live_server: LiveServers) -> 
     for fields in ([*lies, *EVERY_FIELD], lies, lies, ["X-Forwarded-For: 7.7.7.7"], ["X-Forwarded-For: 8.8.8.8"]):
         assert asked(peer, *fields) == plain
     assert asked(peer, *EVERY_FIELD, "Cookie: a=b") == {**plain, "HTTP_COOKIE": "a=b"}
+
+
+def test_nobody_is_believed_by_default() -> None:
+    assert Settings().forwarded_allow_ips == ()
 
 
 def test_who_is_left_out_is_logged_once(live_server: LiveServers, caplog: pytest.LogCaptureFixture) -> None:
@@ -126,7 +140,7 @@ def test_a_native_handler_sees_the_same(live_server: LiveServers) -> None:
     assert plain["url"] == "http://here/"
 
 
-def test_a_unix_socket_is_believed_by_default(live_server: LiveServers, tmp_path: Any) -> None:
+def test_a_unix_socket_is_believed_if_it_is_named(live_server: LiveServers, tmp_path: Any) -> None:
     server = live_server(adapt(show), bind=f"unix:{tmp_path}/s")
     assert asked(server.connect())["REMOTE_ADDR"] == ""
     assert asked(server.connect(), *EVERY_FIELD)["REMOTE_ADDR"] == "203.0.113.9"
