@@ -46,7 +46,7 @@ class Standing:
         values = fields.values
         self.trusts = trusts
         kept = {name: value for name, value in values.items() if not self.concerns(name)}
-        self.base = Fields(KeptLines(fields, self, NOTHING), kept)
+        self.base = SeenFields(fields, self, NOTHING, kept)
         self.said = {name: value for name, value in values.items() if trusts and name in believed}
         self.names: tuple[str, ...] | None = None
         self.others: tuple[str, ...] = ()
@@ -87,15 +87,29 @@ class KeptLines:
         yield from left.items()
 
 
+class SeenFields(Fields):
+    """The fields of a section that differs in nothing from what stands. ``received`` has those that are left out."""
+
+    __slots__ = ("received",)
+
+    def __init__(
+        self, received: Fields, standing: Standing, changes: Mapping[str, str], values: dict[str, str]
+    ) -> None:  # fmt: skip
+        super().__init__(KeptLines(received, standing, changes), values)
+        self.received = received
+
+
 class HeardFields(Fields):
     """The fields of a section that differs in ``changes`` from what stands, ``earlier``."""
 
-    __slots__ = ("_raw", "_standing", "_told", "changes", "earlier")
+    __slots__ = ("_standing", "_told", "changes", "earlier", "received")
 
     earlier: Fields
 
-    def __init__(self, raw: Fields, standing: Standing, changes: Mapping[str, str], told: Mapping[str, str]) -> None:
-        self._raw = raw
+    def __init__(
+        self, received: Fields, standing: Standing, changes: Mapping[str, str], told: Mapping[str, str]
+    ) -> None:  # fmt: skip
+        self.received = received
         self._standing = standing
         self._told = told
         self._combined = None
@@ -104,13 +118,18 @@ class HeardFields(Fields):
         self.changes = changes
 
     def _list(self) -> list[FieldLine]:
-        return list(KeptLines(self._raw, self._standing, self._told))
+        return list(KeptLines(self.received, self._standing, self._told))
 
     @property
     def values(self) -> Mapping[str, str]:
         if self._combined is None:
             self._combined = {**self.earlier.values, **self.changes}
         return self._combined
+
+
+def as_received(fields: Fields) -> Fields:
+    """Return the fields of a request with those that were left out."""
+    return fields.received if isinstance(fields, SeenFields | HeardFields) else fields
 
 
 class Hearing:
@@ -147,7 +166,7 @@ class Hearing:
         if standing.others:
             changes = {name: changes[name] for name in standing.others}
             changes.update(shown)
-        elif not shown:
+        elif not shown and standing.trusts:
             return standing.base, client
         else:
             changes = shown
@@ -164,7 +183,7 @@ class Hearing:
         shown, client = self._told(connection, standing, standing.said)
         if not shown:
             return standing.base, client
-        return Fields(KeptLines(fields, standing, shown), {**standing.base.values, **shown}), client
+        return SeenFields(fields, standing, shown, {**standing.base.values, **shown}), client
 
     def _tell(self, connection: Client, standing: Standing, values: tuple[str, ...]) -> Told:
         """Return what is told by ``values`` of the fields that vary, and by what stands."""

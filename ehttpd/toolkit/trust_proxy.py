@@ -1,7 +1,7 @@
 """A middleware that believes the proxies in front: who asked, by which scheme, for which host.
 
-For handlers under other servers. What is believed of whom is proxies/'s; ehttpd's own server asks there before any
-handler is called.
+What is believed of whom is proxies/'s. ehttpd's own server asks there before any handler is called, and leaves out what
+others say; a handler may believe more than the operator has named.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ehttpd.fields import Fields
 from ehttpd.messages import Handler, Request, Response, streaming_as
-from ehttpd.proxies.hearing import Hearing
+from ehttpd.proxies.hearing import Hearing, as_received
 from ehttpd.proxies.trust import Trusted
 from ehttpd.settings import Settings
 from ehttpd.toolkit.answers import Answer, View, answer_of
@@ -22,8 +22,8 @@ def trust_proxy(addresses: Iterable[str] = ("127.0.0.1", "::1"), hops: int = 0) 
     out where others say it.
 
     ``addresses`` are those of the proxies, or networks such as ``10.0.0.0/8``; ``hops`` how many proxies there are,
-    whatever their addresses. Under ehttpd's own server the settings ``forwarded_allow_ips`` and ``forwarded_hops`` come
-    first, and what they have decided stands.
+    whatever their addresses. Under ehttpd's own server those that the setting ``forwarded_allow_ips`` names are
+    believed before, and that stands.
 
     Raises:
         SettingsError: an address is none.
@@ -34,7 +34,8 @@ def trust_proxy(addresses: Iterable[str] = ("127.0.0.1", "::1"), hops: int = 0) 
     def middleware(view: View) -> Handler:
         def heard(request: Request) -> Answer:
             if not request.client.by_proxy:
-                request.headers, request.client = hearing.hear(request.client, Fields(list(request.headers)))
+                received = Fields(list(as_received(request.headers)))
+                request.headers, request.client = hearing.hear(request.client, received)
             return view(request)
 
         def handler(request: Request) -> Response:

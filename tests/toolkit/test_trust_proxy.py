@@ -53,9 +53,17 @@ def test_what_a_trusted_proxy_cannot_mean_is_refused() -> None:
     assert pipeline(who, trust_proxy())(request).status == BadRequest.status
 
 
-def test_it_holds_under_other_servers_and_changes_nothing_under_ours() -> None:
+def test_it_holds_under_other_servers_as_under_ours() -> None:
     handler = pipeline(who, trust_proxy())
     answer = WerkzeugClient(to_wsgi(handler)).get("/", headers=FIELDS, environ_base={"REMOTE_ADDR": "127.0.0.1"})
     assert answer.json == ["203.0.113.7", "https", "shop.example", "https"]
-    with TestServer(handler) as server:
-        assert server.client().get("/", headers=FIELDS).json() == answer.json
+    for named in ("none", "127.0.0.1"):
+        with TestServer(handler, forwarded_allow_ips=named) as server, server.client() as client:
+            for address in ("203.0.113.7", "203.0.113.7", "203.0.113.8", "203.0.113.9"):
+                fields = {**FIELDS, "X-Forwarded-For": address}
+                assert client.get("/", headers=fields).json() == [address, *answer.json[1:]]
+
+
+def test_under_ours_others_are_left_out_too() -> None:
+    with TestServer(pipeline(who, trust_proxy(["10.0.0.1"]))) as server:
+        assert server.client().get("/", headers=FIELDS).json() == ["127.0.0.1", "http", "inner", None]
