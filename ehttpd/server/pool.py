@@ -355,14 +355,14 @@ class Pool:
     def _finish(self, follower: Follower, connection: Connection, step: Next) -> Next:
         """Do what a connection off the lead asks for; return what ``follower.serves`` then, if anything, asks for."""
         if step is Next.SERVE:
-            with self._lock:
-                if self._may_take():
-                    # Others have waited longer than what is pipelined behind this request.
-                    self.line.join(connection)
-                    connection = self.line.first()
-                self.serving.begin(follower, connection)
             step = self.lane.service.exchange(connection)
             if step is Next.SERVE:
+                with self._lock:
+                    if self._may_take():
+                        # Others have waited longer than what is pipelined behind this request.
+                        self.line.join(connection)
+                        connection = self.line.first()
+                    self.serving.begin(follower, connection)
                 return step
         self.lane.settle(connection, step)
         return self._take(follower)

@@ -52,6 +52,27 @@ def test_who_came_first_is_served_first(clock: Clock) -> None:
     assert (len(line), line.full) == (0, False)
 
 
+def test_nobody_in_the_line_is_overtaken(live_server: LiveServers, gate: Gate) -> None:
+    served: list[str] = []
+
+    def handler(request: Request) -> Response:
+        served.append(request.path)
+        if request.path == "/first":
+            gate.wait()
+        return Response(b"")
+
+    server = live_server(handler, threads=1)
+    server.connect().send(b"GET /first HTTP/1.1\r\nHost: here\r\n\r\n")
+    gate.await_arrivals()
+    peers, paths = [server.connect() for _ in range(6)], [f"/{number}" for number in range(6)]
+    for peer, path in zip(peers, paths, strict=True):
+        peer.send(f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        server.await_queued(1)
+    gate.open()
+    assert {peer.reply().status for peer in peers} == {200}
+    assert served == ["/first", *paths]
+
+
 def test_those_who_waited_for_too_long_are_told_apart(clock: Clock) -> None:
     line, (first, second, third) = WaitingLine(9, 10.0), names("first", "second", "third")
     assert line.expires == math.inf
