@@ -15,7 +15,6 @@ from typing import Any
 from ehttpd.errors import ApplicationImportError, SettingsError
 from ehttpd.launch import failures
 from ehttpd.launch.kind import SERVABLE, Kind, kind_of
-from ehttpd.launch.usual import usual_application
 from ehttpd.settings import Settings
 
 USUAL_NAMES = ("application", "app", "create_app()")
@@ -76,10 +75,16 @@ def load_application(settings: Settings) -> Application:
         if folder:
             search_first(os.path.abspath(folder))
     folder = settings.app_dir or "."
-    named = settings.app or usual_application(folder)
+    named = settings.app or named_by_nobody(folder)
     if settings.factory and not named.endswith("()"):
         named += "()" if ":" in named else ":create_app()"
     return find_application(named, folder)
+
+
+def named_by_nobody(folder: str) -> str:
+    from ehttpd.launch.usual import usual_application  # reads Python files, and what that takes is dear to import
+
+    return usual_application(folder)
 
 
 def import_place(place: str, folder: str) -> ModuleType:

@@ -122,8 +122,10 @@ def _everywhere(address: str, host: str, port: int, manner: Manner) -> Listener:
 
 def _named(address: str, host: str, port: int, manner: Manner) -> list[Listener]:
     """Listen on every address that a host name has here, each on the same port."""
+    # For str, `encodings.idna` would be imported, which takes a millisecond.
+    wanted = host.encode() if host.isascii() else host
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(wanted, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "no host name"
         raise ListenError(f"cannot listen on {address}: {reason}.", "Check the host.", address=address) from None

@@ -10,7 +10,6 @@ import os
 import socket
 import struct
 import sys
-from array import array
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ class Listener:
         self._remove_file()
         if self._tcp and sys.platform == "linux":
             # A program for the socket filter of one instruction: return 0, drop the packet.
+            from array import array
+
             program = array("B", struct.pack("HBBI", 0x06, 0, 0, 0))
             attached = struct.pack("HP", 1, program.buffer_info()[0])
             self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attached)

@@ -9,7 +9,10 @@ The figures are hints. Nobody locks them, and a wrong one costs evenness for a m
 
 from __future__ import annotations
 
-import mmap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mmap
 
 SEATS = 128
 EMPTY = 1 << 62  # more than anybody holds

@@ -18,7 +18,6 @@ from ehttpd.errors import ListenError
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler, Streams, always, streams_of
 from ehttpd.records import Record
-from ehttpd.server.activity import Activity, activities
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, RecordedService, Service
@@ -32,12 +31,13 @@ from ehttpd.server.pool import Pool
 from ehttpd.server.process import CollectorClock
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService, Sink
 from ehttpd.server.seat import Seat
-from ehttpd.server.snapshot import Facts, Snapshot, take
 from ehttpd.settings import Settings
 
 if TYPE_CHECKING:
     import ssl
 
+    from ehttpd.server.activity import Activity
+    from ehttpd.server.snapshot import Snapshot
     from ehttpd.server.tls.socket import Identity
 
 # Descriptors kept for everything that is not a connection.
@@ -224,6 +224,8 @@ class Server:
 
         ``worker`` is the server's name among others. Requests are counted if ``counts`` was given.
         """
+        from ehttpd.server.snapshot import Facts, take
+
         facts = Facts(
             worker=worker,
             started=self._started,
@@ -239,6 +241,8 @@ class Server:
         """Return what each thread of the process does now, with its stack, as values that JSON can write.
         Any thread.
         """
+        from ehttpd.server.activity import activities
+
         return activities(self._lane.pool if self._lane is not None else None)
 
     def _open_listeners(self) -> None:
