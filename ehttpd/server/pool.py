@@ -344,6 +344,8 @@ class Pool:
             connection = follower.serves
         if connection is not None and step is Next.WAIT:
             step = connection.send_answer()
+        if connection is not None and step is Next.SERVE:
+            connection = self._give_way(follower, connection)
         while connection is not None:
             try:
                 step = self._finish(follower, connection, step)
@@ -357,15 +359,21 @@ class Pool:
         if step is Next.SERVE:
             step = self.lane.service.exchange(connection)
             if step is Next.SERVE:
-                with self._lock:
-                    if self._may_take():
-                        # Others have waited longer than what is pipelined behind this request.
-                        self.line.join(connection)
-                        connection = self.line.first()
-                    self.serving.begin(follower, connection)
+                self._give_way(follower, connection)
                 return step
         self.lane.settle(connection, step)
         return self._take(follower)
+
+    def _give_way(self, follower: Follower, connection: Connection) -> Connection:
+        """Return what a thread serves next that has a request which just came, or is pipelined behind another: who
+        waits in the line has waited longer.
+        """
+        with self._lock:
+            if self._may_take():
+                self.line.join(connection)
+                connection = self.line.first()
+            self.serving.begin(follower, connection)
+        return connection
 
     def _take(self, follower: Follower) -> Next:
         """Have a thread that has finished serve what waits in the queue."""
