@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ehttpd.admin.merging import Total, count_of, quantile, total
+from ehttpd.admin.merging import count_of, quantile, total
 from ehttpd.admin.source import Source
 from ehttpd.logs import log
-from ehttpd.server.snapshot import Snapshot
+from ehttpd.server.snapshot import Snapshot, Total
 
 SECONDS_BETWEEN = 1.0
 POINTS = 180

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
-from ehttpd.server.figures import BOUNDS, MishapFigures, RequestFigures
-from ehttpd.server.snapshot import AILING, BOOTING, DRAINING, READY, Process, Queue, Snapshot, Threads
+from ehttpd.server.figures import BOUNDS, RequestFigures
+from ehttpd.server.snapshot import AILING, BOOTING, DRAINING, READY, Queue, Snapshot, Total
 
 # What is added up. Of the queue the longest wait is that of the whole server.
 ADDED = ("threads", "connections", "connections_total", "mishaps", "tls_handshakes", "upgrades_total", "process")
 # The state of the whole is the first of these that some worker is in.
 GRAVEST_FIRST = (AILING, DRAINING, BOOTING, READY)
-
-
-class Total(TypedDict):
-    """What `Snapshot` says of one worker, for all."""
-
-    state: str
-    ailment: str
-    threads: Threads
-    queue: Queue
-    connections: dict[str, int]
-    connections_total: int
-    requests: RequestFigures | None
-    mishaps: MishapFigures
-    tls_handshakes: int
-    upgrades_total: int
-    process: Process
 
 
 def total(snapshots: Sequence[Snapshot]) -> Total:

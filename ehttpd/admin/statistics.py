@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ehttpd.admin.merging import Total, count_of, quantile, total
+from ehttpd.admin.merging import count_of, quantile, total
 from ehttpd.admin.source import Overview
 from ehttpd.server.figures import BOUNDS
-from ehttpd.server.snapshot import BOOTING, Snapshot
+from ehttpd.server.snapshot import BOOTING, Snapshot, Total
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 

@@ -11,10 +11,10 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from ehttpd.admin.merging import Total, total
+from ehttpd.admin.merging import total
 from ehttpd.errors import SettingsError
 from ehttpd.server.figures import BOUNDS, RequestFigures
-from ehttpd.server.snapshot import Snapshot
+from ehttpd.server.snapshot import Snapshot, Total
 from ehttpd.settings import Settings
 
 # What fits a datagram on any path, less than which nobody gains.

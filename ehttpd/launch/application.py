@@ -82,6 +82,7 @@ def load_application(settings: Settings) -> Application:
 
 
 def named_by_nobody(folder: str) -> str:
+    """Return the name of the application that ``folder`` has. Raises SettingsError if it has none by a usual name."""
     from ehttpd.launch.usual import usual_application  # reads Python files, and what that takes is dear to import
 
     return usual_application(folder)

@@ -122,12 +122,11 @@ class Sender(Client):
         pool.return_lease(self)
         self.write(data)
 
-    def write_held(self, data: bytes = b"") -> None:
-        """Send what `write_soon` held back, and ``data`` with it. Raises ConnectionLost."""
-        pool = self.lane.pool
+    def write_held(self) -> None:
+        """Send what was held back. Raises ConnectionLost."""
+        pool, data = self.lane.pool, b""
         if pool.hold_lease(self):
-            if self.held:
-                data, self.held = self.held + data, b""
+            data, self.held = self.held, b""
             pool.return_lease(self)
         else:
             with self.lane.lock:  # the relief may be about to send what was held

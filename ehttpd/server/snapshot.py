@@ -48,18 +48,11 @@ class Process(TypedDict):
     gc_seconds: float
 
 
-class Snapshot(TypedDict):
-    """A server at one moment. ``worker`` is its name among those of one supervisor; times are since the epoch."""
+class Total(TypedDict):
+    """What is said of one server, and of all the workers of a supervisor together."""
 
-    worker: str
-    pid: int
-    version: str
-    python: str
-    taken: float
-    started: float
     state: str
     ailment: str
-    addresses: list[str]
     threads: Threads
     queue: Queue
     connections: dict[str, int]
@@ -69,6 +62,18 @@ class Snapshot(TypedDict):
     tls_handshakes: int
     upgrades_total: int
     process: Process
+
+
+class Snapshot(Total):
+    """A server at one moment. ``worker`` is its name among those of one supervisor; times are since the epoch."""
+
+    worker: str
+    pid: int
+    version: str
+    python: str
+    taken: float
+    started: float
+    addresses: list[str]
 
 
 class Facts(NamedTuple):

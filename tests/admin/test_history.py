@@ -7,11 +7,11 @@ import logging
 import pytest
 
 from ehttpd.admin.history import POINTS, History, point
-from ehttpd.admin.merging import Total, quantile, total
+from ehttpd.admin.merging import quantile, total
 from ehttpd.admin.source import LocalSource
 from ehttpd.messages import Response
 from ehttpd.server.figures import BOUNDS
-from ehttpd.server.snapshot import Snapshot
+from ehttpd.server.snapshot import Snapshot, Total
 from tests.server.live import LiveServer, come_true, serving
 
 
