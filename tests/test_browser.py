@@ -141,6 +141,7 @@ def test_a_page_is_styled_a_sound_searched_events_heard_and_a_socket_spoken_to(f
         "socket": ["HÉLLO", "shout", 1000, True],
     }
     ranges = [request.headers["range"] for request in requests if request.path == "/sound.wav"]
-    assert ranges[0] == "bytes=0-"
-    # Octets 16000 times 500 on: it went on in the middle.
-    assert 7_000_000 < int(ranges[-1].removeprefix("bytes=").partition("-")[0]) <= 8_000_044
+    starts = [int(asked.removeprefix("bytes=").partition("-")[0]) for asked in ranges]
+    assert starts[0] == 0
+    # Octets 16000 times 500 on: it went on near there, a little before or, with what it has already, after.
+    assert any(7_000_000 < start < 9_000_000 for start in starts)
