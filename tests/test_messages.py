@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -197,3 +198,16 @@ def test_what_can_be_read_need_not_be_closed() -> None:
     body = FileBody(Readable())
     assert list(body) == []
     body.close()
+
+
+@pytest.mark.parametrize("body", [5, None, {"a": 1}, object()])
+def test_what_is_no_body_is_an_error_where_it_is_made_one(body: Any) -> None:
+    with pytest.raises(TypeError, match="A body is bytes, text, a binary file or an iterable of bytes"):
+        Response(body)
+
+
+def test_a_file_that_gives_text_is_an_error_where_it_is_made_a_body() -> None:
+    with open(__file__) as text:
+        for make in (Response, Response.file):
+            with pytest.raises(TypeError, match="open it with 'rb'"):
+                make(text)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ RFC 9112 §2.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ehttpd.errors import HandlerError
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
@@ -27,7 +27,8 @@ def serialize(
     body is closed if it can be.
 
     Raises:
-        HandlerError: the head cannot be sent, or the body is not as long as its Content-Length says.
+        HandlerError: the head cannot be sent, a piece of the body is not bytes, or it is not as long as its
+            Content-Length says.
     """
     body = response.body
     try:
@@ -49,9 +50,16 @@ def _serialize(response: Response, request: Request | None, persistent: bool, st
         return octets
     pieces: Iterable[bytes] = [body] if isinstance(body, bytes) else body
     if framing is Framing.CHUNKED:
-        chunks = b"".join(encode_chunk(piece) for piece in pieces if piece)
+        chunks = b"".join(encode_chunk(piece) for piece in _checked(pieces) if piece)
         return octets + chunks + encode_last_chunk(response.trailers() if response.trailers else ())
-    data = b"".join(pieces)
+    data = b"".join(_checked(pieces))
     if framing is Framing.LENGTH and len(data) != promised:
         raise HandlerError(f"Content-Length says {promised} octets, but the body has {len(data)}.")
     return octets + data
+
+
+def _checked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        if not isinstance(piece, (bytes, bytearray, memoryview)):
+            raise HandlerError(f"A piece of a body must be bytes. Found {type(piece).__name__}.")
+        yield piece

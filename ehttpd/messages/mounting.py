@@ -19,14 +19,14 @@ class MountedRequest(Request):
     def __init__(self, outer: Request, mount: str, target: str) -> None:
         outer.state  # noqa: B018 - it is made when it is asked for, and there is one for both
         self.__dict__.update(outer.__dict__)
-        self._outer = outer
+        self.outer: Request = outer
         self.mount = outer.mount + mount
         self.target = target
 
     @property
     def trailers(self) -> Fields:  # type: ignore[override]  # they come with the end of the body, which both share
         """The trailer section, once the body has been read."""
-        return self._outer.trailers
+        return self.outer.trailers
 
 
 def below(handler: Any, prefix: str) -> Any:

@@ -57,6 +57,7 @@ class Request:
     trailers: Fields = NO_FIELDS
     params: Mapping[str, Any] = {}  # what a router captured
     mount = ""  # the path that this request is seen from below of, nothing as a rule
+    outer: Request | None = None  # ... and the request as it is seen there
     deadline: Deadline = NO_DEADLINE
     _state: dict[str, Any] | None = None
     _name = ""
@@ -118,11 +119,20 @@ class Request:
     def accepts(self, *types: str) -> str | None:
         """Return which of these media types the client wants most, the first of equals (RFC 9110 §12.5.1).
 
-        None if it wants none of them. A client that says nothing takes everything.
+        None if it wants none of them. A client that says nothing takes everything. Raises HandlerError if one is no
+        media type.
         """
         from ehttpd.toolkit.negotiation import best_type
 
         return best_type(self.headers.get("accept"), types)
+
+    @property
+    def origin(self) -> Request:
+        """The request as it came: itself, or what it was before it was seen from below a mount."""
+        request = self
+        while request.outer is not None:
+            request = request.outer
+        return request
 
     @property
     def connection(self) -> Client:

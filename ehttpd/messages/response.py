@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ehttpd.fields import FieldLines, Headers
+from ehttpd.messages.bodies import check_body
 from ehttpd.messages.status import Status
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Response:
         if isinstance(body, str):
             body = body.encode()
             self.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+        elif not isinstance(body, bytes):
+            check_body(body)
         self.body: bytes | Iterable[bytes] | BinaryIO = body
         """What is sent: octets, a file, or pieces as they are produced."""
         self.trailers: Callable[[], FieldLines] | None = None
@@ -139,7 +142,7 @@ class Response:
         its name, and not older, is sent to who prefers that.
 
         Raises:
-            NotFound: there is no regular file of that name. OSError: it cannot be read.
+            NotFound: there is no regular file of that name. OSError: it cannot be read. TypeError: it gives text.
         """
         from ehttpd.toolkit.files import file_response
 
@@ -232,6 +235,9 @@ class Response:
         that nobody on the way takes the connection for dead. A `Publisher` or `EventQueue` needs no thread. Any other
         iterable has one of its own, beside ``threads``; ``max_event_streams`` may be open at once, beyond that the
         answer is 503. When the client has left it is closed: a generator with its next event, anything else at once.
+
+        Raises:
+            HandlerError: ``events`` is a single text or mapping. What is no event breaks the response off.
         """
         from ehttpd.toolkit.events import event_stream
 

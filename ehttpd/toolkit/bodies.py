@@ -5,7 +5,9 @@ RFC 9110 §8.3 and §15.5, RFC 8259. Knows how a body is read, not how it arrive
 
 from __future__ import annotations
 
+import codecs
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,24 +21,38 @@ from ehttpd.toolkit.refusals import UnsupportedMediaType
 READ_AT_ONCE = 1 << 16
 # RFC 9110 §8.3.1:  media-type = type "/" subtype parameters;  parameter = parameter-name "=" parameter-value
 PARAMETER = re.compile(rf';[ \t]*({TCHAR}+)=({TCHAR}+|"(?:[^"\\]|\\.)*")')
+# What Python calls a charset, and nobody sends text in.
+NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
 
 
 def read_all(request: Request, limit: int | None = None) -> bytes:
-    """Return the body. It is kept: who asks again gets it again.
+    """Return the body. It is kept: who asks again gets it again, in this way or another.
 
     Raises:
         ContentTooLarge: it is longer than ``limit``. If its length was told, nothing has been read.
     """
-    content: bytes | None = request.__dict__.get("_content")
+    kept = kept_of(request)
+    content: bytes | None = kept.get("content")
     if content is None:
         check_length(request.content_length or 0, limit)
-        content = request.__dict__["_content"] = b"".join(pieces_of(request, limit))
+        content = kept["content"] = b"".join(pieces_of(request, limit))
     check_length(len(content), limit)
     return content
 
 
+def kept_of(request: Request) -> dict[str, Any]:
+    """Return what is kept of the body of a request, which is one for those outside and below a mount."""
+    kept: dict[str, Any] = request.origin.__dict__.setdefault("_kept", {})
+    return kept
+
+
 def pieces_of(request: Request, limit: int | None) -> Iterator[bytes]:
     """Yield the body piece by piece, as it arrives. Raises ContentTooLarge where it goes on beyond ``limit``."""
+    content: bytes | None = kept_of(request).get("content")
+    if content is not None:
+        check_length(len(content), limit)
+        yield content
+        return
     size = 0
     # What a program or another server gives for a body may know no more than `read`.
     read: Callable[[int], bytes] = getattr(request.body, "read1", request.body.read)
@@ -101,10 +117,12 @@ def read_text(request: Request, limit: int | None = None) -> str:
     charset = media_type(request)[1].get("charset", "utf-8")
     content = read_all(request, limit)
     try:
+        if codecs.lookup(charset).name in NO_CHARSETS:
+            raise LookupError(charset)
         return content.decode(charset)
     except UnicodeError:
         raise BadRequest(f"The body must be text in {charset[:60]!r}.") from None
-    except LookupError:
+    except (LookupError, ValueError):  # of this name, or with a NUL in it
         raise UnsupportedMediaType(f"The body is in a charset that is not known here: {charset[:60]!r}.") from None
 
 
@@ -120,10 +138,14 @@ def read_json(request: Request, limit: int | None = None) -> Any:
     check_coding(request)
     content = read_all(request, limit)
     try:
-        return json.loads(content.decode(), parse_constant=_refuse_constant)
+        text = content.decode()
+        value = _decoder.decode(text)
+        if SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except json.JSONDecodeError as error:
         raise BadRequest(f"The body must be JSON: {error}.") from None
-    except UnicodeError:
+    except UnicodeError:  # also of half a character, such as "\ud83d" (RFC 8259 §8.2)
         raise BadRequest("The body must be JSON in UTF-8.") from None
     except (ValueError, RecursionError):  # more digits or levels than Python reads
         raise BadRequest("The body must be JSON of reasonable numbers and depth.") from None
@@ -131,3 +153,16 @@ def read_json(request: Request, limit: int | None = None) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise BadRequest(f"The body must be JSON, which has no {name}.")
+
+
+def _finite(digits: str) -> float:
+    """Return a number. Raises ValueError for one that would become infinite, which is no JSON any more."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+# Maybe: halves of characters may be there in pairs.
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")

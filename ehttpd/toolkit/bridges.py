@@ -32,12 +32,30 @@ MOST_MOUNTS = 100
 class Gateway(Client):
     """Who asked, as another server's environ tells."""
 
-    __slots__ = ("_environ",)
+    __slots__ = ("_environ", "_start_response", "begun")
 
-    def __init__(self, environ: Environ) -> None:
+    def __init__(self, environ: Environ, start_response: Callable[..., Any]) -> None:
         remote = (environ.get("REMOTE_ADDR", ""), int(environ.get("REMOTE_PORT") or 0))
         super().__init__(remote, (environ["SERVER_NAME"], int(environ["SERVER_PORT"])), environ["wsgi.url_scheme"])
         self._environ = environ
+        self._start_response = start_response
+        self.begun = False  # by an application below that has called ``write``
+
+    @property
+    def response_begun(self) -> bool:
+        return self.begun
+
+    def start_response(self, request: Request, status: int, headers: Iterable[FieldLine]) -> Callable[[bytes], None]:
+        """Begin a response before its handler returns (PEP 3333, "The write() Callable")."""
+        self.begun = True
+        write: Callable[[bytes], None] = self.begin(status, headers)
+        return write
+
+    def begin(self, status: int, headers: Iterable[FieldLine]) -> Any:
+        """Call the server's ``start_response``; return what that does."""
+        reason = getattr(status, "reason", None) or REASONS.get(status, "Unknown")
+        fields = [line for line in headers if line[0].lower() not in OF_THE_CONNECTION]
+        return self._start_response(f"{int(status)} {reason}", fields)
 
     def send_interim(self, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
         """Send early hints where the server can (``wsgi.early_hints``), and nothing elsewhere."""
@@ -104,14 +122,14 @@ def to_wsgi(handler: View) -> Application:
     """
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        request = _request(environ)
-        response = answer_of(handler, request)
-        reason = getattr(response.status, "reason", None) or REASONS.get(response.status, "Unknown")
-        fields = [line for line in response.headers if line[0].lower() not in OF_THE_CONNECTION]
+        gateway = Gateway(environ, start_response)
+        response = answer_of(handler, _request(environ, gateway))
         body: Any = response.body
+        if gateway.begun:  # what the head says now comes too late
+            return _iterable(body, environ)
         if isinstance(body, bytes) and "content-length" not in response.headers and response.status not in (204, 304):
-            fields.append(("Content-Length", str(len(body))))
-        start_response(f"{int(response.status)} {reason}", fields)
+            response.headers.add("Content-Length", str(len(body)))
+        gateway.begin(response.status, response.headers)
         return _iterable(body, environ)
 
     return application
@@ -131,7 +149,7 @@ def _iterable(body: Any, environ: Environ) -> Iterable[bytes]:
     return cast("Iterable[bytes]", body)
 
 
-def _request(environ: Environ) -> Request:
+def _request(environ: Environ, client: Gateway) -> Request:
     """Return the request that an environ stands for."""
     mount = quote(environ.get("SCRIPT_NAME", "").encode("latin-1"), PATH_CHARACTERS)
     path = quote(environ.get("PATH_INFO", "").encode("latin-1"), PATH_CHARACTERS) or "/"
@@ -139,7 +157,7 @@ def _request(environ: Environ) -> Request:
     target = f"{path}?{query}" if query else path
     fields = Fields(list(_field_lines(environ)))
     request = Request(
-        environ["REQUEST_METHOD"], mount + target, environ["SERVER_PROTOCOL"], fields, _body(environ), Gateway(environ)
+        environ["REQUEST_METHOD"], mount + target, environ["SERVER_PROTOCOL"], fields, _body(environ), client
     )
     return MountedRequest(request, mount, target) if mount else request
 

@@ -34,25 +34,27 @@ def event_stream(
     An `EventSource` needs no thread. Anything else is iterated over on a thread of its own, and closed once the client
     has left: a generator when it gives its next event, anything else at once.
     """
+    if isinstance(events, (str, bytes, Mapping)):
+        raise HandlerError(f"Events come from a source or an iterable of them. Found one {type(events).__name__}.")
     source = events if isinstance(events, EventSource) else IteratedEvents(events)
-    response = Response.stream(EventBody(source, heartbeat))
-    response.headers["Content-Type"] = "text/event-stream"
-    response.headers["Cache-Control"] = "no-store"
-    for name, value in Response(headers=headers).headers:
-        response.headers[name] = value
+    response = Response.stream(EventBody(source, heartbeat), headers=headers)
+    response.headers.setdefault("Content-Type", "text/event-stream")
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 def encode_event(event: Event) -> bytes:
     """Return an event as it is sent.
 
-    Data that is no text is sent as JSON. Raises HandlerError if an event has a field that there is not, or one with a
-    line end that cannot have one.
+    Data that is no text is sent as JSON. Raises HandlerError if it is no event, has a field that there is not, or one
+    with a line end that cannot have one.
     """
     if event is None:
         return NOTHING
     if isinstance(event, str):
         event = {"data": event}
+    if not isinstance(event, Mapping):
+        raise HandlerError(f"An event is text, a mapping or None. Found {type(event).__name__}.")
     return "".join([*(_field(name, value) for name, value in event.items()), "\n"]).encode()
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLines, Headers
 from ehttpd.messages import FileBody, FileParts, Request, Response
+from ehttpd.messages.bodies import check_body
 from ehttpd.server.clock import imf_fixdate
 from ehttpd.toolkit.conditions import precondition, ranges_apply
 from ehttpd.toolkit.media_types import type_of
@@ -86,6 +87,7 @@ def _content(
     source: str | os.PathLike[str] | BinaryIO, request: Request | None, fields: Headers, precompressed: bool
 ) -> Content | None:  # fmt: skip
     if not isinstance(source, str | os.PathLike):
+        check_body(source)
         return standing(source)
     path = os.fspath(source)
     content = _open(path)

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ehttpd.errors import BadRequest, ContentTooLarge, HandlerError
 from ehttpd.messages import Request
-from ehttpd.toolkit.bodies import READ_AT_ONCE, check_coding, check_length, media_type, pieces_of, read_all
+from ehttpd.toolkit.bodies import READ_AT_ONCE, check_coding, check_length, kept_of, media_type, pieces_of, read_all
 from ehttpd.toolkit.query import MOST_PAIRS, MultiMap, Query, TextMap
 from ehttpd.toolkit.refusals import UnsupportedMediaType
 
@@ -29,13 +29,14 @@ LONGEST_TEXTS = 1 << 20  # Octets of all fields that are no files: they stay in 
 class Upload:
     """A file that came with a form.
 
-    ``filename`` is what the client called it, without any path; ``file`` is open at its beginning, until the upload is
-    let go.
+    ``filename`` is what the client called it, without any path or control character; ``file`` is open at its beginning,
+    until the upload is let go.
     """
 
     def __init__(self, name: str, filename: str, content_type: str) -> None:
         self.name = name
-        self.filename = filename.replace("\\", "/").rpartition("/")[2]
+        last = "".join(filter(str.isprintable, filename)).replace("\\", "/").rpartition("/")[2]
+        self.filename = "" if last in (".", "..") else last
         self.content_type = content_type
         self.size = 0
         self.file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY, prefix="ehttpd-upload-")  # noqa: SIM115
@@ -162,9 +163,10 @@ def read_form(request: Request, limit: int | None = None) -> Form:
         ContentTooLarge: it is longer than ``limit``, or has too many fields.
         HandlerError: the extra ``forms`` is needed, and not installed.
     """
-    form: Form | None = request.__dict__.get("_form")
+    kept = kept_of(request)
+    form: Form | None = kept.get("form")
     if form is None:
-        form = request.__dict__["_form"] = _read_form(request, limit)
+        form = kept["form"] = _read_form(request, limit)
     return form
 
 

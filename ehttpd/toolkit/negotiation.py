@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ehttpd.errors import HandlerError
 from ehttpd.http11.grammar import TCHAR
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -42,7 +43,7 @@ def best_type(field: str | None, offered: Sequence[str]) -> str | None:
     """Return which of the ``offered`` media types an Accept field wants most (RFC 9110 §12.5.1).
 
     Of those it likes equally, the first. Without the field, or with an empty one, everything is acceptable. None if
-    nothing is.
+    nothing is. Raises HandlerError if something is offered that is no media type.
     """
     if not field:
         return offered[0] if offered else None
@@ -54,7 +55,9 @@ def best_type(field: str | None, offered: Sequence[str]) -> str | None:
 
 def _weight_of_type(offered: str, wanted: Sequence[tuple[str, Parameters, float]]) -> float:
     """Return the weight that the most specific of the media ranges which match gives."""
-    ((name, parameters, _),) = preferences(offered)
+    name, parameters, _ = next(preferences(offered), ("", frozenset(), 0.0))
+    if "/" not in name:
+        raise HandlerError(f"A media type is a type, a slash and a subtype, such as 'text/html'. Found {offered!r}.")
     best, found = (-1, 0), 0.0
     for media_range, required, weight in wanted:
         specific = _matches(name, media_range)

@@ -14,12 +14,19 @@ from uuid import UUID
 
 from ehttpd.errors import EhttpdError
 from ehttpd.http11 import grammar
+from ehttpd.messages import percent_decode
 
 # pattern = [ method SP ] [ host ] path
 # path    = 1*( "/" segment ), in which the last segment may be empty, "{$}" or "{" name "...}"
 # segment = literal / "{" name [ ":" type ] "}"
+# literal = what a path may have (RFC 3986 §3.3), or letters beyond ASCII: compared percent-decoded
 CAPTURE = re.compile(r"\{(?P<name>[^{}:.$]+)(?::(?P<type>\w+))?(?P<rest>\.\.\.)?\}")
 END = "{$}"
+# What ends a path (RFC 3986 §3.3), or cannot stand in one.
+NO_PATH = re.compile(r"[\s?#\\]")
+# RFC 3986 §3.2.2: a name as it is looked up, or an address; without a port, which requests are not told apart by.
+HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])?")
+USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class PatternError(EhttpdError):
@@ -163,10 +170,18 @@ def parse_pattern(text: str) -> Pattern:
     method, _, place = text.rpartition(" ")
     method = method.strip()
     if method and not grammar.METHOD.fullmatch(method):
-        raise PatternError(f"The method of a pattern must be a token, such as 'GET'. Found {method!r} in {text!r}.")
+        raise PatternError(
+            f"A pattern is a method, a space and a path, in which a space is '%20'. Found {method!r} in {text!r}."
+        )
+    if method not in USUAL_METHODS and method.upper() in USUAL_METHODS:  # RFC 9110 §9.1: methods are case-sensitive
+        raise PatternError(f"The method of {text!r} is never asked for. Did you mean {method.upper()!r}?")
     host, slash, path = place.partition("/")
     if not slash:
         raise PatternError(f"The path of a pattern must begin with a slash. Found {text!r}.")
+    if not HOST.fullmatch(host.lower()):
+        raise PatternError(f"The host of a pattern is a name or an address, with no port. Found {host!r} in {text!r}.")
+    if NO_PATH.search(path):
+        raise PatternError(f"A path has no spaces, '?', '#' or backslashes: write '%20', '%3F' … Found {text!r}.")
     *before, last = path.split("/")
     segments = [_parse_segment(each, text) for each in before]
     segments.append(_parse_last(last, text))
@@ -192,7 +207,8 @@ def _parse_segment(part: str, text: str) -> Segment:
     if not found:
         if "{" in part or "}" in part:
             raise PatternError(f"A capture must be a whole segment: {{name}} or {{name:type}}. Found {text!r}.")
-        return Segment(literal=part)
+        # Octets that are no UTF-8 become U+FFFD, as in the paths of requests.
+        return Segment(literal=percent_decode(part.encode().decode("latin-1")).decode("utf-8", "replace"))
     if found["rest"]:
         raise PatternError(f"A rest must be the last segment, and has no type. Found {text!r}.")
     if found["type"] and found["type"] not in TYPES:

@@ -82,3 +82,10 @@ def test_the_body_is_closed_even_if_the_head_cannot_be_sent() -> None:
     with pytest.raises(HandlerError):
         serialize(Response.stream(body, status=42))
     assert body.closed == 1
+
+
+@pytest.mark.parametrize("headers", [None, {"Content-Length": "1"}])
+def test_a_piece_that_is_no_octets_is_the_applications_mistake(headers: dict[str, str] | None) -> None:
+    response = Response(iter(["a"]), headers=headers)  # type: ignore[arg-type]
+    with pytest.raises(HandlerError, match="A piece of a body must be bytes"):
+        serialize(response)

@@ -15,7 +15,7 @@ import requests
 
 from ehttpd.errors import BadRequest, ContentTooLarge
 from ehttpd.fields import Fields
-from ehttpd.native import Request, Response, UnsupportedMediaType
+from ehttpd.native import Request, Response, Router, UnsupportedMediaType
 from tests.server.live import PATIENCE, serving
 from tests.toolkit.asking import asked
 
@@ -85,9 +85,11 @@ def test_text_is_in_the_charset_of_its_type(body: bytes, content_type: str | Non
 def test_text_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(BadRequest, match="utf-8"):
         sent(b"\xff").text()
-    for charset in ("klingon", "rot13", "hex"):
+    for charset in ("klingon", "rot13", "hex", "idna", "unicode_escape", "undefined"):
         with pytest.raises(UnsupportedMediaType, match=charset):
             sent(b"abcd", f"Content-Type: text/plain; charset={charset}").text()
+    with pytest.raises(UnsupportedMediaType):
+        sent(b"abcd", 'Content-Type: text/plain; charset="a\0b"').text()
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON ; charset=utf-8", "application/a+json"])
@@ -110,11 +112,17 @@ def test_json_is_read_by_its_type_or_without_one(content_type: str) -> None:
         b"[" * 100_000,
         b"1" * 5000,
         b"\xff\xfe1\0",
+        b"1e999",
+        b'["\\ud83d"]',
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="JSON"):
         sent(body).json()
+
+
+def test_a_pair_of_surrogates_is_a_character() -> None:
+    assert sent(b'["\\ud83d\\ude00", 1.5e3, "\\\\ud83d"]').json() == ["\U0001f600", 1500.0, "\\ud83d"]
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/ld+json"])
@@ -192,3 +200,19 @@ def test_a_body_comes_in_pieces(body: Any) -> None:
 def test_pieces_beyond_the_limit_are_refused() -> None:
     with pytest.raises(ContentTooLarge):
         list(Request("POST", "/", body=io.BytesIO(b"some octets")).pieces(10))
+
+
+def test_a_body_that_was_read_is_there_for_every_other_way_to_read_it(tmp_path: Path) -> None:
+    request = sent(b"a=1&b=2", "Content-Type: application/x-www-form-urlencoded")
+    assert request.read_all() == b"a=1&b=2"
+    assert (request.text(), b"".join(request.pieces()), request.save(tmp_path / "saved")) == ("a=1&b=2", b"a=1&b=2", 7)
+    assert request.form()["b"] == "2"
+    with pytest.raises(ContentTooLarge):
+        list(request.pieces(limit=6))
+
+
+def test_what_was_read_below_a_mount_is_there_outside() -> None:
+    router = Router()
+    router.mount("/below", lambda request: request.read_all())
+    request = asked("/below/", method="POST", body=b"tea")
+    assert router(request).body == request.read_all() == b"tea"

@@ -232,3 +232,15 @@ def test_there_and_back_again_nothing_is_lost() -> None:
     with serving(from_wsgi(to_wsgi(handler))) as server:
         reply = server.connect().ask("/a%20b", method="PUT", body=b"body")
     assert (reply.status, reply.body, reply.fields["x-path"]) == (201, b"body", "/a%20b")
+
+
+def test_an_application_below_may_write_before_it_returns() -> None:
+    def writes(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        write = start_response("200 Fine", [("X-A", "b")])
+        write(b"one ")
+        return [b"two"]
+
+    router = Router()
+    router.mount("/below", from_wsgi(writes))
+    answer = werkzeug.test.Client(to_wsgi(router)).get("/below/")
+    assert (answer.status, answer.headers["X-A"], answer.data) == ("200 Fine", "b", b"one two")

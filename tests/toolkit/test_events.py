@@ -33,8 +33,10 @@ def test_an_event_is_written(event: Any, octets: str) -> None:
     assert encode_event(event) == octets.encode()
 
 
-@pytest.mark.parametrize("event", [{"id": "a\nb"}, {"event": "a\r"}, {"id": "a\0"}, {"name": "x"}, {"data\n": "x"}])
-def test_an_event_that_would_be_read_as_another_is_an_error(event: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "event", [{"id": "a\nb"}, {"event": "a\r"}, {"id": "a\0"}, {"name": "x"}, {"data\n": "x"}, 5, b"x"]
+)
+def test_an_event_that_would_be_read_as_another_is_an_error(event: Any) -> None:
     with pytest.raises(HandlerError):
         encode_event(event)
 
@@ -190,3 +192,16 @@ def test_a_handler_may_use_its_request_until_the_end() -> None:
 
     with serving(handler) as server:
         assert server.connect().ask("/x").body == b":\n\ndata: /x 0\n\ndata: /x 1\n\n"
+
+
+@pytest.mark.parametrize("events", ["one", b"one", {"data": "one"}])
+def test_one_event_is_not_taken_for_several(events: Any) -> None:
+    with pytest.raises(HandlerError, match="Events come from a source or an iterable of them"):
+        Response.sse(events)
+
+
+def test_the_fields_of_an_event_stream_are_all_sent_and_may_be_others() -> None:
+    cookies = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+    response = Response.sse(["a"], headers=[*cookies, ("Cache-Control", "no-cache")])
+    assert response.headers.all("set-cookie") == ["a=1", "b=2"]
+    assert (response.headers["Cache-Control"], response.headers["Content-Type"]) == ("no-cache", "text/event-stream")

@@ -110,3 +110,18 @@ def test_other_people_s_clients_upload_files_of_any_size() -> None:
         assert requests.post(server.url, data=data, files=files, timeout=PATIENCE).json() == expected
         assert httpx.post(server.url, data=data, files=files, trust_env=False).json() == expected
         assert server.connect().ask("/", MULTIPART, method="POST", body=b"--b").status == 400
+
+
+def test_a_form_that_was_read_as_octets_is_a_form_all_the_same() -> None:
+    request = sent(part('name="a"', "1"))
+    assert request.read_all().endswith(b"--b--\r\n")
+    assert request.form()["a"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [("../../etc/passwd", "passwd"), (r"C:\\a\\b.txt", "b.txt"), ("a/..", ""), (".", ""), ("a\0b\x7f.txt", "ab.txt")],
+)
+def test_the_name_of_an_upload_leads_nowhere(told: str, name: str) -> None:
+    (upload,) = sent(part(f'name="file"; filename="{told}"', "1")).form().files.all("file")
+    assert upload.filename == name

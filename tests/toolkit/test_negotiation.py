@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ehttpd.errors import HandlerError
 from ehttpd.toolkit.negotiation import best_coding, best_type
 from tests.toolkit.asking import asked
 
@@ -68,3 +69,9 @@ def test_a_client_that_says_nothing_takes_everything() -> None:
 def test_the_best_coding_is_one_that_was_asked_for(field: str | None, best: str | None) -> None:
     assert best_coding(field, ("br", "gzip")) == best
     assert best_coding(field, ()) is None
+
+
+@pytest.mark.parametrize("offered", ["json", "not a type", "", "*"])
+def test_what_is_no_media_type_cannot_be_offered(offered: str) -> None:
+    with pytest.raises(HandlerError, match="A media type is a type, a slash and a subtype"):
+        best_type("text/html", [offered])

@@ -20,6 +20,9 @@ OVERLAPPING, DISJOINT = Relation.OVERLAPPING, Relation.DISJOINT
         ("/a/", "", "", [Segment("a"), Segment(rest=True)]),
         ("/a/{b...}", "", "", [Segment("a"), Segment(name="b", rest=True)]),
         ("PURGE Example.com/{b}/{$}", "PURGE", "example.com", [Segment(name="b"), Segment("")]),
+        ("GET [::1]/a", "GET", "[::1]", [Segment("a")]),
+        ("/a%20b/caf%C3%A9/é", "", "", [Segment("a b"), Segment("café"), Segment("é")]),
+        ("/a%2Fb/50%", "", "", [Segment("a/b"), Segment("50%")]),
     ],
 )
 def test_a_pattern_is_read(text: str, method: str, host: str, segments: list[Segment]) -> None:
@@ -31,6 +34,8 @@ def test_a_pattern_is_read(text: str, method: str, host: str, segments: list[Seg
     [
         "", "a", "GET", "GET a", "G(T /", "GET POST /", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a...}/b",
         "/{a:int...}", "/{a:number}", "/{a:}", "/{1}", "/{a b}", "/{a}/{a}", "/{$}/a", "/a{$}", "/{a}/{a...}",
+        "get /a", "Post /", "/a b", "GET /a b", "GET\t/a", "/a?x=1", "/a#b", "/a\\b", "{host}/a", "example.com:80/a",
+        "exämple.com/a",
     ],
 )  # fmt: skip
 def test_what_is_no_pattern_is_an_error_that_shows_it(text: str) -> None:

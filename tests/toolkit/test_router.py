@@ -54,12 +54,14 @@ def telling(*patterns: str) -> Router:
         ("http://here/items/new?x", "/items/new {}"),
         ("/caf%C3%A9", "/café {}"),
         ("/50%25", "/50% {}"),
+        ("/a%20b/x", "/a%20b/{x} {'x': 'x'}"),
+        ("/%61%20b/x", "/a%20b/{x} {'x': 'x'}"),
     ],
 )  # fmt: skip
 def test_the_most_specific_pattern_is_called(target: str, answer: str) -> None:
     router = telling(
         "/{$}", "/items/{key}", "/items/{id:int}", "/items/new", "/days/{day:date}", "/of/{who:uuid}",
-        "/files/{rest...}", "/below/", "/a/{x}/c", "/a/b/d", "/café", "/50%",
+        "/files/{rest...}", "/below/", "/a/{x}/c", "/a/b/d", "/café", "/50%", "/a%20b/{x}",
     )  # fmt: skip
     assert text_of(ask(router, target)) == answer
 
