@@ -20,7 +20,7 @@ VENV ?= .venv
 BIND ?= 127.0.0.1:8000
 ARGS ?=
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= reader chunks response
+FUZZ_TARGETS ?= reader chunks response forwarded proxy_protocol
 
 # What was installed leaves a stamp: make installs again only when pyproject.toml has changed.
 BIN := $(abspath $(VENV))/bin

@@ -5,6 +5,7 @@ Started by run.py, which knows the folders and counts. The first argument is the
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import atheris
@@ -16,6 +17,7 @@ with atheris.instrument_imports(include=["ehttpd"]):
 def main() -> None:
     """Fuzz until libFuzzer ends the process."""
     _, target, *options = sys.argv
+    logging.disable()  # who is not believed is said for each input
     # libFuzzer starts itself again, by its first argument, to merge what it found.
     atheris.Setup([f"{sys.executable} -m fuzz.engine {target}", *options], TARGETS[target])
     atheris.Fuzz()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ehttpd.proxies.protocol import SIGNATURE
 from fuzz.targets import TARGETS
 from tests.http11.corpus import load_all
 from tests.http11.reading import request
@@ -27,6 +28,26 @@ LONGEST = 2048  # Octets of an input. What is longer takes more time than it tel
 PATIENCE = 60  # Seconds for one input, on a machine that may have other work to do.
 # What a persistent connection sends: the same fields again and again, with values that vary.
 SIMILAR = b"".join(request(f"Cookie: {number}", "Accept: */*", f"X: {number}") for number in range(4))
+SEEDS = {
+    "forwarded": [
+        b"\0X-Forwarded-For: 6.6.6.6, 203.0.113.9:4711, 10.1.1.1\nX-Forwarded-Proto: https\nX-Forwarded-Host: shop:8",
+        b"\0X-Forwarded-For: 203.0.113.9\n\nX-Forwarded-For: 2001:db8::1\n\nX-Forwarded-For: [2001:db8::1]:80, unix:",
+        b'\0Forwarded: for="[2001:db8::1]:4711";proto=https;host=shop.example;by=_me, for=unknown, for=10.1.1.1',
+        b"\0X-Forwarded-Port: 8443\nX-Forwarded-Prefix: /shop/%7Euser/\nX-Forwarded-Ssl: on\nForwarded: for=_hidden",
+        b"\3X-Forwarded-Proto: wss\nForwarded: proto=https, for=1.1.1.1\n\nX-Forwarded-Host: [::1]:80\nCookie: a=b",
+        b"\0X-Forwarded-Prefix: /%2Fevil.example\n\nX-Forwarded-Prefix: /a%5C",
+        b"\2X-Forwarded-For: 6.6.6.6\nX-Forwarded-User: root\n\nForwarded: host=evil\n\nAccept: */*",
+    ],
+    "proxy_protocol": [
+        b"\0\0PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\nGET / HTTP/1.1\r\n",
+        b"\1\0PROXY TCP6 2001:db8::9 2001:db8::1 4711 443\r\n",
+        b"\2\0PROXY UNKNOWN whatever comes here\r\n",
+        b"\0\0" + SIGNATURE + b"\x21\x11\0\x0c\xcb\0\x71\x09\xc0\0\2\1\x12\x67\1\xbb",
+        b"\5\0" + SIGNATURE + b"\x20\0\0\0",
+        b"\0\0" + SIGNATURE + b"\x21\0\0\x15\1\0\2h2\x20\0\x0d\1\0\0\0\0\x21\0\5TLSv1",
+        b"\0\0" + SIGNATURE + b"\x21\x31\0\xd8" + bytes(108) + b"/run/server".ljust(108, b"\0"),
+    ],
+}
 EXECUTED = re.compile(r"^stat::number_of_executed_units: (\d+)$", re.MULTILINE)
 RUN = re.compile(r"^\| [\d-]+ \| \S+ \| \w+ \| [\d,]+ \| ([\d,]+) \| \d+ \|$", re.MULTILINE)
 TOTAL = re.compile(r"^In all: .*$", re.MULTILINE)
@@ -40,7 +61,7 @@ def seeds(target: str) -> dict[str, bytes]:
     if target == "chunks":
         heads = {case.name: case.stream.partition(b"\r\n\r\n") for case in cases}
         return {name: b"\0" + body for name, (head, _, body) in heads.items() if head.endswith(b": chunked")}
-    return {}
+    return {f"seed-{number}": seed for number, seed in enumerate(SEEDS.get(target, []))}
 
 
 def fuzz(target: str, seconds: int) -> bool:

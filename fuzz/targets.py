@@ -1,13 +1,12 @@
 """What is fuzzed: functions that take any octets, and fail an assertion where a promise is broken.
 
 Know nothing of the engine that finds the octets; tests/test_fuzz.py calls them with those that were kept. The first
-octets of an input are choices: how a stream is cut, what is answered.
+octets of an input are choices: how a stream is cut, what is answered. What proxies say is in proxies.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 
 from ehttpd.errors import HandlerError, RequestRefused
 from ehttpd.fields import FieldLine
@@ -20,17 +19,14 @@ from ehttpd.http11.serialize import serialize
 from ehttpd.http11.writer import Head, encode_head
 from ehttpd.messages import Request, Response, Status
 from ehttpd.server.stream import BodyStream
+from fuzz.inputs import Choices, pieces_of
+from fuzz.proxies import fuzz_forwarded, fuzz_proxy_protocol
 from tests.http11.peers import Received, agree, read_response_with_h11, read_response_with_http_client
 from tests.http11.reading import chunked, read
 
 REFUSALS = (None, 400, 413, 414, 417, 431, 501, 505)
 # So small that a few octets more or less are on the other side.
 TIGHT = Limits(request_line=24, head=90, fields=3, field_size=30, body=20)
-
-
-def pieces_of(stream: bytes, size: int) -> list[bytes]:
-    """Cut a stream into pieces of so many octets; 0 leaves it whole."""
-    return [stream[at : at + size] for at in range(0, len(stream), size)] if size else [stream]
 
 
 # Requests
@@ -105,33 +101,13 @@ OURS = frozenset(
 )
 
 
-class Choices:
-    """Reads an input as a sequence of choices; once it has run out, every choice is 0."""
+def chosen_fields(choices: Choices) -> list[FieldLine]:
+    return [(_chosen_name(choices), choices.text(VALUE)) for _ in range(choices.number(5))]
 
-    def __init__(self, data: bytes) -> None:
-        self._octets = iter(data)
 
-    def number(self, below: int) -> int:
-        return next(self._octets, 0) % below
-
-    def octets(self) -> bytes:
-        return bytes(islice(self._octets, self.number(32)))
-
-    def text(self, alphabet: str) -> str:
-        """Return text of an alphabet mostly; of octets or of any characters else."""
-        kind, octets = self.number(8), self.octets()
-        if kind == 6:
-            return octets.decode("latin-1")
-        if kind == 7:
-            return octets.decode("utf-8", "replace")
-        return "".join(alphabet[octet % len(alphabet)] for octet in octets)
-
-    def fields(self) -> list[FieldLine]:
-        return [(self.name(), self.text(VALUE)) for _ in range(self.number(5))]
-
-    def name(self) -> str:
-        kind = self.number(len(NAMES) * 2)
-        return NAMES[kind] if kind < len(NAMES) else self.text(TOKEN)
+def _chosen_name(choices: Choices) -> str:
+    kind = choices.number(len(NAMES) * 2)
+    return NAMES[kind] if kind < len(NAMES) else choices.text(TOKEN)
 
 
 class Recorder:
@@ -156,7 +132,7 @@ def fuzz_response(data: bytes) -> None:
     persistent, streamed = bool(choices.number(2)), bool(choices.number(2))
     code = (200, 204, 205, 304, 404, choices.number(256) * 4)[choices.number(6)]
     status: int = Status(code, choices.text(VALUE)) if choices.number(2) else code
-    fields, trailers = choices.fields(), choices.fields()
+    fields, trailers = chosen_fields(choices), chosen_fields(choices)
     pieces = [choices.octets() for _ in range(choices.number(4))]
     response = Response(pieces if streamed else b"".join(pieces), status, fields)
     response.trailers = (lambda: trailers) if streamed else None
@@ -199,4 +175,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "reader": fuzz_reader,
     "chunks": fuzz_chunks,
     "response": fuzz_response,
+    "forwarded": fuzz_forwarded,
+    "proxy_protocol": fuzz_proxy_protocol,
 }

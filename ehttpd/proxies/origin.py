@@ -25,8 +25,9 @@ KNOWN = (FORWARDED, FOR, PROTO, HOST, PORT, PREFIX)
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # RFC 3986 §3.3: segments of pchar, and none of them empty: what begins with two slashes would name a host wherever it
-# is used as a reference.
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?")
+# is used as a reference. Percent-encoding may bring in no slash either, nor a backslash, which browsers take for one,
+# nor a control character.
+_PREFIX = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%(?!2[Ff]|5[Cc]|[01]|7[Ff])[0-9A-Fa-f]{2})+)*/?")
 
 
 class Origin:

@@ -182,4 +182,3 @@ def crc32c(octets: bytes) -> int:
     for octet in octets:
         remainder = table[(remainder ^ octet) & 255] ^ remainder >> 8
     return remainder ^ 0xFFFFFFFF
-

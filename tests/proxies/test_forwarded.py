@@ -186,6 +186,8 @@ def test_host_and_port_become_one(said: dict[str, str], host: str | None, port: 
         {"host": "@evil"}, {"host": ":80"}, {"port": "0"}, {"port": "65536"}, {"port": "8o"}, {"port": "-1"},
         {"port": ""},
         {"prefix": "shop"}, {"prefix": "//evil.example"}, {"prefix": "/a//b"}, {"prefix": "/a?b"}, {"prefix": "/a#b"},
+        {"prefix": "/%2Fevil.example"}, {"prefix": "/%5cevil.example"}, {"prefix": "/a%2f"}, {"prefix": "/a%0D%0A"},
+        {"prefix": "/a%7F"}, {"prefix": "/a%"}, {"prefix": "/a%g0"},
         {"prefix": "/\\evil.example"}, {"prefix": "https://evil.example/"}, {"for_": "host"},
         {"for_": "6.6.6.6, nonsense"},
         {"forwarded": 'for="6.6.6.6'}, {"forwarded": "for"}, {"forwarded": "for=6.6.6.6;for=1.1.1.1"},
