@@ -63,6 +63,10 @@ class Fields:
         self._combined = values
         self.derived: Any = None
 
+    def again(self) -> Fields:
+        """Return the same section with nothing derived from it."""
+        return Fields(self._lines, self._combined)
+
     def _list(self) -> list[FieldLine]:
         lines = self._lines
         if type(lines) is not list:

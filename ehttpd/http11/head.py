@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ehttpd.errors import BadRequest, FieldsTooLarge, NotImplementedHere, VersionNotSupported
+from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, NotImplementedHere, VersionNotSupported
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11 import grammar
 from ehttpd.http11.fieldlines import KnownLines, parse_field_line
@@ -65,6 +65,17 @@ class HeaderSection:
                 check_host(host)
         elif version != "HTTP/1.0":
             raise BadRequest("A request must have a Host field.")
+
+
+    def again(self) -> HeaderSection:
+        """Return the same section, read anew: with nothing derived from its fields."""
+        section = HeaderSection.__new__(HeaderSection)
+        section.fields = self.fields.again()
+        section.forwarded = self.forwarded
+        section.body_length = self.body_length
+        section.persistent = self.persistent
+        section.expects_continue = self.expects_continue
+        return section
 
 
 def parse_request_line(line: bytes) -> RequestLine:
@@ -146,6 +157,32 @@ def _is_ipv6(address: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Sections:
+    """Parses the header sections of many connections.
+
+    Who connects anew for every request, such as a probe, sends the same section each time. So the last one is kept with
+    what it parsed to, as a reader does for its own connection. Any thread.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, str, Limits, HeaderSection] | None = None
+
+    def parse(self, octets: bytes, version: str, limits: Limits) -> HeaderSection:
+        """Return a header section: all its lines, and the empty line after them, each with its CRLF.
+
+        Raises:
+            RequestRefused: see `parse_section` and `HeaderSection`; or the body is longer than ``limits`` allow.
+        """
+        last = self._last
+        if last is not None and last[0] == octets and last[1] == version and last[2] is limits:
+            return last[3].again()
+        section = HeaderSection(parse_section(octets, limits), version)
+        if 0 < limits.body < section.body_length:
+            raise ContentTooLarge(f"A body may have {limits.body} octets. Content-Length is {section.body_length}.")
+        self._last = octets, version, limits, section
+        return section
 
 
 def parse_section(octets: bytes, limits: Limits) -> Fields:

@@ -5,18 +5,19 @@ RFC 9112 §2 to §7. Never blocks: ``None`` means that more octets are needed.
 
 from __future__ import annotations
 
-from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, URITooLong
+from ehttpd.errors import BadRequest, FieldsTooLarge, URITooLong
 from ehttpd.fields import Fields
 from ehttpd.http11.buffer import ReceiveBuffer
 from ehttpd.http11.decoding import Decoder, decode_chunked, decode_length
 from ehttpd.http11.framing import CHUNKED
-from ehttpd.http11.head import HeaderSection, RequestLine, parse_request_line, parse_section
+from ehttpd.http11.head import HeaderSection, RequestLine, Sections, parse_request_line
 from ehttpd.http11.limits import DEFAULT_LIMITS, Limits
 from ehttpd.http11.variation import SectionTemplate, learn
 from ehttpd.messages import NO_BODY, NO_CLIENT, NO_FIELDS, Client, Request
 
 _NO_LINE = RequestLine("", "", "", None)
 _NO_SECTION = HeaderSection(NO_FIELDS, "HTTP/1.0")
+_sections = Sections()
 # How often a connection's sections are compared with each other. Those of a proxy, for many clients, have little in
 # common.
 MOST_LESSONS = 8
@@ -202,11 +203,7 @@ class RequestReader:
     def _read_section(self, octets: bytes) -> None:
         """Read a header section: its lines and the empty line after them."""
         version = self.line.version
-        section = HeaderSection(parse_section(octets, self.limits), version)
-        if 0 < self.limits.body < section.body_length:
-            raise ContentTooLarge(
-                f"A body may have {self.limits.body} octets. Content-Length is {section.body_length}."
-            )
+        section = _sections.parse(octets, version, self.limits)
         self._learn(octets, section.fields)
         self.section, self._section_octets, self._version = section, octets, version
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 from io import BufferedReader
+from socket import SocketType
 from typing import TYPE_CHECKING
 
 from ehttpd.errors import (
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 # How much is thrown away of what a refused client still sends, before it is cut off.
 MOST_LINGERING = 1 << 20
+# To send what the end of the connection follows at once: both in one packet.
+WITH_END: int = getattr(socket, "MSG_MORE", 0)
 # How much of a head that is refused may end in a log.
 LONGEST_FIRST_LINE = 200
 
@@ -94,7 +97,7 @@ class Connection(Served):
 
     def __init__(
         self,
-        connected: socket.socket,
+        connected: SocketType,
         remote: tuple[str, int],
         local: tuple[str, int],
         lane: Lane,
@@ -283,7 +286,7 @@ class Connection(Served):
         """Speak TLS from now on, before anything was received."""
         from ehttpd.server.tls.socket import TLSSocket  # `ssl` is dear, and seldom needed
 
-        assert isinstance(self.socket, socket.socket)
+        assert isinstance(self.socket, SocketType)
         self.socket = TLSSocket(self.socket, identity)
         self.scheme = "https"
         self.body = HANDSHAKE
@@ -356,7 +359,7 @@ class Connection(Served):
             self.deadline = now + self.lane.rests_after
             return _WAIT
         try:
-            sent = self.socket.send(octets)
+            sent = self.socket.send(octets, 0 if persistent else WITH_END)
         except BlockingIOError:
             sent = 0
         except OSError as error:

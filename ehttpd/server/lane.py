@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from functools import cached_property
+from socket import SocketType
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
@@ -169,7 +170,7 @@ class Lane:
         if len(self._posted) <= 1:  # else it has not been there yet
             self.wake()
 
-    def adopt(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> None:
+    def adopt(self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int]) -> None:
         """Take over a connected socket."""
         connection = self._new_connection(connected, remote, local)
         self.settle(connection, Next.WAIT)
@@ -538,7 +539,7 @@ class Lane:
             raise
         return self._serve_on(connection, step, lease)
 
-    def _new_connection(self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int]) -> Connection:
+    def _new_connection(self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int]) -> Connection:
         connection = self.connection_type(connected, remote, local, self, self._limits, self.now)
         with self.lock:
             self._open += 1

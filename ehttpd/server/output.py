@@ -6,9 +6,9 @@ The connection's owner only. Never blocks.
 from __future__ import annotations
 
 import os
-import socket
 from collections import deque
 from collections.abc import Callable
+from socket import SocketType
 from typing import TYPE_CHECKING, BinaryIO
 
 from ehttpd.logs import log
@@ -38,7 +38,7 @@ class FileSlice:
 
     def send(self, connected: Connected) -> int:
         """Send some; return how much. Raises BlockingIOError if there is no room, EOFError if the file ends early."""
-        if isinstance(connected, socket.socket) and hasattr(os, "sendfile"):
+        if isinstance(connected, SocketType) and hasattr(os, "sendfile"):
             sent = os.sendfile(connected.fileno(), self.file.fileno(), self.offset, min(self.count, SEND_AT_ONCE))
         else:
             self.file.seek(self.offset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from socket import SocketType
 from typing import TYPE_CHECKING
 
 from ehttpd.errors import ConnectionLost
@@ -24,7 +25,7 @@ class Served(Sender):
     __slots__ = ("claim", "left", "request", "when_left")
 
     def __init__(
-        self, connected: socket.socket, remote: tuple[str, int], local: tuple[str, int], lane: Lane
+        self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int], lane: Lane
     ) -> None:  # fmt: skip
         super().__init__(connected, remote, local, lane)
         self.request: Request | None = None

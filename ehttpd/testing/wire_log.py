@@ -70,7 +70,7 @@ class RecordedSocket:
         self._log.note(self._index, ">", bytes(memoryview(buffer).cast("B")[:count]))
         return count
 
-    def send(self, data: ReadableBuffer) -> int:
-        sent: int = self._connected.send(data)
+    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
+        sent: int = self._connected.send(data, flags)
         self._log.note(self._index, "<", bytes(memoryview(data).cast("B")[:sent]))
         return sent

@@ -199,3 +199,30 @@ def test_a_request_line_that_ends_with_lf_alone_is_refused_at_once(octets: bytes
     reader.receive(octets)
     with pytest.raises(BadRequest):
         reader.next_request()
+
+
+def test_a_section_that_another_connection_sent_before_is_read_anew() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: b\r\n\r\n"
+    first, second = RequestReader(), RequestReader()
+    one, other = first.next_request(data=head), second.next_request(data=head)
+    assert one is not None and other is not None
+    assert one.headers == other.headers
+    assert one.headers is not other.headers
+    one.headers.derived = "of the first connection"
+    assert other.headers.derived is None
+    assert first.section.forwarded and second.section.forwarded
+    assert not first.section.persistent and not second.section.persistent
+
+
+def test_a_section_that_was_read_with_other_limits_is_judged_by_these() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
+    assert RequestReader().next_request(data=head) is not None
+    with pytest.raises(ContentTooLarge):
+        RequestReader(Limits(body=99)).next_request(data=head)
+
+
+def test_a_section_that_was_read_for_another_version_is_judged_by_this() -> None:
+    fields = b"X-One: 1\r\n\r\n"
+    assert RequestReader().next_request(data=b"GET / HTTP/1.0\r\n" + fields) is not None
+    with pytest.raises(BadRequest, match="must have a Host"):
+        RequestReader().next_request(data=b"GET / HTTP/1.1\r\n" + fields)

@@ -9,7 +9,9 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from socket import SocketType
 from typing import Any
 
 import pytest
@@ -62,11 +64,11 @@ def test_a_port_of_zero_is_one_that_is_free(live_server: LiveServers) -> None:
 @pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such bound")
 def test_the_kernel_keeps_little_for_a_client_that_takes_nothing(listening: socket.socket) -> None:
     listener = Listener(listening, "here")
-    with socket.create_connection(listening.getsockname()), accepted(listener) as connected:
+    with socket.create_connection(listening.getsockname()), closing(accepted(listener)) as connected:
         assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT_AT_MOST
 
 
-def accepted(listener: Listener) -> socket.socket:
+def accepted(listener: Listener) -> SocketType:
     connected, _ = listener.accept()
     return connected
 
@@ -371,7 +373,7 @@ def test_connections_are_accepted_again_after_the_descriptors_ran_out(
 ) -> None:
     accept, failures = Listener.accept, [24, 23]
 
-    def fail_first(listener: Listener) -> tuple[socket.socket, tuple[str, int]]:
+    def fail_first(listener: Listener) -> tuple[SocketType, tuple[str, int]]:
         if failures:
             raise OSError(failures.pop(), "Too many open files")
         return accept(listener)
@@ -386,7 +388,7 @@ def test_a_client_that_has_gone_before_it_is_accepted_is_no_matter(
 ) -> None:
     accept, failures = Listener.accept, [103]
 
-    def fail_first(listener: Listener) -> tuple[socket.socket, tuple[str, int]]:
+    def fail_first(listener: Listener) -> tuple[SocketType, tuple[str, int]]:
         if failures:
             raise ConnectionAbortedError(failures.pop(), "Software caused connection abort")
         return accept(listener)

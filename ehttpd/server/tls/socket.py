@@ -13,6 +13,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from socket import SocketType
 from typing import TYPE_CHECKING, Protocol
 
 from ehttpd.errors import BadRequest
@@ -62,7 +63,7 @@ class TLSSocket:
         "tls",
     )  # fmt: skip
 
-    def __init__(self, connected: socket.socket, identity: Identity) -> None:
+    def __init__(self, connected: SocketType, identity: Identity) -> None:
         self.plain = connected
         self.fileno = connected.fileno
         self.getsockopt = connected.getsockopt
@@ -159,7 +160,7 @@ class TLSSocket:
             data, self._ahead = self._ahead, b""
             return data + self._decrypted() if self._incoming.pending else data
 
-    def send(self, data: ReadableBuffer, /) -> int:
+    def send(self, data: ReadableBuffer, flags: int = 0, /) -> int:
         """Send what the client takes; return how much of ``data`` has left for certain.
 
         Of what has not left, something may be encrypted already: it has to be the first of the next call.
