@@ -225,6 +225,7 @@ class Answer(Response):
     __slots__ = ("_request", "_write")
 
     trailers = None
+    shared = None
 
     def __init__(self, request: Request) -> None:
         self._request = request

@@ -211,3 +211,14 @@ def test_a_file_that_gives_text_is_an_error_where_it_is_made_a_body() -> None:
         for make in (Response, Response.file):
             with pytest.raises(TypeError, match="open it with 'rb'"):
                 make(text)  # type: ignore[arg-type]
+
+
+def test_fields_that_are_shared_become_a_responses_own_when_they_are_asked_for() -> None:
+    one, other = Response.json({}), Response.json({})
+    assert one.shared is other.shared is not None
+    one.headers["X-A"] = "b"
+    assert one.shared is None
+    assert dict(one.headers) == {"Content-Type": "application/json", "X-A": "b"}
+    assert dict(other.headers) == {"Content-Type": "application/json"}
+    with pytest.raises(AttributeError, match="'Response' object has no attribute 'header'"):
+        other.header  # type: ignore[attr-defined]  # noqa: B018

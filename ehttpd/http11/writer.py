@@ -14,11 +14,13 @@ from ehttpd.http11 import grammar
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_section, encode_upgrade
 from ehttpd.messages import Status
+from ehttpd.messages.response import SharedFields
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 _BY_LENGTH, _BY_CLOSING = Framing.LENGTH, Framing.CLOSE
 _UNUSUAL = frozenset((204, 205, 304, 426))
 MOST_STATUS_LINES = 1000
+MOST_LENGTH_LINES = 1000
 _known_sections = KnownSections()
 
 
@@ -39,6 +41,19 @@ class KnownStatusLines(dict["int | str", bytes]):
 
 
 _known_status_lines = KnownStatusLines()
+
+
+class KnownLengthLines(dict[int, bytes]):
+    """Lengths -> field lines that tell them. Ask it for any: what it does not know it makes."""
+
+    def __missing__(self, length: int) -> bytes:
+        line = b"Content-Length: %d\r\n" % length
+        if len(self) < MOST_LENGTH_LINES:
+            self[length] = line
+        return line
+
+
+_known_length_lines = KnownLengthLines()
 
 
 class Standing:
@@ -87,7 +102,7 @@ def encode_head(
     octets, length, length_line, closes, has_date, has_server = section
     status_line = _known_status_lines[status.text if type(status) is Status else status]
     if length is None and body_length is not None:
-        length, length_line = body_length, b"Content-Length: %d\r\n" % body_length
+        length, length_line = body_length, _known_length_lines[body_length]
     if length is not None and method != "HEAD" and status not in _UNUSUAL:
         framing, framing_line = _BY_LENGTH, length_line
     else:
@@ -105,6 +120,25 @@ def encode_head(
         server = b"" if has_server else standing.server
         last = (b"" if has_date else standing.date) + server + standing.others + b"\r\n"
     return b"".join((status_line, octets, framing_line, last)), framing, length, persistent
+
+
+def encode_shared(
+    fields: SharedFields, status: int, body: bytes, method: str, version: str, standing: Standing
+) -> bytes | None:  # fmt: skip
+    """Return a response whole, for a connection that persists: what `encode_head` gives, in a third of the time. None
+    if method, version or status want another framing, or the status has a reason of its own.
+
+    Raises:
+        HandlerError: the status cannot be sent.
+    """
+    if version != "HTTP/1.1" or method == "HEAD":
+        return None
+    begun = fields.derived.get(status)
+    if begun is None or type(status) is not int:  # one with a reason of its own is equal to its code
+        if type(status) is not int or status in _UNUSUAL:
+            return None
+        begun = fields.derived[status] = _known_status_lines[status] + _known_sections[fields.lines].octets
+    return b"".join((begun, _known_length_lines[len(body)], standing.octets, body))
 
 
 def _frame(

@@ -40,6 +40,24 @@ def _response_of(answer: Answer) -> Response:
     return _response_of(answer)
 
 
+class SharedFields:
+    """A header section that many responses share, until somebody asks one of them for its own.
+
+    ``derived`` is a place for what is made of it to be sent, by status.
+    """
+
+    __slots__ = ("derived", "lines")
+
+    def __init__(self, media_type: str) -> None:
+        self.lines = (("Content-Type", media_type),)
+        self.derived: dict[int, bytes] = {}
+
+
+TEXT = SharedFields("text/plain; charset=utf-8")
+HTML = SharedFields("text/html; charset=utf-8")
+JSON = SharedFields("application/json")
+
+
 class Response:
     """What a handler answers: a body, a status, and header fields.
 
@@ -48,7 +66,7 @@ class Response:
     adds Content-Length or chunks. Raises TypeError for any other body.
     """
 
-    __slots__ = ("body", "headers", "status", "trailers")
+    __slots__ = ("body", "headers", "shared", "status", "trailers")
 
     version = "HTTP/1.1"  # RFC 9112 §2.3: what a server speaks, whatever the request was
 
@@ -62,6 +80,7 @@ class Response:
     ) -> None:
         self.status = status
         """The status code, or a `Status` with a reason phrase of its own."""
+        self.shared: SharedFields | None = None  # the fields, as long as ``headers`` has not been asked for
         if headers:
             self.headers = Headers(headers)
             if type:
@@ -78,6 +97,15 @@ class Response:
         self.trailers: Callable[[], FieldLines] | None = None
         """What gives the trailer section once the body has been sent; None: there is none."""
 
+    if not TYPE_CHECKING:  # or every name would seem to be here
+
+        def __getattr__(self, name: str) -> Any:
+            """Make ``headers``, the one attribute that may not be there yet, of the fields that were shared."""
+            if name != "headers" or self.shared is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.headers, self.shared = Headers(self.shared.lines), None
+            return self.headers
+
     @classmethod
     def of(cls, answer: Answer) -> Response:
         """Return what a handler returned as a response: text, bytes, a mapping or a list as JSON, None as 204.
@@ -90,7 +118,7 @@ class Response:
     @classmethod
     def text(cls, text: str, status: int = 200, headers: FieldLines | None = None) -> Response:
         """Answer with plain text, in UTF-8."""
-        return _typed(cls, text.encode(), status, headers, "text/plain; charset=utf-8")
+        return _typed(cls, text.encode(), status, headers, TEXT)
 
     @classmethod
     def ok(cls, body: Body = b"", headers: FieldLines | None = None, *, type: str | None = None) -> Response:
@@ -104,12 +132,12 @@ class Response:
         Raises:
             TypeError, ValueError, RecursionError: it cannot be written as JSON.
         """
-        return _typed(cls, _encode_json(value), status, headers, "application/json")
+        return _typed(cls, _encode_json(value), status, headers, JSON)
 
     @classmethod
     def html(cls, text: str, status: int = 200, headers: FieldLines | None = None) -> Response:
         """Answer with HTML, in UTF-8."""
-        return _typed(cls, text.encode(), status, headers, "text/html; charset=utf-8")
+        return _typed(cls, text.encode(), status, headers, HTML)
 
     @classmethod
     def redirect(cls, location: str, status: int = 302, headers: FieldLines | None = None) -> Response:
@@ -378,16 +406,15 @@ class Response:
 
 
 def _typed(
-    cls: type[Response], body: bytes, status: int, headers: FieldLines | None, media_type: str
+    cls: type[Response], body: bytes, status: int, headers: FieldLines | None, fields: SharedFields
 ) -> Response:  # fmt: skip
-    """Return a response of octets: what `Response` makes, in two thirds of the time, since all is known here."""
+    """Return a response of octets: what `Response` makes, in a third of the time, since all is known here."""
     response = cls.__new__(cls)
     response.body = body
     response.status = status
     response.trailers = None
+    response.shared = fields
     if headers:
-        response.headers = Headers(headers)
-        response.headers["Content-Type"] = media_type
-    else:
-        response.headers = Headers((("Content-Type", media_type),))
+        response.headers, response.shared = Headers(headers), None
+        response.headers["Content-Type"] = fields.lines[0][1]
     return response

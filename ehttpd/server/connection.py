@@ -353,7 +353,8 @@ class Connection(Served):
 
         Raises ConnectionLost.
         """
-        if persistent and self._leaves_with_others:
+        # As `_leaves_with_others` has it: to call that takes a tenth of a microsecond.
+        if persistent and self in self.lane.pool.lease and not self.reader.unread:
             self.held = octets
             self.state = _IDLE
             self.deadline = now + self.lane.rests_after

@@ -22,7 +22,7 @@ from ehttpd.errors import (
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.state import State
-from ehttpd.http11.writer import Head, encode_head, interim, switching
+from ehttpd.http11.writer import Head, encode_head, encode_shared, interim, switching
 from ehttpd.logs import log
 from ehttpd.messages import NO_BODY, FedBody, FileBody, FileParts, Handler, Request, Response
 from ehttpd.records import Record
@@ -90,13 +90,20 @@ class HTTPService:
                 request.body.close()
                 if connection.incoming is not None:
                     return self._send(connection, request, response)
+            persistent = connection.reader.section.persistent and not self.draining
+            shared = response.shared
+            if shared is not None and persistent and len(body) <= JOINED:
+                status, standing = response.status, self._standing.now
+                whole = encode_shared(shared, status, body, request.method, request.version, standing)
+                if whole is not None:
+                    return connection.answer(whole, True, connection.lane.now)
             octets, framing, length, persistent = encode_head(
                 response.status,
                 response.headers,
                 len(body),
                 request.method,
                 request.version,
-                connection.reader.section.persistent and not self.draining,
+                persistent,
                 self._standing.now,
             )
             if framing is not _LENGTH or length != len(body) or length > JOINED:

@@ -297,7 +297,7 @@ class Lane:
 
     def _timeout(self) -> float | None:
         """Return how long the leader may wait for events."""
-        if self._turns or self.answers.unsent:
+        if self._turns or self._posted or self.answers.unsent:
             return 0.0
         serving = self.pool.serving
         at = min(self._next_sweep, self._accept_again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
@@ -376,6 +376,8 @@ class Lane:
             lost = self._serve_on(connection, Next.SERVE, lease)
             if lost is not None:
                 return lost
+        if self._posted:
+            self._send_fed()
         if now >= self._next_sweep:
             self._sweep(now)
         pool = self.pool
@@ -464,8 +466,6 @@ class Lane:
                 self._inbox.recv(4096)
             except BlockingIOError:
                 pass
-            if self._posted:
-                self._send_fed()
             return None
         listener = self._listeners.get(descriptor)
         if listener is not None:
@@ -568,10 +568,14 @@ class Lane:
         """Send what was fed, of some; then others have their turn."""
         for _ in range(min(len(self._posted), FED_AT_ONCE)):
             feed = self._posted.popleft()
-            if feed.rests and feed.connection.body is feed:
-                self._arrange(feed.connection, feed.send(self.now))
-        if self._posted:
-            self.wake()
+            connection = feed.connection
+            if not feed.rests or connection.body is not feed:
+                continue
+            step = feed.send(self.now)
+            if step is Next.FEED and connection.interest == DEPARTURE:
+                self._next_sweep = min(self._next_sweep, connection.deadline)
+            else:
+                self._arrange(connection, step)
 
     # Those who are served
 

@@ -134,7 +134,7 @@ class Pieces:
 
     def __init__(self) -> None:
         self._pieces: queue.SimpleQueue[bytes | Ended] = queue.SimpleQueue()
-        self._taken = threading.Semaphore(0)
+        self._taken = threading.Semaphore(1)  # and one more: what was written before the first piece
         self._closed = False
 
     def write(self, data: bytes) -> bool:
@@ -185,7 +185,8 @@ class IteratedEvents(EventSource):
         failure = None
         try:
             for event in self._events:
-                if not outlet.write(encode_event(event)) or not outlet.wait_for_room():
+                # What was written before has been taken long since, as a rule: to wait here wakes nobody.
+                if not outlet.wait_for_room() or not outlet.write(encode_event(event)):
                     break
             if isinstance(self._events, GeneratorType):
                 self._close()

@@ -39,6 +39,35 @@ def test_the_section_that_repeats_is_parsed_once() -> None:
     assert third.headers["accept"] == "b"
 
 
+def test_a_head_that_repeats_is_the_same_request_again() -> None:
+    reader, head = RequestReader(), request("Accept: a", line="GET /a?b HTTP/1.1")
+    requests = [reader.next_request(data=head) for _ in range(4)]
+    assert {(each.method, each.target, each.version, each.headers["accept"]) for each in requests if each} == {
+        ("GET", "/a?b", "HTTP/1.1", "a")
+    }
+    assert len({id(each) for each in requests}) == 4
+    other = reader.next_request(data=request("Accept: a", line="GET /other HTTP/1.1"))
+    again = reader.next_request(data=head)
+    assert other is not None and again is not None
+    assert (other.target, again.target) == ("/other", "/a?b")
+
+
+def test_an_empty_line_may_come_before_each_head_that_repeats() -> None:
+    reader = RequestReader()
+    for _ in range(4):
+        assert reader.next_request(data=request()) is not None
+        assert reader.next_request(data=b"\r\n") is None
+
+
+def test_a_head_with_a_body_or_a_host_in_its_target_is_not_taken_for_the_same_again() -> None:
+    bodies = read([request("Content-Length: 1") + b"x"] * 4).messages
+    assert [message.data for message in bodies] == [b"x"] * 4
+    reader = RequestReader()
+    for _ in range(4):
+        found = reader.next_request(data=request(line="GET http://other/ HTTP/1.1"))
+        assert found is not None and found.headers["host"] == "other"
+
+
 def test_a_longer_section_is_not_taken_for_the_one_it_begins_with() -> None:
     messages = read([request("Accept: a"), request("Accept: a", "Accept: b")]).messages
     assert [len(message.fields) for message in messages] == [2, 3]

@@ -12,8 +12,9 @@ from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import sections, writer
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.writer import CONTINUE, Standing, encode_head, interim, switching
+from ehttpd.http11.writer import CONTINUE, Standing, encode_head, encode_shared, interim, switching
 from ehttpd.messages import Status
+from ehttpd.messages.response import JSON
 from tests.http11.streams import modest
 
 STANDING = Standing(b"Date: now\r\n", b"Server: us\r\n")
@@ -260,3 +261,33 @@ def test_another_status_is_no_interim_response(status: int) -> None:
 def test_an_interim_response_cannot_carry_what_frames_or_breaks_it(line: FieldLine) -> None:
     with pytest.raises(HandlerError):
         interim(103, [line])
+
+
+@pytest.mark.parametrize("status", [200, 201, 404, 500, 299])
+@pytest.mark.parametrize("body", [b"", b"{}", b"x" * 5000])
+def test_a_response_with_shared_fields_is_written_as_any_other(status: int, body: bytes) -> None:
+    expected = encode_head(status, JSON.lines, len(body), standing=STANDING)[0] + body
+    for _ in range(2):
+        assert encode_shared(JSON, status, body, "GET", "HTTP/1.1", STANDING) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "version"),
+    [
+        (204, "GET", "HTTP/1.1"),
+        (205, "GET", "HTTP/1.1"),
+        (304, "GET", "HTTP/1.1"),
+        (426, "GET", "HTTP/1.1"),
+        (200, "HEAD", "HTTP/1.1"),
+        (200, "GET", "HTTP/1.0"),
+        (Status(200, "Fine"), "GET", "HTTP/1.1"),
+    ],
+)
+def test_what_is_framed_otherwise_is_left_to_the_long_way(status: int, method: str, version: str) -> None:
+    assert encode_shared(JSON, status, b"", method, version, STANDING) is None
+
+
+def test_a_status_that_cannot_be_sent_is_refused_with_shared_fields_too() -> None:
+    for status in (99, 101, 600, -1):
+        with pytest.raises(HandlerError):
+            encode_shared(JSON, status, b"", "GET", "HTTP/1.1", STANDING)

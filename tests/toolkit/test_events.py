@@ -165,7 +165,7 @@ def test_a_failure_of_the_events_breaks_the_response_off(caplog: pytest.LogCaptu
     assert "LookupError: no more" in caplog.text
 
 
-def test_a_source_is_at_most_one_event_ahead() -> None:
+def test_a_source_is_at_most_two_events_ahead() -> None:
     made: list[int] = []
 
     def events() -> Iterator[str]:
@@ -175,7 +175,7 @@ def test_a_source_is_at_most_one_event_ahead() -> None:
 
     body = event_stream(events()).body
     pieces = iter(body)
-    for _ in range(3):
+    for _ in range(3):  # a comment and two events
         next(pieces)
     assert len(made) <= 4
     body.close()  # type: ignore[union-attr]
