@@ -5,15 +5,13 @@ The operator's room. What the commands are is commands/'s, and what they do thei
 
 from __future__ import annotations
 
-import signal
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from ehttpd.commands import COMMANDS
 from ehttpd.errors import OperatorError, SettingsError
-from ehttpd.launch.logs import close_logs
-from ehttpd.launch.serve import SIGNALLED, announce
 
 WRONG_USAGE = 2
 COULD_NOT_START = 3
@@ -23,20 +21,35 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command line ``words``, those of the process by default, and return its exit code."""
     words = sys.argv[1:] if words is None else words
     command, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("run", words)
+    run = runner(command)
+    from ehttpd.launch.logs import close_logs
+    from ehttpd.launch.serve import INTERRUPTED
+
     try:
-        exit_code: int = import_module(f"ehttpd.commands.{command}").run(rest)
-        return exit_code
+        return run(rest)
     except SettingsError as error:
         return complain(error, WRONG_USAGE)
     except OperatorError as error:
         return complain(error, COULD_NOT_START)
     except KeyboardInterrupt:
-        return SIGNALLED + signal.SIGINT
+        return INTERRUPTED
     finally:
         close_logs()
 
 
+def runner(command: str) -> Callable[[Sequence[str]], int]:
+    """Import a command. Nothing of that is garbage, so nobody looks for it meanwhile: 2 of 40 ms."""
+    gc.disable()
+    try:
+        run: Callable[[Sequence[str]], int] = import_module(f"ehttpd.commands.{command}").run
+        return run
+    finally:
+        gc.enable()
+
+
 def complain(error: OperatorError, exit_code: int) -> int:
     """Tell the operator what went wrong and what to do, and return ``exit_code``."""
+    from ehttpd.launch.serve import announce
+
     announce("\n  ".join([f"ehttpd: {error}", *error.cure.splitlines()]))
     return exit_code

@@ -18,8 +18,8 @@ from ehttpd.launch.kind import SERVABLE, Kind, kind_of
 from ehttpd.settings import Settings
 
 USUAL_NAMES = ("application", "app", "create_app()")
-NAME = re.compile(r"(?P<place>[^:]+)(?::(?P<attribute>[A-Za-z_][\w.]*(?:\(\))?))?")
-MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+NAME = r"(?P<place>[^:]+)(?::(?P<attribute>[A-Za-z_][\w.]*(?:\(\))?))?"
+MODULE_NAME = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 class Application:
@@ -50,7 +50,7 @@ def find_application(named: str, folder: str = ".") -> Application:
         SettingsError: ``named`` is not the name of anything.
         ApplicationImportError: there is no such thing, it cannot be imported, or it cannot be served.
     """
-    parts = NAME.fullmatch(named)
+    parts = re.fullmatch(NAME, named)
     if parts is None:
         raise SettingsError(f"{named!r} does not name an application.", "Write module:attribute or path/to/file.py.")
     place: str = parts["place"]
@@ -92,7 +92,7 @@ def import_place(place: str, folder: str) -> ModuleType:
     """Import a module by its name or by its file."""
     if place.endswith(".py") or os.sep in place:
         return import_file(place)
-    if not MODULE_NAME.fullmatch(place):
+    if not re.fullmatch(MODULE_NAME, place):
         raise SettingsError(f"{place!r} is neither a module nor a file.", "Write module:attribute or path/to/file.py.")
     search_first(os.path.abspath(folder))
     return import_named(place)

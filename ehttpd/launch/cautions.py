@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ehttpd.settings import Settings
 
 EVERYWHERE = ("0.0.0.0", "[::]", "::", "*", "")
 
 
-class Caution(NamedTuple):
+class Caution:
     """What is unusual, and what to do about it."""
 
-    sentence: str
-    cure: str
+    def __init__(self, sentence: str, cure: str) -> None:
+        self.sentence = sentence
+        self.cure = cure
 
 
 def cautions(target: object, settings: Settings) -> Iterator[Caution]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
+INTERRUPTED = SIGNALLED + signal.SIGINT
 # A client that was busy this long ago may be about to send its next request: see Server.stop.
 PATIENCE = 1.0
 # Logs were moved away; and what else can be read again without another process.

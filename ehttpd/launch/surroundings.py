@@ -11,7 +11,7 @@ import re
 from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
-LINE = re.compile(r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?:'(?P<plain>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>.*?))\s*(?:(?<=\s)\#.*)?""", re.ASCII)  # fmt: skip  # noqa: E501
+LINE = r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?:'(?P<plain>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>.*?))\s*(?:(?<=\s)\#.*)?"""  # fmt: skip  # noqa: E501
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -51,7 +51,7 @@ def variables_of(path: str) -> dict[str, str]:
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        parts = LINE.fullmatch(line)
+        parts = re.fullmatch(LINE, line, re.ASCII)
         if parts is None:
             raise SettingsError(f"{path}:{number}: not a variable: {line.strip()!r}.", "Write NAME=value.")
         quoted = parts["quoted"]

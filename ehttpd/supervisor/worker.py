@@ -150,7 +150,7 @@ class Working:
                 name=application.name,
                 written_for=application.kind.value,
                 description=application.description,
-                unusual=list(cautions(application.target, self._settings)),
+                unusual=[(each.sentence, each.cure) for each in cautions(application.target, self._settings)],
             )
             self._listen(inbox)
         self._hooks.call("worker_exit", self._view)
