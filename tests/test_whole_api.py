@@ -10,6 +10,7 @@ import inspect
 import io
 import socket
 import tempfile
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from ehttpd import native
+from ehttpd.errors import RequestRefused
 from ehttpd.native import (
     Answer,
     ByteRange,
@@ -399,3 +401,42 @@ def test_everything_public_has_a_docstring() -> None:
     undocumented += [name for name, function in functions.items() if not inspect.getdoc(function)]
     assert undocumented == []
     assert isinstance(native.__all__, list) and issubclass(Form, Mapping)
+
+
+def assigned(body: list[ast.stmt], kind: type[ast.Name | ast.Attribute]) -> Iterator[tuple[str, bool]]:
+    """Yield each public name, or attribute, that is assigned in a body, and whether a docstring follows."""
+    for statement, following in zip(body, [*body[1:], None], strict=True):
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            documented = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+            for target in [each for found in targets for each in getattr(found, "elts", [found])]:
+                name = getattr(target, "attr", "") or getattr(target, "id", "")
+                if isinstance(target, kind) and not name.startswith("_"):
+                    yield name, documented
+
+
+def attributes(found: type) -> Iterator[tuple[str, bool]]:
+    """Yield each public attribute of a class, and whether it is told what it is, there or in the class's docstring."""
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(found))).body
+    assert isinstance(node, ast.ClassDef)
+    made = [each.body for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+    names = [*assigned(node.body, ast.Name), *(each for body in made for each in assigned(body, ast.Attribute))]
+    for name, documented in names:
+        yield name, documented or any(f"``{name}``" in (each.__doc__ or "") for each in found.__mro__)
+
+
+def test_every_public_attribute_is_told_what_it_is() -> None:
+    classes = [getattr(native, name) for name in native.__all__ if inspect.isclass(getattr(native, name))]
+    ours = [each for each in classes if each.__module__.startswith("ehttpd.") and not issubclass(each, RequestRefused)]
+    assert len(ours) > 20
+    assert [(each.__name__, name) for each in ours for name, documented in attributes(each) if not documented] == []
+
+
+def test_every_alias_is_told_what_it_is() -> None:
+    found = {name: getattr(native, name) for name in native.__all__}
+    names = [name for name, value in found.items() if not callable(value) or "Callable" in str(value)]
+    assert {"Answer", "Handler"} <= set(names)
+    sources = [path.read_text("utf-8") for path in Path(native.__file__).parent.rglob("*.py")]
+    trees = [ast.parse(source).body for source in sources]
+    documented = {name for tree in trees for name, documented in assigned(tree, ast.Name) if documented}
+    assert [name for name in names if name not in documented] == []

@@ -40,3 +40,4 @@ __all__ = [
 ]
 
 Handler: TypeAlias = Callable[[Request], Response]
+"""What answers requests. Several threads call it at once."""

@@ -48,8 +48,8 @@ NO_BODY = NoBody()
 class FileBody:
     """An open binary file as a body: sent from where it stands, by the kernel if that can, then closed.
 
-    ``count`` octets of it, or all that is left. Also what PEP 3333 calls ``wsgi.file_wrapper``: anything with ``read``
-    will do, and iterating gives its blocks.
+    ``count`` octets of ``file``, or all that is left, ``block_size`` at a time where they are read. Also what PEP
+    3333 calls ``wsgi.file_wrapper``: anything with ``read`` will do, and iterating gives its blocks.
     """
 
     __slots__ = ("block_size", "count", "file")

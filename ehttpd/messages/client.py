@@ -20,7 +20,8 @@ class Client:
     """Who asked: the two ends of the connection, as the server sees them, and what may be sent before the handler
     returns.
 
-    ``remote`` and ``local`` are host and port; for a Unix socket, its path and 0.
+    ``remote`` and ``local`` are host and port; for a Unix socket, its path and 0. ``scheme`` is ``"http"`` or
+    ``"https"``.
     """
 
     __slots__ = ("local", "remote", "scheme")
@@ -32,8 +33,10 @@ class Client:
         self.local = local
         self.scheme = scheme
 
-    by_proxy = False  # whether trusted proxies have told who asked
-    derived: Any = None  # a place for what an adapter makes of that
+    by_proxy = False
+    """Whether trusted proxies have told who asked."""
+    derived: Any = None
+    """A place for what an adapter makes of that."""
 
     @property
     def connection(self) -> Client:

@@ -55,10 +55,14 @@ class Request:
         """Who asked."""
 
     trailers: Fields = NO_FIELDS
-    params: Mapping[str, Any] = {}  # what a router captured
-    mount = ""  # the path that this request is seen from below of, nothing as a rule
-    outer: Request | None = None  # ... and the request as it is seen there
+    params: Mapping[str, Any] = {}
+    """What a router captured."""
+    mount = ""
+    """The path that this request is seen from below of, nothing as a rule."""
+    outer: Request | None = None
+    """The request as it is seen above that path."""
     deadline: Deadline = NO_DEADLINE
+    """Until when an answer is wanted: `set_deadline`."""
     _state: dict[str, Any] | None = None
     _name = ""
 

@@ -68,7 +68,8 @@ class Response:
 
     __slots__ = ("body", "headers", "shared", "status", "trailers")
 
-    version = "HTTP/1.1"  # RFC 9112 §2.3: what a server speaks, whatever the request was
+    version = "HTTP/1.1"
+    """What a server speaks, whatever the request was (RFC 9112 §2.3)."""
 
     def __init__(
         self,
@@ -80,7 +81,8 @@ class Response:
     ) -> None:
         self.status = status
         """The status code, or a `Status` with a reason phrase of its own."""
-        self.shared: SharedFields | None = None  # the fields, as long as ``headers`` has not been asked for
+        self.shared: SharedFields | None = None
+        """The fields, as long as ``headers`` has not been asked for."""
         if headers:
             self.headers = Headers(headers)
             if type:

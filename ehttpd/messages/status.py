@@ -26,7 +26,9 @@ class Status(int):
     """A status code that carries its reason phrase. It is the integer in every other respect."""
 
     reason: str
-    text: str  # code, space, reason phrase
+    """Its reason phrase."""
+    text: str
+    """Code, space, reason phrase."""
 
     def __new__(cls, code: int, reason: str | None = None) -> Status:
         status = super().__new__(cls, code)

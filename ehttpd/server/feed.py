@@ -42,7 +42,8 @@ class Feed:
         self._told = str(request)
         self._chunked = chunked
         self._most = connection.settings.output_buffer
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         # Guarded by that:
         self._pending: list[bytes] = []
         self._unsent = 0  # octets, what the connection has not sent yet among them
@@ -57,7 +58,7 @@ class Feed:
 
         One that has more than ``output_buffer`` octets unsent when the next come is cut off.
         """
-        with self._changed:
+        with self._lock:
             if self._ended:
                 return False
             overfed = self._unsent > self._most
@@ -71,7 +72,7 @@ class Feed:
 
     def wait_for_room(self) -> bool:
         """Wait until the client has taken all that was written; False if nothing more is taken. Not for a handler."""
-        with self._changed:
+        with self._lock:
             while self._unsent and not self._ended:
                 self._changed.wait()
             return not self._ended
@@ -80,7 +81,7 @@ class Feed:
         """End the response; so that nobody takes it for complete if there was a failure, which is logged."""
         if failure is not None:
             log.error("%s: the application failed", self._told, exc_info=failure)
-        with self._changed:
+        with self._lock:
             if self._ended:
                 return
             self._ended, self._broken = True, failure is not None
@@ -108,7 +109,7 @@ class Feed:
 
     def send(self, now: float) -> Next:
         """Send what was fed; return what the connection needs next."""
-        with self._changed:
+        with self._lock:
             pending, self._pending, self._posted = self._pending, [], False
             ended, broken = self._ended, self._broken
         octets = self.encode(b"".join(pending))
@@ -130,7 +131,7 @@ class Feed:
         """Have the connection wait: until the client has taken what it got, else until there is something to send."""
         connection = self.connection
         unsent = connection.output.size if connection.output is not None else 0
-        with self._changed:
+        with self._lock:
             self._unsent = unsent + sum(map(len, self._pending))
             if not unsent:
                 self._changed.notify_all()
@@ -169,7 +170,7 @@ class Feed:
 
     def discard(self) -> None:
         """Take nothing more, and have the body closed. Once."""
-        with self._changed:
+        with self._lock:
             self._ended = True
             self._pending.clear()
             self._changed.notify_all()

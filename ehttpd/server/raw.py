@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ehttpd.messages import Request, Response
 
 ConnectionHandler: TypeAlias = Callable[[BinaryIO, "Sink"], object]
+"""What is called with source and sink of a connection when there is something to read; true: and again."""
 
 
 class RawConnection(Connection):

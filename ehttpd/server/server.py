@@ -89,6 +89,7 @@ class Server:
         if settings is not None and options:
             raise TypeError("Give either settings or single options.")
         self.settings = settings if settings is not None else Settings(**options)
+        """All settings, those that were not given included."""
         self._identity = given_context(tls) if tls is not None else None
         self._listeners: list[Listener] = []
         self._standing = _standing(self.settings)

@@ -30,7 +30,8 @@ class Tunnel:
     its end, as if the client had sent its last, and ``stopping`` is true; writing still works, until the grace is over.
     """
 
-    started = True  # see BodyStream: no response can be sent any more
+    started = True
+    """No response can be sent any more; see `BodyStream`."""
 
     def __init__(self, connection: Connection, tunnels: Tunnels, received: bytes) -> None:
         self._connection = connection

@@ -13,8 +13,9 @@ from ehttpd.messages import Request, Response
 from ehttpd.toolkit.errors import HTTPError
 
 Answer: TypeAlias = "Response | str | bytes | Mapping[str, Any] | list[Any] | None"
-# A handler that returns what can be made a response of. Every `Handler` is one.
+"""What a handler may return: see `Response.of`."""
 View: TypeAlias = Callable[[Request], Answer]
+"""A handler that returns what can be made a response of. Every `Handler` is one."""
 
 
 def response_of(answer: Answer) -> Response:

@@ -18,8 +18,8 @@ from ehttpd.fields import FieldLines
 from ehttpd.messages import FedBody, Outlet, Response
 from ehttpd.toolkit.json_encoding import encode_json
 
-# Its data; or event, data, id and retry by these names; or nothing, which only shows that somebody is there.
 Event: TypeAlias = "str | Mapping[str, Any] | None"
+"""Its data; or event, data, id and retry by these names; or nothing, which only shows that somebody is there."""
 
 NOTHING = b":\n\n"  # a comment: every client skips it
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -76,6 +76,7 @@ class EventSource:
     """Who has events, for one listener or many."""
 
     holds_thread = False
+    """Whether a thread of its own waits for them."""
 
     def listen(self, outlet: Outlet) -> None:
         """Have events go to an outlet from now on, as `encode_event` writes them. Must not block."""

@@ -29,8 +29,9 @@ LONGEST_TEXTS = 1 << 20  # Octets of all fields that are no files: they stay in 
 class Upload:
     """A file that came with a form.
 
-    ``filename`` is what the client called it, without any path or control character; ``file`` is open at its beginning,
-    until the upload is let go.
+    ``name`` is that of the field, ``filename`` what the client called it, without any path or control character, and
+    ``content_type`` what it said that it is. ``file`` has ``size`` octets and is open at its beginning, until the
+    upload is let go.
     """
 
     def __init__(self, name: str, filename: str, content_type: str) -> None:

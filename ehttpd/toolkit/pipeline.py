@@ -13,6 +13,7 @@ from ehttpd.messages import Handler, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 
 Middleware: TypeAlias = Callable[[View], Handler]
+"""What makes a handler of one that it is put around."""
 
 
 def pipeline(handler: View, *middlewares: Middleware) -> Handler:

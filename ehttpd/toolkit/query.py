@@ -105,7 +105,9 @@ class Query(TextMap):
     def __init__(self, pairs: Iterable[tuple[str, str]] = (), *, raw: str = "", path: str = "") -> None:
         super().__init__(pairs)
         self.raw = raw
-        self.path = path  # what stood before the "?", as it was sent
+        """As it was sent."""
+        self.path = path
+        """What stood before the ``?``, as it was sent."""
 
     @classmethod
     def parse(cls, target: str, *, plus: bool = True) -> Query:

@@ -68,6 +68,7 @@ class WebSocket:
         from wsproto.connection import Connection, ConnectionType
 
         self.request = request
+        """The request that opened it."""
         self.subprotocol = subprotocol
         """What was agreed upon, None if nothing was."""
         self._tunnel = tunnel
@@ -130,6 +131,8 @@ class WebSocket:
         """Close it: say why, and have nothing more received. Does nothing if it is closed. Any thread.
 
         ``reason`` has at most 123 octets as UTF-8. The client's answer is waited for once the talk has returned.
+        Another thread that waits in `receive` is told with that answer, or after ``ping_interval`` seconds of
+        silence.
         """
         from wsproto.events import CloseConnection
 
