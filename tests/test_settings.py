@@ -38,7 +38,18 @@ def test_durations_are_seconds_or_end_in_a_unit(written: object, seconds: float)
 
 
 @pytest.mark.parametrize(
-    ("written", "size"), [("8190", 8190), ("64k", 65536), ("1M", 1 << 20), ("2g", 2 << 30), (5, 5), ("1.5k", 1536)]
+    ("written", "size"),
+    [
+        ("8190", 8190),
+        ("64k", 65536),
+        ("64KiB", 65536),
+        ("1kb", 1024),
+        ("1M", 1 << 20),
+        ("10 MB", 10 << 20),
+        ("2g", 2 << 30),
+        (5, 5),
+        ("1.5k", 1536),
+    ],
 )
 def test_sizes_are_bytes_or_end_in_a_unit(written: object, size: int) -> None:
     assert Settings(limit_request_body=written).limit_request_body == size
@@ -99,6 +110,10 @@ def test_a_switch_is_on_or_off(written: object, on: int) -> None:
         ("backlog", "1k"),
         ("limit_request_line", "0.5"),
         ("limit_request_body", "1e3"),
+        ("limit_request_body", "64ki"),
+        ("limit_request_body", "64b"),
+        ("thread_stack_size", "31k"),
+        ("thread_stack_size", 256),
         ("bind", []),
         ("bind", ""),
         ("bind", 8000),

@@ -109,7 +109,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("timeouts", "counter", "Deadlines that passed, by what was waited for.",
            ("kind",), _each((*TIMEOUT_KINDS.values(), QUEUE_TIMEOUT, REQUEST_TIMEOUT),
                             lambda it: it["mishaps"]["timeouts"])),
-    Metric("bytes", "counter", "Bytes of bodies: of requests (in; not those in chunks) and of responses (out).",
+    Metric("body_bytes", "counter", "Bytes of bodies: of requests (in; not those in chunks) and of responses (out).",
            ("direction",), _octets),
     Metric("tls_handshakes", "counter", "TLS handshakes completed.", (), _one(lambda it: it["tls_handshakes"])),
     Metric("upgrades", "gauge", "Connections that have left HTTP and are open.",

@@ -106,7 +106,8 @@ class LocalSource:
         if action is not None:
             return action()
         if name in COMMANDS:
-            raise CommandRefused(f"There are no worker processes, so {name!r} cannot be done.", "Start with --workers.")
+            cure = "Start with --workers, or with --supervise for one."
+            raise CommandRefused(f"There are no worker processes, so {name!r} cannot be done.", cure)
         raise CommandRefused(f"There is no command {name!r}.", f"There are: {', '.join(COMMANDS)}.")
 
     def _drain(self) -> str:

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from ehttpd.errors import SettingsError
-from ehttpd.launch.arguments import Parser
+from ehttpd.launch.arguments import IN_PARTS, Parser
 from ehttpd.launch.failures import nearest
 from ehttpd.launch.gunicorn_file import read_file
 from ehttpd.launch.rivals import APP, RIVALS, Rival, Row, find
@@ -146,4 +146,5 @@ def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
 def our_flags() -> set[str]:
     """Return every flag that there is here."""
     table = Settings.declared().values()
-    return {flag for entry in table for flag in (*entry.flags, *entry.aliases, entry.opposite)} | {"--host", "--port"}
+    parts = {f"--{name.replace('_', '-')}" for name in IN_PARTS}
+    return {flag for entry in table for flag in (*entry.flags, *entry.aliases, entry.opposite)} | parts

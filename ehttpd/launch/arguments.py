@@ -18,6 +18,9 @@ WIDTH = 80
 SEE_HELP = "See ehttpd --help."
 COMMAND_LINE = "command line"
 OTHERS = ("--config", "--check-config", "--print-config", "--help", "--version")
+# Parts of addresses, which other servers have in flags of their own.
+IN_PARTS = ("host", "port", "metrics", "metrics_address", "metrics_port")
+METRICS_HOST, METRICS_PORT = "127.0.0.1", "9090"  # granian's
 DESCRIPTION = "Serve a WSGI application, a native handler or a connection handler."
 FORMS = """\
 APP is one of
@@ -131,6 +134,7 @@ def arguments_of(parser: Parser, words: Sequence[str] | None) -> Arguments:
     if unknown:
         raise SettingsError(unknown_word(unknown[0], namespace.application), SEE_HELP)
     join_host_and_port(namespace)
+    join_metrics(namespace)
     if namespace.application:
         namespace.given["app"] = Given(namespace.application, COMMAND_LINE)
     return Arguments(namespace)
@@ -138,18 +142,30 @@ def arguments_of(parser: Parser, words: Sequence[str] | None) -> Arguments:
 
 def fresh_namespace() -> argparse.Namespace:
     """Return what a parser of settings fills."""
-    return argparse.Namespace(given={}, notes=[], config="", instead="", others=None, host=None, port=None)
+    return argparse.Namespace(given={}, notes=[], config="", instead="", others=None, **dict.fromkeys(IN_PARTS))
 
 
 def join_host_and_port(namespace: argparse.Namespace) -> None:
     """Make an address of ``--host`` and ``--port``, which other servers have in place of ``--bind``."""
     if namespace.host is None and namespace.port is None:
         return
-    host, port = namespace.host or "127.0.0.1", namespace.port or "8000"
-    address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
+    address = joined(namespace.host or "127.0.0.1", namespace.port or "8000")
     earlier = namespace.given.get("bind")
     addresses = [*(earlier.value if earlier else []), address]
     namespace.given["bind"] = Given(addresses, "--host" if namespace.host is not None else "--port")
+
+
+def join_metrics(namespace: argparse.Namespace) -> None:
+    """Make an admin address of granian's flags for metrics, which are at /metrics there, too."""
+    if namespace.metrics is None and namespace.metrics_address is None and namespace.metrics_port is None:
+        return
+    address = joined(namespace.metrics_address or METRICS_HOST, namespace.metrics_port or METRICS_PORT)
+    namespace.given.setdefault("admin", Given(address, "--metrics"))
+
+
+def joined(host: str, port: str) -> str:
+    """Return an address as settings have it."""
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def make_parser(version: str, commands: Mapping[str, str]) -> Parser:
@@ -186,8 +202,9 @@ def make_parser(version: str, commands: Mapping[str, str]) -> Parser:
     )
     others.add_argument("-h", "--help", action="help", help="Show this page and end.")
     others.add_argument("-v", "--version", action="version", version=version, help="Show the version and end.")
-    for flag in ("--host", "--port"):
+    for flag in ("--host", "--port", "--metrics-address", "--metrics-port"):
         others.add_argument(flag, help=argparse.SUPPRESS)
+    others.add_argument("--metrics", action="store_const", const="on", help=argparse.SUPPRESS)
     for stranger in strangers.STRANGERS:
         nargs = 0 if stranger.bare else None
         others.add_argument(*stranger.flags, action=Note, nargs=nargs, dest="notes", help=argparse.SUPPRESS)

@@ -46,7 +46,7 @@ class Logs:
 
                 self.recorder = to_logger(format_of_requests(settings))
         except BaseException:
-            self.close(0.0)
+            self.close(PATIENCE)
             raise
 
     def _prepare_messages(self) -> None:

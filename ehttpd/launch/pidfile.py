@@ -24,13 +24,14 @@ class PidFile:
         self.remove()
 
     def write(self) -> None:
-        """Write the number of this process, in one step. One that is left of a process that has ended is replaced.
+        """Write the number of this process, in one step. One that is left of a process that has ended is replaced, also
+        where another program has its number now.
 
         Raises:
             SettingsError: another process is alive whose file this is, or the file cannot be written.
         """
         other = self._read()
-        if other not in (0, os.getpid()) and is_alive(other):
+        if other not in (0, os.getpid()) and is_alive(other) and not is_stranger(other):
             raise SettingsError(
                 f"the process {other} of the pid file {self._path!r} is running.",
                 "Stop it, or give another file with --pid.",
@@ -80,3 +81,13 @@ def is_alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def is_stranger(process: int) -> bool:
+    """Tell whether a process is none of ours, as far as proc(5) tells: then a pid file that names it is an old one."""
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            command = file.read()
+    except OSError:
+        return False
+    return bool(command) and b"ehttpd" not in command

@@ -93,6 +93,7 @@ def heed(number: signal.Signals, server: Server) -> None:
     reopen_logs()
     if number in RENEW:
         renew_certificates(server)
+        log.info("Logs and certificates are opened anew. Code and settings stay: a reload of these wants --supervise.")
 
 
 def renew_certificates(server: Server) -> None:

@@ -52,7 +52,10 @@ def from_files(folder: str, file: str = "") -> dict[str, Given]:
     if file.endswith(".py"):
         cure = f"See what its settings are called here: ehttpd translate 'gunicorn -c {file}'"
         raise SettingsError(f"{file} is a program; settings of ehttpd are in TOML.", cure)
-    if file and not os.path.isfile(os.path.join(folder, file)):
+    path = os.path.join(folder, file)
+    if file and os.path.isdir(path):
+        raise SettingsError(f"{file!r} is a folder, not a file of settings.", f"Did you mean {file}/ehttpd.toml?")
+    if file and not os.path.exists(path):
         raise SettingsError(f"cannot find the file {file!r}.", "It is looked for from the current folder.")
     project = read_table(os.path.join(folder, "pyproject.toml"), "tool", "ehttpd")
     return {**project, **read_table(os.path.join(folder, file or "ehttpd.toml"))}

@@ -274,7 +274,16 @@ _CURES = {
 }
 
 
+_CURES_OF_FILES = {
+    errno.EADDRINUSE: "Stop the other program, or choose another address with --bind.",
+    errno.EACCES: "Choose a folder with --bind in which files may be made.",
+    errno.EROFS: "Choose a folder with --bind in which files may be made.",
+    errno.ENOENT: "Make the folder, or choose another with --bind.",
+}
+
+
 def _listen_error(address: str, error: OSError) -> ListenError:
-    reason = (error.strerror or str(error)).lower()
-    cure = _CURES.get(error.errno or 0, "Choose another address with --bind.")
+    reason = error.strerror.lower() if error.strerror else str(error)
+    cures = _CURES_OF_FILES if address.startswith("unix:") else _CURES
+    cure = cures.get(error.errno or 0, "Choose another address with --bind.")
     return ListenError(f"cannot listen on {address}: {reason}.", cure, address=address, errno=error.errno)

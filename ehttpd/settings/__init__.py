@@ -32,6 +32,7 @@ from ehttpd.settings.units import (
     ProxyProtocol,
     Scheme,
     Seconds,
+    StackSize,
     Switch,
     Text,
     Texts,
@@ -72,6 +73,7 @@ __all__ = [
     "Seconds",
     "Setting",
     "Settings",
+    "StackSize",
     "Switch",
     "TLSVersion",
     "Text",
@@ -383,11 +385,8 @@ class Settings:
         section="Threads",
         flags=("--threads", "--blocking-threads"),
     )
-    thread_stack_size: Bytes = setting(
-        Bytes(0),
-        "Give each thread a stack of this size, at least 32k; 0: what the platform gives.",
-        section="Threads",
-        at_least=0,
+    thread_stack_size: StackSize = setting(
+        StackSize(0), "Give each thread a stack of this size; 0: what the platform gives.", section="Threads"
     )
     thread_idle_timeout: Seconds = setting(
         Seconds(30.0),

@@ -61,7 +61,7 @@ class Seconds(float, Unit):
 
 
 class Bytes(int, Unit):
-    """A size. Written as ``8190``, ``64k``, ``1m`` or ``2g``, by 1024."""
+    """A size. Written as ``8190``, ``64k``, ``1m`` or ``2g``, by 1024; ``64KB`` and ``64KiB`` are the same."""
 
     __slots__ = ()
     metavar = "BYTES"
@@ -70,7 +70,7 @@ class Bytes(int, Unit):
 
     @classmethod
     def read(cls, value: object) -> Self:
-        return cls(whole(read_number(value, cls.SUFFIXES, cls.meaning), cls.meaning))
+        return cls(whole(read_number(without_octets(value), cls.SUFFIXES, cls.meaning), cls.meaning))
 
     def written(self) -> str:
         for suffix in ("g", "m", "k"):
@@ -90,7 +90,22 @@ class Mebibytes(int, Unit):
 
     @classmethod
     def read(cls, value: object) -> Self:
-        return cls(whole(read_number(value, cls.SUFFIXES, cls.meaning), cls.meaning))
+        return cls(whole(read_number(without_octets(value), cls.SUFFIXES, cls.meaning), cls.meaning))
+
+
+class StackSize(Bytes):
+    """How large the stack of a thread is; 0: as the platform has it."""
+
+    __slots__ = ()
+    meaning = "0, or a size of at least 32k, such as 256k or 1m"
+    LEAST: ClassVar = 32 * 1024  # Python's, see threading.stack_size
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        size = super().read(value)
+        if 0 < size < cls.LEAST:
+            raise ValueError(cls.meaning)
+        return size
 
 
 class Count(int, Unit):
@@ -532,6 +547,11 @@ def read_number(value: object, suffixes: Mapping[str, float], meaning: str) -> f
     if spelled is None or spelled[2] not in suffixes:
         raise ValueError(meaning)
     return float(spelled[1]) * suffixes[spelled[2]]
+
+
+def without_octets(value: object) -> object:
+    """Return a spelled size without the letters that say that octets are meant: ``64KiB`` and ``64kB`` are ``64k``."""
+    return re.sub(r"(?<=[kmg])i?b\s*$", "", value, flags=re.IGNORECASE) if isinstance(value, str) else value
 
 
 def whole(number: float, meaning: str) -> int:

@@ -81,9 +81,9 @@ def show_figures(supervisor: Supervisor, orders: Orders, stack: ExitStack) -> No
     supervisor.when_alone = start
 
 
-def births_for(supervisor: Supervisor) -> Births:
-    """Return what starts workers for the settings of ``supervisor``."""
+def births_for(supervisor: Supervisor, settings: Settings) -> Births:
+    """Return what starts workers of ``supervisor`` with these settings."""
     from ehttpd.supervisor.births import FreshInterpreters
     from ehttpd.supervisor.forks import Forks
 
-    return Forks(supervisor.listen_to, supervisor.forget) if supervisor.settings.preload else FreshInterpreters()
+    return Forks(supervisor.listen_to, supervisor.forget) if settings.preload else FreshInterpreters()

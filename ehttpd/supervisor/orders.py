@@ -55,24 +55,16 @@ class Orders:
         if supervisor.stop_at < math.inf:
             return
         try:
-            settings = self._read()
-            doors = supervisor.doors.open(settings)
+            supervisor.reload(self._read())
         except OperatorError as error:
             log.error("Not reloaded: %s", " ".join([str(error), *error.cure.splitlines()]))
-            return
-        supervisor.notifier.reloading("Workers are replaced")
-        supervisor.outdated_doors.append(supervisor.doors)
-        supervisor.doors, supervisor.settings = doors, settings
-        supervisor.births.close()
-        supervisor.births = supervisor.new_births(supervisor)
-        supervisor.hooks.call("on_reload", supervisor.view)
-        supervisor.crew.wanted = settings.workers
-        supervisor.crew.reload()
 
     def have_workers(self, count: int) -> None:
         """Have so many workers, one at least."""
-        self._supervisor.crew.wanted = max(1, count)
-        log.info("There are to be %d workers.", self._supervisor.crew.wanted)
+        crew, count = self._supervisor.crew, max(1, count)
+        if count != crew.wanted:
+            crew.wanted = count
+            log.info("There %s.", "is to be 1 worker" if count == 1 else f"are to be {count} workers")
 
     def reopen_logs(self) -> None:
         """Have everybody open the logs anew: their files were moved away."""

@@ -34,6 +34,7 @@ from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase
 from ehttpd.supervisor.names import name_process
+from ehttpd.supervisor.outfit import Outfit
 from ehttpd.supervisor.upgrade import Succession
 
 Hear = Callable[[], None]
@@ -42,10 +43,9 @@ Hear = Callable[[], None]
 class Supervisor:
     """Workers for ``settings``. ``births`` makes what starts workers, once for each reload."""
 
-    def __init__(self, settings: Settings, births: Callable[[Supervisor], Births], began: float) -> None:
-        self.settings = settings
-        self.doors = Doors()
-        self.outdated_doors: list[Doors] = []
+    def __init__(self, settings: Settings, births: Callable[[Supervisor, Settings], Births], began: float) -> None:
+        self.outfit = Outfit(settings, Doors(), births(self, settings))
+        self._outdated: list[Outfit] = []  # the first one is what the last reload that succeeded has made
         self.notifier = Notifier()
         self.hooks = Hooks()
         self.succession = Succession.begun()
@@ -59,7 +59,7 @@ class Supervisor:
         self.shown_at: Sequence[str] = ()  # where figures are
         self.when_alone: Callable[[], None] = lambda: None  # what only one supervisor at a time can do
         self.crew = Crew(settings.workers, self._start_worker, lambda: float(self.settings.graceful_timeout))
-        self.new_births = births
+        self._new_births = births
         self.told = 0  # the generation that was last said to be complete
         self._began = began
         self._looked = 0.0
@@ -69,7 +69,16 @@ class Supervisor:
         self._errands: deque[Callable[[], None]] = deque()
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.setblocking(False)
-        self.births = births(self)
+
+    @property
+    def settings(self) -> Settings:
+        """What workers are started with now."""
+        return self.outfit.settings
+
+    @property
+    def doors(self) -> Doors:
+        """The listening sockets of now."""
+        return self.outfit.doors
 
     # The life
 
@@ -133,9 +142,9 @@ class Supervisor:
         name_process(settings.name)
         succeeds = self.succession is not None
         if self.succession is not None:
-            self.doors = self.succession.doors
+            self.outfit.doors = self.succession.doors
         try:
-            self.doors = self.doors.open(settings)
+            self.outfit.doors = self.doors.open(settings)
         except ListenError as error:
             raise with_port_holder(error) from error
         if settings.pid:
@@ -185,11 +194,12 @@ class Supervisor:
             if self.crew.empty:
                 break
             self._wait(time.monotonic() + 0.05)
-        self.births.close()
-        self.births.end()
+        for outfit in (self.outfit, *self._outdated):
+            outfit.births.close()
+            outfit.births.end()
         self.hooks.call("on_exit", self.view)
-        for doors in (self.doors, *self.outdated_doors):
-            doors.close()
+        for outfit in (self.outfit, *self._outdated):
+            outfit.doors.close()
         if self._pid_file is not None:
             self._pid_file.remove()
         self._selector.close()
@@ -210,7 +220,7 @@ class Supervisor:
             "seat": seat,
         }
         try:
-            process, channel = self.births.start(order, [*descriptors, self._board.descriptor])
+            process, channel = self.outfit.births.start(order, [*descriptors, self._board.descriptor])
         except OSError:
             self._board.give_back(seat)
             raise
@@ -270,18 +280,42 @@ class Supervisor:
             raise error
         if member.failure is not None:
             log.error("%s could not start: %s", member, " ".join([str(error), *error.cure.splitlines()]))
-        if self.crew.reloading:
-            log.error("Not reloaded: the workers that there are go on.")
-            self.crew.abandon_reload(time.monotonic())
-            self.told = self.crew.generation
-            self.notifier.ready()
+        if self.crew.reloading and member.generation == self.crew.generation:
+            self._abandon_reload()
+
+    def reload(self, settings: Settings) -> None:
+        """Have every worker replaced by one with other settings and today's code.
+
+        Raises:
+            ListenError: an address cannot be listened on. Then nothing has changed.
+        """
+        doors = self.doors.open(settings)
+        self.notifier.reloading("Workers are replaced")
+        self.outfit.workers = self.crew.wanted
+        self._outdated.append(self.outfit)
+        self.outfit = Outfit(settings, doors, self._new_births(self, settings))
+        self.hooks.call("on_reload", self.view)
+        self.crew.wanted = settings.workers
+        self.crew.reload()
+
+    def _abandon_reload(self) -> None:
+        """Go on as if there had been no reload."""
+        log.error("Not reloaded: the workers that there are go on.")
+        failed, self.outfit = [self.outfit, *self._outdated[1:]], self._outdated[0]
+        self._outdated.clear()
+        for outfit in failed:
+            outfit.discard(self.outfit)
+        self.crew.wanted = self.outfit.workers
+        self.crew.abandon_reload(time.monotonic())
+        self.told = self.crew.generation
+        self.notifier.ready()
 
     def _became_complete(self) -> None:
         """Tell the world that all workers serve, after the start and after each reload."""
         first, self.told = not self.told, self.crew.generation
-        for doors in self.outdated_doors:
-            doors.close(but=self.doors)
-        self.outdated_doors.clear()
+        for outfit in self._outdated:
+            outfit.discard(self.outfit)
+        self._outdated.clear()
         addresses = self.doors.addresses(self.settings)
         self.notifier.ready(f"{self.crew.wanted} workers serve at {', '.join(addresses)}")
         if not first:

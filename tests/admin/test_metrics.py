@@ -36,7 +36,7 @@ PROMISED = {
     "ehttpd_rejected_total": {"reason"},
     "ehttpd_parse_errors_total": {"reason"},
     "ehttpd_timeouts_total": {"kind"},
-    "ehttpd_bytes_total": {"direction"},
+    "ehttpd_body_bytes_total": {"direction"},
     "ehttpd_process_rss_bytes": set(),
     "ehttpd_gc_seconds_total": set(),
     "ehttpd_tls_handshakes_total": set(),
@@ -97,8 +97,8 @@ def test_the_real_parser_reads_what_has_been_counted(server: LiveServer, openmet
     assert found[labelled("ehttpd_connections", state="idle")] == 2
     assert found[labelled("ehttpd_parse_errors_total", reason="bad_request")] == 1
     assert found[labelled("ehttpd_parse_errors_total", reason="fields_too_large")] == 0
-    assert found[labelled("ehttpd_bytes_total", direction="in")] == 3
-    assert found[labelled("ehttpd_bytes_total", direction="out")] >= 20
+    assert found[labelled("ehttpd_body_bytes_total", direction="in")] == 3
+    assert found[labelled("ehttpd_body_bytes_total", direction="out")] >= 20
     assert found[labelled("ehttpd_health")] == 1
     assert found[labelled("ehttpd_process_rss_bytes")] > 1 << 20
 

@@ -53,7 +53,7 @@ def test_what_only_the_owner_of_the_process_can_do_is_the_owners(server: LiveSer
 def test_what_it_cannot_do_is_refused_with_a_cure(server: LiveServer, name: str) -> None:
     with pytest.raises(CommandRefused) as refused:
         LocalSource(server).command(name)
-    assert refused.value.cure == "Start with --workers."
+    assert refused.value.cure == "Start with --workers, or with --supervise for one."
 
 
 def test_an_unknown_command_is_refused(server: LiveServer) -> None:

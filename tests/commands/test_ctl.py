@@ -53,7 +53,7 @@ def test_commands_are_done(it: Watched, capsys: pytest.CaptureFixture[str]) -> N
 def test_what_is_refused_is_told_with_its_cure(it: Watched) -> None:
     with pytest.raises(OperatorError, match="no worker processes") as refused:
         ctl.run(["workers", "4"])
-    assert refused.value.cure == "Start with --workers."
+    assert refused.value.cure == "Start with --workers, or with --supervise for one."
 
 
 @pytest.mark.parametrize("words", [["workers"], ["log-level"], ["stop", "now"], ["explode"], []])

@@ -92,6 +92,20 @@ def test_addresses_may_be_written_as_other_servers_have_them(words: str, bind: t
     assert read(words).bind == bind
 
 
+@pytest.mark.parametrize(
+    ("words", "admin"),
+    [
+        ("--metrics", "127.0.0.1:9090"),
+        ("--metrics --metrics-port 9999", "127.0.0.1:9999"),
+        ("--metrics --metrics-address ::", "[::]:9090"),
+        ("--metrics --no-metrics --admin :9100", "127.0.0.1:9100"),
+        ("--no-metrics", ""),
+    ],
+)
+def test_metrics_may_be_asked_for_as_granian_has_them(words: str, admin: str) -> None:
+    assert read(words).admin == admin
+
+
 def test_a_duration_that_another_server_has_in_milliseconds_is_read_as_such() -> None:
     assert read("--http1-header-read-timeout 300").header_timeout == 0.3
 

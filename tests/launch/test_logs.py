@@ -106,9 +106,12 @@ def test_files_are_added_to_and_opened_anew(logs: Logs, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ["access_log", "error_log"])
-def test_a_file_that_cannot_be_written_is_told(logs: Logs, tmp_path: Path, setting: str) -> None:
+def test_a_file_that_cannot_be_written_is_told(
+    logs: Logs, tmp_path: Path, setting: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SettingsError, match=r"^cannot write the (access|error) log '.*': Is a directory\.$"):
         logs(**{setting: str(tmp_path)})
+    assert capfd.readouterr().err == ""  # nothing was lost
 
 
 def test_a_pipe_that_nobody_reads_is_not_waited_for(logs: Logs, tmp_path: Path) -> None:

@@ -98,6 +98,26 @@ def test_preloaded_workers_are_forks_of_one_import_and_a_reload_makes_another() 
         assert server.ask()[1] == 2
 
 
+def test_a_reload_that_fails_leaves_what_workers_are_forked_of() -> None:
+    with supervised("--preload") as server:
+        (nursery,) = server.workers()
+        old = children_of(nursery)
+        Path("shop.py").write_text(BROKEN)
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded")
+        for each in old:
+            os.kill(each, signal.SIGKILL)
+            server.said(rf"\(pid {each}\) ended with signal SIGKILL")
+        pid, version, _ = server.ask()
+        assert version == 1
+        assert pid in children_of(nursery)
+        Path("shop.py").write_text(APPLICATION.replace("VERSION = 1", "VERSION = 2"))
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded")
+        await_end_of(nursery)
+        assert server.ask()[1] == 2
+
+
 def test_a_preloaded_application_that_cannot_be_imported_is_told_once() -> None:
     with supervised("--preload", code=BROKEN, ready=False) as server:
         assert server.end() == 3
@@ -242,8 +262,22 @@ def test_a_pid_file_is_replaced_if_its_process_has_ended_and_only_then(tmp_path:
         with PidFile(str(path)):
             assert path.read_text() == f"{os.getpid()}\n"
         assert not path.exists()
-    path.write_text(str(os.getppid()))
-    with pytest.raises(SettingsError, match=rf"the process {os.getppid()} of the pid file"):
-        PidFile(str(path)).write()
+    with subprocess.Popen([sys.executable, "-c", "input()", "ehttpd"], stdin=subprocess.PIPE) as ours:
+        path.write_text(str(ours.pid))
+        with pytest.raises(SettingsError, match=rf"the process {ours.pid} of the pid file"):
+            PidFile(str(path)).write()
+        ours.communicate(b"\n")
     with pytest.raises(SettingsError, match="cannot write the pid file"):
         PidFile(str(tmp_path / "nowhere" / "server.pid")).write()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs proc(5)")
+def test_a_pid_file_is_replaced_if_its_number_has_gone_to_another_program(tmp_path: Path) -> None:
+    path = tmp_path / "server.pid"
+    with subprocess.Popen([sys.executable, "-c", "input('here')"], stdin=-1, stdout=-1) as other:
+        assert other.stdout is not None
+        other.stdout.read(4)
+        path.write_text(str(other.pid))
+        PidFile(str(path)).write()
+        assert path.read_text() == f"{os.getpid()}\n"
+        other.communicate(b"\n")

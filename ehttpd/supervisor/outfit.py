@@ -1,0 +1,26 @@
+"""What workers are started with: settings, the sockets that these name, and who brings workers into the world.
+
+A reload makes another one. The one from before is kept until all workers have the new one, so that a reload that fails
+leaves everything to start a worker that there was: with ``--preload`` also the code that was imported.
+"""
+
+from __future__ import annotations
+
+from ehttpd.settings import Settings
+from ehttpd.supervisor.births import Births
+from ehttpd.supervisor.doors import Doors
+
+
+class Outfit:
+    """One of them. ``workers`` is how many were wanted when it was last in use."""
+
+    def __init__(self, settings: Settings, doors: Doors, births: Births) -> None:
+        self.settings = settings
+        self.doors = doors
+        self.births = births
+        self.workers: int = settings.workers
+
+    def discard(self, kept: Outfit) -> None:
+        """Start no workers with it any more, and close what ``kept`` has not open as well."""
+        self.births.close()
+        self.doors.close(but=kept.doors)
