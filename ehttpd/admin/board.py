@@ -81,8 +81,10 @@ class Board:
 
     def _load(self) -> list[str]:
         """Return how much there is to do, and how long it takes."""
+        requests = (self._told["total"] or {}).get("requests")
+        if self._told["total"] and requests is None:
+            return ["requests are counted with --admin or --statsd-host"]
         if not self._points:
-            requests = (self._told["total"] or {}).get("requests")
             return [f"{count_of(requests):,} requests", f"{count_of(requests, '5xx'):,} of them 5xx", *self._latency()]
         now = self._points[-1]
         bars = sparkline(each.requests for each in self._points)
@@ -171,9 +173,9 @@ def _worker(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[tu
     threads, process, requests = now["threads"], now["process"], now["requests"]
     seconds = now["taken"] - before["taken"] if before else 0.0
 
-    def rate(value: float, earlier: float) -> tuple[float, str]:
+    def rate(value: float, earlier: float, known: bool = True) -> tuple[float, str]:
         per_second = max(0.0, value - earlier) / seconds if seconds else 0.0
-        return per_second, number_said(per_second) if seconds else "–"
+        return per_second, number_said(per_second) if seconds and known else "–"
 
     then = before or now
     cpu, _ = rate(100 * process["cpu_seconds"], 100 * then["process"]["cpu_seconds"])
@@ -182,8 +184,8 @@ def _worker(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[tu
         (now["pid"], str(now["pid"])),
         (threads["busy"], f"{threads['busy']}/{threads['alive']}/{threads['max']}"),
         (now["queue"]["length"], str(now["queue"]["length"])),
-        rate(count_of(requests), count_of(then["requests"])),
-        rate(count_of(requests, "5xx"), count_of(then["requests"], "5xx")),
+        rate(count_of(requests), count_of(then["requests"]), requests is not None),
+        rate(count_of(requests, "5xx"), count_of(then["requests"], "5xx"), requests is not None),
         (process["rss"], size(process["rss"])),
         (cpu, f"{cpu:.0f}" if seconds else "–"),
         (process["gc_seconds"], f"{process['gc_seconds']:.1f}s"),

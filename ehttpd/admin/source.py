@@ -19,7 +19,7 @@ from ehttpd.server.snapshot import Snapshot
 from ehttpd.settings import LogLevel
 
 # What may be told to a server. Which of them it can do depends on how it runs.
-COMMANDS = ("drain", "stop", "reload", "workers", "log-level")
+COMMANDS = ("drain", "stop", "reload", "workers", "reopen-logs", "upgrade", "log-level")
 
 
 class Overview(TypedDict):

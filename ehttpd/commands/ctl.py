@@ -15,7 +15,15 @@ from ehttpd.launch.arguments import Parser
 # What is shown, and at which path it stands.
 SHOWN = {"stats": "/stats.json", "requests": "/requests", "threads": "/threads"}
 # What is done, and what its argument is called, if it has one.
-DONE = {"reload": "", "stop": "", "drain": "", "workers": "N", "log-level": "LEVEL"}
+DONE = {
+    "reload": "",
+    "workers": "N",
+    "upgrade": "",
+    "drain": "",
+    "stop": "",
+    "reopen-logs": "",
+    "log-level": "LEVEL",
+}
 
 
 def run(words: Sequence[str]) -> int:
@@ -25,7 +33,7 @@ def run(words: Sequence[str]) -> int:
     if bool(argument) != bool(DONE.get(name)):
         wanted = f"{name} {DONE[name]}" if DONE.get(name) else f"{name}, and nothing behind it"
         raise SettingsError(f"ehttpd ctl takes: {wanted}.")
-    print(answer(find_admin(arguments.admin), name, argument))
+    print(answer(find_admin(arguments.admin, arguments.pid), name, argument))
     return 0
 
 
@@ -42,9 +50,10 @@ def make_parser() -> Parser:
     """Return the parser of the words."""
     parser = Parser(
         prog="ehttpd ctl",
-        description="Tell a running server what to do, or ask what it does. It is to be run with --admin.",
+        description="Tell a running server what to do, or ask what it does.",
     )
     parser.add_argument("action", choices=[*SHOWN, *DONE], help="The first three are shown; the rest is done.")
     parser.add_argument("argument", nargs="?", default="", help="The number of workers, or the level of the log.")
+    parser.add_argument("--pid", type=int, default=0, metavar="N", help="The number of its process, if several run.")
     parser.add_argument("--admin", metavar="ADDRESS", default="", help="Its admin address, if it cannot be found.")
     return parser

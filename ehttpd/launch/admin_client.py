@@ -11,8 +11,10 @@ import socket
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from ehttpd.admin.control import PREFIX, control_address
 from ehttpd.errors import OperatorError, SettingsError
-from ehttpd.launch.running import admin_addresses
+from ehttpd.launch.port_holder import describe
+from ehttpd.launch.running import controlled_processes, is_genuine
 from ehttpd.launch.sources import from_environment, from_files
 from ehttpd.settings import AdminAddress, Settings
 
@@ -51,7 +53,7 @@ class AdminClient:
             why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
             raise OperatorError(
                 f"nobody answers at {self.address}: {why or type(error).__name__}.",
-                "Is the server running, with --admin? Name its address, or set EHTTPD_ADMIN.",
+                "Is the server running? Name its address, or its process with --pid.",
             ) from error
         finally:
             connection.close()
@@ -74,15 +76,21 @@ class _Connection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(PATIENCE)
         self.sock.connect(f"\0{self._path[1:]}" if self._path.startswith("@") else self._path)
+        if self._path.startswith(PREFIX) and not is_genuine(self._path, self.sock):
+            self.sock.close()
+            raise ConnectionRefusedError(f"the name {self._path} was taken by another process")
 
 
-def find_admin(named: str = "") -> AdminClient:
-    """Return the admin address that is ``named``, else the one of settings, else the only one that is found running.
+def find_admin(named: str = "", process: int = 0) -> AdminClient:
+    """Return the admin address that is ``named``, else that of the ``process``, else the one of settings, else that of
+    the only server that is found running.
 
     Raises:
         SettingsError: it is not an address.
         OperatorError: none is found, or several.
     """
+    if process:
+        return AdminClient(control_address(process))
     if named:
         try:
             return AdminClient(AdminAddress.read(named))
@@ -91,12 +99,11 @@ def find_admin(named: str = "") -> AdminClient:
     settings = Settings.from_sources(from_environment(os.environ), from_files(os.getcwd()))
     if settings.admin:
         return AdminClient(settings.admin)
-    found = admin_addresses()
+    found = controlled_processes()
     if len(found) == 1:
-        return AdminClient(found[0])
+        return AdminClient(control_address(found[0]))
     if found:
-        raise OperatorError("several servers are running.", f"Name the admin address of one: {', '.join(found)}.")
+        raise OperatorError("several servers are running.", "\n".join(["Name one with --pid:", *map(describe, found)]))
     raise OperatorError(
-        "no running server with an admin address was found.",
-        "Start one with --admin :9100; or name its address, or set EHTTPD_ADMIN.",
+        "no running server of this user was found.", "Name an admin address, as it was given with --admin."
     )

@@ -1,53 +1,47 @@
-"""Which admin addresses there are on this machine: those of running servers of this user, as far as Linux tells.
+"""Which servers run on this machine that this user may command, as far as Linux tells.
 
-The authority is proc(5). Only processes of the same user are looked at, so that nobody else can lead commands astray.
+The authority is proc(5), which lists the names of Unix sockets. Anybody may take a name that is free: so a name is
+believed only where its process is of this user, and the socket that process's own.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import socket
 
-from ehttpd.settings import AdminAddress, Settings
+from ehttpd.admin.control import PREFIX, ROOT, Peer
 
 PROCESSES = "/proc"
 
 
-def admin_addresses() -> list[str]:
-    """Return each address that a running server was given by flag or variable, once."""
-    return list(dict.fromkeys(_addresses()))
+def controlled_processes() -> list[int]:
+    """Return the number of each process that takes commands of this user; for root, of whatever user it is."""
+    found = set()
+    for name in _names():
+        number = name.removeprefix(PREFIX)
+        if number.isdigit() and _may_command(int(number)):
+            found.add(int(number))
+    return sorted(found)
 
 
-def _addresses() -> Iterator[str]:
-    if not os.path.isdir(PROCESSES):
-        return
-    entry, own = Settings.declared()["admin"], str(os.getpid())
-    for process in sorted(filter(str.isdigit, os.listdir(PROCESSES)), key=int):
-        try:
-            if process == own or os.stat(f"{PROCESSES}/{process}").st_uid != os.getuid():
-                continue
-            words, variables = _texts(f"{process}/cmdline"), _texts(f"{process}/environ")
-        except OSError:  # it has ended
-            continue
-        if not any(os.path.basename(word).startswith("ehttpd") for word in words[:4]):
-            continue
-        variable = f"{entry.variable}="
-        given = [each.removeprefix(variable) for each in variables if each.startswith(variable)]
-        for address in [*_given(words, entry.flags), *given][:1]:
-            try:
-                yield AdminAddress.read(address)
-            except ValueError:  # then that server has not started
-                continue
+def is_genuine(name: str, connected: socket.socket) -> bool:
+    """Tell whether the socket of this name, which we are connected to, is of the process that the name says, and that
+    process of this user. To root everybody's process is.
+    """
+    peer = Peer.of(connected)
+    return name == f"{PREFIX}{peer.process}" and (os.geteuid() == ROOT or peer.user in (ROOT, os.geteuid()))
 
 
-def _given(words: list[str], flags: tuple[str, ...]) -> Iterator[str]:
-    """Yield the values of a flag, however they are joined to it."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        name, joined, value = word.partition("=")
-        if name in flags:
-            yield value if joined else following
+def _may_command(process: int) -> bool:
+    try:
+        return os.geteuid() == ROOT or os.stat(f"{PROCESSES}/{process}").st_uid == os.geteuid()
+    except OSError:  # it has ended
+        return False
 
 
-def _texts(name: str) -> list[str]:
-    with open(f"{PROCESSES}/{name}", "rb") as file:
-        return file.read().decode("utf-8", "replace").split("\0")
+def _names() -> list[str]:
+    try:
+        with open(f"{PROCESSES}/net/unix", encoding="utf-8", errors="replace") as table:
+            return [words[7] for words in map(str.split, table) if len(words) == 8 and words[7].startswith(PREFIX)]
+    except OSError:
+        return []

@@ -12,9 +12,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ehttpd.admin.control import ControlSocket, has_control_sockets
 from ehttpd.errors import ListenError, OperatorError
 from ehttpd.launch.application import Application
 from ehttpd.launch.banner import banner, warnings
@@ -29,6 +33,7 @@ from ehttpd.settings import Settings
 
 if TYPE_CHECKING:
     from ehttpd.admin.server import AdminServer
+    from ehttpd.admin.source import Source
 
 STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
@@ -54,9 +59,10 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     server = make_server(application, settings)
-    admin = make_admin(server, application, settings)
+    source = cache(lambda: local_source(server, application))
+    admin = make_admin(source, settings)
     terminal = sys.stderr.isatty()
-    with signals_as_octets(leave_next_time, (*REOPEN, *RENEW, *BEYOND)) as (inbox, _):
+    with signals_as_octets(leave_next_time, (*REOPEN, *RENEW, *BEYOND)) as (inbox, _), controlled(settings, source):
         try:
             server.start()
             if admin is not None:
@@ -137,14 +143,40 @@ def wants_figures(settings: Settings) -> bool:
     return bool(settings.admin or settings.statsd_host)
 
 
-def make_admin(server: Server, application: Application, settings: Settings) -> AdminServer | None:
-    """Return what shows the figures of ``server``, None if nobody wants them."""
+def local_source(server: Server, application: Application) -> Source:
+    """Return what tells of the one server of this process."""
+    from ehttpd.admin.source import LocalSource
+
+    return LocalSource(server, application.name, {"stop": stop_by_signal, "reopen-logs": reopen})
+
+
+def make_admin(source: Callable[[], Source], settings: Settings) -> AdminServer | None:
+    """Return what shows figures, None if nobody wants them."""
     if not wants_figures(settings):
         return None
     from ehttpd.admin.server import AdminServer
-    from ehttpd.admin.source import LocalSource
 
-    return AdminServer(LocalSource(server, application.name, {"stop": stop_by_signal}), settings)
+    return AdminServer(source(), settings)
+
+
+@contextmanager
+def controlled(settings: Settings, source: Callable[[], Source]) -> Iterator[None]:
+    """Take commands of the operator by the control socket, as far as ``settings`` and the system have one."""
+    if settings.control_socket == "off" or not has_control_sockets():
+        yield
+        return
+    control = ControlSocket(source)
+    control.start()
+    try:
+        yield
+    finally:
+        control.stop()
+
+
+def reopen() -> str:
+    """Open the logs anew."""
+    reopen_logs()
+    return "Logs are opened anew."
 
 
 def stop_by_signal() -> str:

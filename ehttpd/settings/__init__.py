@@ -14,6 +14,7 @@ from ehttpd.settings.units import (
     Assignments,
     Bytes,
     ClientCertificates,
+    ControlSocketKind,
     Count,
     FieldLines,
     FileName,
@@ -52,6 +53,7 @@ __all__ = [
     "Assignments",
     "Bytes",
     "ClientCertificates",
+    "ControlSocketKind",
     "Count",
     "FieldLines",
     "FileName",
@@ -608,6 +610,13 @@ class Settings:
         Switch(False),
         "Let commands such as stop be given to the admin address from other machines, too.",
         section="Figures",
+    )
+    control_socket: ControlSocketKind = setting(
+        ControlSocketKind("auto"),
+        "Let ehttpd ctl, status and top reach this process, by a socket for its user and root alone (Linux).",
+        section="Figures",
+        alone="auto",
+        aliases={"--no-control-socket": "off"},
     )
     ready_max_queue: Seconds = setting(
         Seconds(5.0),

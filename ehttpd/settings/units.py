@@ -267,6 +267,23 @@ class ProxyProtocol(str, Unit):
         return cls(word)
 
 
+class ControlSocketKind(str, Unit):
+    """Whether there is a control socket."""
+
+    __slots__ = ()
+    metavar = "auto or off"
+    meaning = "auto (no file is needed) or off; for a socket with a path, give --admin unix:PATH"
+    WORDS: ClassVar = {"on": "auto", "true": "auto", "false": "off"}
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        word = str(value).lower()
+        word = cls.WORDS.get(word, word)
+        if word not in ("auto", "off"):
+            raise ValueError(cls.meaning)
+        return cls(word)
+
+
 class Scheme(str, Unit):
     """The scheme of URLs, or nothing."""
 

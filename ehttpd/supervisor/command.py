@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ehttpd.errors import ListenError, SettingsError
-from ehttpd.launch.serve import wants_figures, with_port_holder
+from ehttpd.launch.serve import controlled, wants_figures, with_port_holder
 from ehttpd.settings import Settings
 
 POSIX = os.name == "posix"
 
 if TYPE_CHECKING:
+    from ehttpd.admin.source import Source
     from ehttpd.supervisor.births import Births
     from ehttpd.supervisor.orders import Orders
     from ehttpd.supervisor.supervisor import Supervisor
@@ -54,21 +56,29 @@ def supervise(
 
     supervisor = Supervisor(settings, births_for, began)
     orders = Orders(supervisor, read, folder, dict(environment))
+    source = cache(lambda: source_of(supervisor, orders))
     with ExitStack() as stack:
-        show_figures(supervisor, orders, stack)
+        stack.enter_context(controlled(settings, source))
+        show_figures(supervisor, source, stack)
         return supervisor.run(orders.take, list(orders.by_signal))
 
 
-def show_figures(supervisor: Supervisor, orders: Orders, stack: ExitStack) -> None:
+def source_of(supervisor: Supervisor, orders: Orders) -> Source:
+    """Return what tells of all workers."""
+    from ehttpd.supervisor.source import WorkersSource
+
+    source = WorkersSource(supervisor, orders)
+    supervisor.take_answer = source.take
+    return source
+
+
+def show_figures(supervisor: Supervisor, source: Callable[[], Source], stack: ExitStack) -> None:
     """Have the admin's server started as soon as it may listen, and stopped in the end, if anybody wants figures."""
     if not wants_figures(supervisor.settings):
         return
     from ehttpd.admin.server import AdminServer
-    from ehttpd.supervisor.source import WorkersSource
 
-    source = WorkersSource(supervisor, orders)
-    admin = AdminServer(source, supervisor.settings)
-    supervisor.take_answer = source.take
+    admin = AdminServer(source(), supervisor.settings)
 
     def start() -> None:
         try:

@@ -101,6 +101,10 @@ class WorkersSource:
             return self._have_done(lambda: self._orders.have_workers(wanted), f"There are to be {wanted} workers.")
         if name == "reload":
             return self._have_done(self._orders.reload, "Workers are replaced one by one; the log tells how it went.")
+        if name == "reopen-logs":
+            return self._have_done(self._orders.reopen_logs, "Logs are opened anew.")
+        if name == "upgrade":
+            return self._have_done(self._orders.upgrade, "Another supervisor is started; the log tells how it went.")
         if name == "stop":
             return self._have_done(self._orders.stop, "Stopping: what was accepted is being answered.")
         if name == "drain":

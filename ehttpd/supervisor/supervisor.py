@@ -317,9 +317,10 @@ class Supervisor:
             outfit.discard(self.outfit)
         self._outdated.clear()
         addresses = self.doors.addresses(self.settings)
-        self.notifier.ready(f"{self.crew.wanted} workers serve at {', '.join(addresses)}")
+        who = "1 worker serves" if self.crew.wanted == 1 else f"{self.crew.wanted} workers serve"
+        self.notifier.ready(f"{who} at {', '.join(addresses)}")
         if not first:
-            log.info("Reloaded: %d workers serve with today's code and settings.", self.crew.wanted)
+            log.info("Reloaded: %s with today's code and settings.", who)
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,15 @@ import pytest
 from ehttpd.commands import ctl, status
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.admin_client import find_admin
-from ehttpd.launch.running import admin_addresses
+from ehttpd.launch.running import controlled_processes
 from ehttpd.messages import Response
 from tests.admin.conftest import Watch, Watched, watched
+from tests.running import ROOT
 from tests.server.live import PATIENCE, come_true
 
 __all__ = ["watched"]  # a fixture
+Background = subprocess.Popen[str]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="control sockets are Linux's")
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def test_the_status_is_said_once(it: Watched, capsys: pytest.CaptureFixture[str]
 def test_an_address_where_nobody_is_is_told() -> None:
     with pytest.raises(OperatorError, match=r"nobody answers at 127\.0\.0\.1:1:") as told:
         find_admin(":1").get("/stats.json")
-    assert "--admin" in told.value.cure
+    assert "--pid" in told.value.cure
 
 
 def test_an_address_where_somebody_else_is_is_told(it: Watched) -> None:
@@ -101,37 +106,93 @@ def test_an_admin_address_may_be_a_unix_socket(watched: Watch, tmp_path: Path) -
     assert watched_here.server.snapshot()["state"] == "draining"
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs proc(5)")
-@pytest.mark.parametrize("given", ["--admin=127.0.0.1:0", "--admin :0", "EHTTPD_ADMIN"])
-def test_a_running_server_is_found_by_its_flag_or_variable(tmp_path: Path, given: str) -> None:
-    (tmp_path / "shop.py").write_text("def handler(request): pass\n")
-    words = [] if given == "EHTTPD_ADMIN" else given.split()
-    environment = {**os.environ, **({"EHTTPD_ADMIN": ":0"} if not words else {})}
-    before = admin_addresses()
+def run_in_background(tmp_path: Path, *words: str) -> Background:
+    """Start a server in a process of its own, and return it once it serves."""
+    (tmp_path / "shop.py").write_text("from ehttpd.native import Response\ndef handler(r): return Response.text('.')\n")
     server = subprocess.Popen(
         [sys.executable, "-m", "ehttpd", "shop:handler", "--bind", "127.0.0.1:0", *words],
-        cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    try:
-        assert server.stderr is not None
-        deadline = time.monotonic() + PATIENCE
-        while "event=ready" not in server.stderr.readline():
-            assert time.monotonic() < deadline
-        assert set(admin_addresses()) - set(before) <= {"127.0.0.1:0"}
-        assert "127.0.0.1:0" in admin_addresses()
-    finally:
+    assert server.stderr is not None
+    deadline = time.monotonic() + PATIENCE
+    while "event=ready" not in server.stderr.readline():
+        assert time.monotonic() < deadline
+    return server
+
+
+@pytest.fixture
+def background(tmp_path: Path) -> Iterator[Callable[..., Background]]:
+    """Start servers in processes of their own; they have ended at the end."""
+    started: list[Background] = []
+
+    def start(*words: str) -> Background:
+        started.append(run_in_background(tmp_path, *words))
+        return started[-1]
+
+    yield start
+    for server in started:
         server.terminate()
         server.communicate()
 
 
-def test_of_several_servers_one_is_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@linux
+def test_a_server_is_found_and_told_with_no_flag_and_no_file(
+    background: Callable[..., Background], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = background()
+    pid = str(server.pid)
+    assert server.pid in controlled_processes()
+    text = said(capsys, status.run, "--pid", pid)
+    assert f"pid {pid}" in text
+    assert "requests are counted with --admin" in text
+    assert said(capsys, ctl.run, "reopen-logs", "--pid", pid) == "Logs are opened anew.\n"
+    with pytest.raises(OperatorError, match="no worker processes"):
+        ctl.run(["reload", "--pid", pid])
+    assert said(capsys, ctl.run, "stop", "--pid", pid).startswith("Stopping")
+    assert server.wait(PATIENCE) == 0
+    assert server.pid not in controlled_processes()
+    with pytest.raises(OperatorError, match=f"nobody answers at unix:@ehttpd-{pid}"):
+        status.run(["--pid", pid])
+
+
+@linux
+def test_a_supervisor_is_told(background: Callable[..., Background], capsys: pytest.CaptureFixture[str]) -> None:
+    server = background("--workers", "1", "--supervise")
+    assert server.stderr is not None
+    pid = str(server.pid)
+    assert said(capsys, ctl.run, "workers", "2", "--pid", pid) == "There are to be 2 workers.\n"
+    come_true(lambda: len(find_admin(process=server.pid).get("/stats.json")["worker_status"]) == 2)
+    said(capsys, ctl.run, "reload", "--pid", pid)
+    line = next(line for line in iter(server.stderr.readline, "") if "eload" in line)
+    assert "Reloaded: 1 worker serves" in line
+
+
+@linux
+def test_a_server_may_take_no_commands(background: Callable[..., Background]) -> None:
+    assert background("--no-control-socket").pid not in controlled_processes()
+
+
+@linux
+def test_of_several_servers_one_is_to_be_named(
+    background: Callable[..., Background], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("EHTTPD_ADMIN", raising=False)
-    monkeypatch.setattr("ehttpd.launch.admin_client.admin_addresses", lambda: ["127.0.0.1:1", "127.0.0.1:2"])
-    with pytest.raises(OperatorError, match="several") as told:
+    servers = background(), background()
+    with pytest.raises(OperatorError, match="several servers are running") as told:
         find_admin()
-    assert "127.0.0.1:1, 127.0.0.1:2" in told.value.cure
-    monkeypatch.setattr("ehttpd.launch.admin_client.admin_addresses", list)
+    for server in servers:
+        assert f"pid {server.pid}  " in told.value.cure
+    monkeypatch.setattr("ehttpd.launch.admin_client.controlled_processes", lambda: [servers[0].pid])
+    assert find_admin().get("/stats.json")["pid"] == servers[0].pid
+    monkeypatch.setattr("ehttpd.launch.admin_client.controlled_processes", list)
     with pytest.raises(OperatorError, match="no running server"):
         find_admin()
 
 
+@linux
+def test_a_name_that_another_process_has_taken_is_not_believed() -> None:
+    with socket.socket(socket.AF_UNIX) as impostor:
+        impostor.bind("\0ehttpd-1")
+        impostor.listen()
+        with pytest.raises(OperatorError, match="taken by another process"):
+            status.run(["--pid", "1"])
