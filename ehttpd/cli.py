@@ -19,6 +19,9 @@ COULD_NOT_START = 3
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line ``words``, those of the process by default, and return its exit code."""
+    from ehttpd.launch.surroundings import open_standard_streams
+
+    open_standard_streams()
     words = sys.argv[1:] if words is None else words
     command, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("run", words)
     run = runner(command)

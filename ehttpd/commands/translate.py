@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,7 +15,8 @@ from ehttpd.errors import SettingsError
 from ehttpd.launch.arguments import IN_PARTS, Parser
 from ehttpd.launch.failures import nearest
 from ehttpd.launch.gunicorn_file import read_file
-from ehttpd.launch.rivals import APP, RIVALS, Rival, Row, find
+from ehttpd.launch.rivals import APP, NO_ASGI, ONE_KIND, RIVALS, SERVES, Rival, Row, find
+from ehttpd.launch.uwsgi_file import read_ini
 from ehttpd.settings import Settings
 
 EXAMPLE = "ehttpd translate 'gunicorn -w 4 -k gthread --threads 8 app:wsgi'"
@@ -59,6 +61,8 @@ class Translation:
         self.seen.add(name)
         if name in ("-c", "--config") and value:
             self._read(value)
+        elif name == "--ini" and value:
+            self.take(read_ini(value))
         if row.ours == APP:
             self.application = value
         elif row.ours.startswith(":"):
@@ -67,9 +71,10 @@ class Translation:
             self.notes.append(f"{name}: has no counterpart; left out")
             return
         elif row.ours:
-            self.words.append(row.ours.format(shlex.quote(value)))
-        if row.note:
-            self.notes.append(f"{name}{f' {value}' if value else ''}: {row.note}")
+            self.words.append(row.ours.format(quoted(value)))
+        note = NO_ASGI if row.note in (ONE_KIND, SERVES) and is_asgi(value) else row.note
+        if note:
+            self.notes.append(f"{name}{f' {value}' if value else ''}: {note}")
 
     def _unknown(self, name: str, equals: str, rest: list[str]) -> None:
         """Leave out what has no row, and its value if one seems to follow and the application comes later."""
@@ -94,7 +99,7 @@ class Translation:
             given.add("--bind")
         silent = [words for words in self._rival.silent if words.split()[0] not in given]
         named = self.application + (f":{self.attribute}" if self.attribute else "")
-        return " ".join(["ehttpd", *([shlex.quote(named)] if named else []), *self.words, *silent])
+        return " ".join(["ehttpd", *([quoted(named)] if named else []), *self.words, *silent])
 
 
 def run(words: Sequence[str]) -> int:
@@ -127,20 +132,32 @@ def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
         words = shlex.split(text)
     except ValueError as error:
         raise SettingsError(f"the command cannot be taken apart: {str(error).lower()}.", EXAMPLE) from None
-    while words and (words[0] in ("python", "python3", "-m", "exec") or "=" in words[0].split("/")[0]):
-        words.pop(0)
-    name = os.path.basename(words[0]) if words else ""
-    rival = find(name)
-    if rival is None:
-        raise SettingsError(f"{name!r} is none of {', '.join(RIVALS)}.", EXAMPLE)
+    found = [number for number, word in enumerate(words) if find(os.path.basename(word)) is not None]
+    if not found:
+        raise SettingsError(f"it is a command of none of {', '.join(RIVALS)}.", EXAMPLE)
+    before, after = words[: found[0]], words[found[0] + 1 :]
+    rival = find(os.path.basename(words[found[0]]))
+    assert rival is not None
     translation = Translation(rival)
-    translation.take(words[1:])
+    translation.take(after)
     variables = environment.get("GUNICORN_CMD_ARGS", "") if rival is RIVALS["gunicorn"] else ""
     if variables:
         translation.take(shlex.split(variables))
         translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
-    yield translation.command()
+    yield " ".join([*map(quoted, before), translation.command()])
     yield from (f"# {note}" for note in [*translation.notes, *rival.differs])
+
+
+def quoted(word: str) -> str:
+    """Return a word as a shell reads it. Variables in it are still the shell's to replace."""
+    if "$" not in word:
+        return shlex.quote(word)
+    return '"' + re.sub(r'(["\\`])', r"\\\1", word) + '"'
+
+
+def is_asgi(value: str) -> bool:
+    """Tell whether a kind of worker, or an interface, is for ASGI applications."""
+    return "asgi" in value.lower() or "uvicorn" in value.lower()
 
 
 def our_flags() -> set[str]:

@@ -50,6 +50,8 @@ class Rival(NamedTuple):
     differs: tuple[str, ...] = ()
 
 
+SERVES = "ehttpd serves WSGI applications and native handlers"
+NO_ASGI = "this is for ASGI applications, which ehttpd does not serve: stay with uvicorn, granian or hypercorn"
 ONE_KIND = "there is one kind of worker: threads, as many as are needed"
 TIMEOUT = "here it is for a process whose threads are all stuck; a deadline for each request is --request-timeout"
 STRICT = "there are no switches for leniency: what is not HTTP is refused"
@@ -158,7 +160,7 @@ UVICORN = Rival(
         Row("--no-server-header", "", "there is none unless --server-header is given"),
         Row("--date-header", "--date-header"),
         Row("--no-date-header", "--no-date-header"),
-        Row("--interface=", "", "ehttpd serves WSGI applications and native handlers"),
+        Row("--interface=", "", SERVES),
         Row("--loop --ws --http --lifespan --use-colors=", "", "it is about event loops and ASGI"),
     ),
     silent=("--access-log",),
@@ -172,7 +174,7 @@ GRANIAN = Rival(
         *COMMON,
         Row("--uds=", "--bind unix:{}"),
         Row("--uds-permissions=", "--uds-mode {}"),
-        Row("--interface=", "", "ehttpd serves WSGI applications and native handlers"),
+        Row("--interface=", "", SERVES),
         Row("--workers=", "--workers {}"),
         Row("--blocking-threads=", "--threads {}"),
         Row("--blocking-threads-idle-timeout=", "--thread-idle {}"),
@@ -268,6 +270,9 @@ UWSGI = Rival(
         Row("--py-autoreload=", "--reload"),
         Row("--http-keepalive --so-keepalive", "", "connections persist"),
         Row("-M --master --enable-threads --die-on-term --vacuum --need-app --single-interpreter", "", "always so"),
+        Row("--ini=", "", "its lines are in this translation"),
+        Row("-H --home --virtualenv --venv=", "", "start the ehttpd of that environment: bin/ehttpd"),
+        Row("--disable-logging -L", "", "requests are not logged unless --access-log is given"),
         Row("--lazy-apps", "", "always so, unless --preload is given"),
         Row("-d --daemonize --daemonize2=", "", "let the service manager keep it running: ehttpd init systemd"),
         Row("--buffer-size=", "--limit-request-head {}"),

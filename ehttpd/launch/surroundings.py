@@ -7,12 +7,29 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 
 from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
 LINE = r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?:'(?P<plain>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>.*?))\s*(?:(?<=\s)\#.*)?"""  # fmt: skip  # noqa: E501
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def open_standard_streams() -> None:
+    """Have what is nobody's in the place of a standard stream that whoever started us has closed.
+
+    Else a socket would get its number, and what is printed would go to a client.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def prepare_surroundings(settings: Settings) -> None:

@@ -27,7 +27,9 @@ def translated(command: str, **environment: str) -> tuple[str, str]:
 COMMANDS = """
 gunicorn -k gthread --threads 8 app:wsgi -> ehttpd app:wsgi --threads 8
 gunicorn -b:80 --threads=2 'app:make()' --keep-alive 75 -> ehttpd 'app:make()' --bind :80 --threads 2 --keep-alive 75
-python -m gunicorn --env A='1 2' app -> ehttpd app --env 'A=1 2'
+python -m gunicorn --env A='1 2' app -> python -m ehttpd app --env 'A=1 2'
+A=1 exec uv run gunicorn --bind "0.0.0.0:${PORT:-80}" app -> A=1 exec uv run ehttpd app --bind "0.0.0.0:${PORT:-80}"
+/srv/venv/bin/gunicorn app -> ehttpd app
 uvicorn main:app --host 0.0.0.0 --port 80 --no-access-log -> ehttpd main:app --host 0.0.0.0 --port 80
 uvicorn --factory --uds=/run/a.sock a:b --ws none -> ehttpd a:b --factory --bind unix:/run/a.sock --access-log
 granian --interface wsgi --http1-header-read-timeout 300 a:b -> ehttpd a:b --header-timeout 300ms
@@ -41,7 +43,8 @@ uwsgi --http :80 --wsgi-file shop.py --callable app -M --threads 2 -> ehttpd sho
 def test_a_command_is_told_in_our_words(theirs: str, ours: str) -> None:
     command, _ = translated(theirs)
     assert command == ours
-    assert Settings.from_sources(arguments_of(make_parser("", {}), shlex.split(command)[1:]).given)
+    words = shlex.split(command.replace("${PORT:-80}", "80"))
+    assert Settings.from_sources(arguments_of(make_parser("", {}), words[words.index("ehttpd") + 1 :]).given)
 
 
 def test_what_differs_is_told_and_what_is_not_known_is_left_out() -> None:
@@ -51,6 +54,27 @@ def test_what_differs_is_told_and_what_is_not_known_is_left_out() -> None:
     assert "--unknown 3: not known here; left out" in notes
     assert "Did you mean --threads?" in notes
     assert "gunicorn's sync worker serves one" in notes
+
+
+@pytest.mark.parametrize(
+    "command", ["gunicorn -k uvicorn.workers.UvicornWorker a:b", "granian --interface asgi a:b"]
+)
+def test_what_is_for_asgi_is_told(command: str) -> None:
+    _, notes = translated(command)
+    assert "this is for ASGI applications, which ehttpd does not serve" in notes
+
+
+def test_a_file_of_uwsgi_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "uwsgi.ini"
+    path.write_text(
+        "[other]\nthreads = 9\n[uwsgi]\n; ours\nhttp-socket = :80\nmodule = shop.wsgi\ncallable = app\nmaster = true\n"
+        "processes = 1\nlazy-apps = false\nharakiri = 30\np = 4\nvirtualenv = /srv/venv\ncheaper = 2\nneed-app\n"
+    )
+    command, notes = translated(f"uwsgi --ini {path}")
+    assert command == "ehttpd shop.wsgi:app --bind :80 --workers 1 --request-timeout 30 --workers 4"
+    assert "--cheaper: not known here; left out" in notes
+    with pytest.raises(SettingsError, match="no such file"):
+        translated("uwsgi --ini nowhere.ini")
 
 
 def test_variables_of_gunicorn_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from ehttpd.settings import Settings
 from ehttpd.supervisor.command import is_supervised, supervise
 from ehttpd.supervisor.privileges import identity
 from tests.running import PATIENCE, ROOT
+from tests.server.live import come_true
 from tests.supervisor.supervised import APPLICATION, answer, await_end_of, children_of, supervised
 from tests.supervisor.test_processes import BROKEN, Client
 
@@ -281,3 +282,19 @@ def test_a_pid_file_is_replaced_if_its_number_has_gone_to_another_program(tmp_pa
         PidFile(str(path)).write()
         assert path.read_text() == f"{os.getpid()}\n"
         other.communicate(b"\n")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_whoever_starts_it_may_have_closed_the_standard_streams(tmp_path: Path, workers: str) -> None:
+    Path("shop.py").write_text(APPLICATION)
+    command = [sys.executable, "-m", "ehttpd", "shop:application", "--bind", "unix:server.sock", "--workers", workers]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "-", *command], env=environment) as server:
+        with socket.socket(socket.AF_UNIX) as client:
+            come_true(lambda: client.connect_ex(str(tmp_path / "server.sock")) == 0)
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+            while client.recv(4096):
+                pass
+        server.terminate()
+        assert server.wait(PATIENCE) == 0
