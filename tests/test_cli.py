@@ -268,6 +268,16 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
 
 
+@pytest.mark.parametrize("words", [(), ("--workers", "1", "--supervise")])
+def test_a_signal_that_arrives_twice_at_once_is_one(words: tuple[str, ...]) -> None:
+    write("shop.py", "import time\n" + SLOW.replace("sys.stdin.readline()", "time.sleep(0.5)"))
+    with running("shop", "-b", "127.0.0.1:0", *words) as server, asked(server) as client:
+        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
+        assert client.getresponse().read() == b"finished"
+        assert server.process.wait(PATIENCE) == 0
+
+
 def test_a_handler_that_never_ends_delays_the_end_no_longer_than_the_grace() -> None:
     write("shop.py", SLOW)
     with running("shop", "-b", "127.0.0.1:0", "--graceful-timeout", "50ms") as server, asked(server):

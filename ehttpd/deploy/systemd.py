@@ -27,6 +27,7 @@ def service(plan: Plan) -> str:
         "Type=notify",
         f"WorkingDirectory={plan.folder}",
         f"ExecStart={command}",
+        "# Opens logs and certificates anew; with --workers or --supervise it brings new code and settings, too.",
         "ExecReload=/bin/kill -HUP $MAINPID",
         "KillMode=mixed",
         f"TimeoutStopSec={plan.graceful}",

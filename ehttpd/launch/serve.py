@@ -28,7 +28,7 @@ from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs,
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
-from ehttpd.server.signals import STOPPING, next_signal, signals_as_octets
+from ehttpd.server.signals import STOPPING, FirstStop, next_signal, signals_as_octets
 from ehttpd.settings import Settings
 
 if TYPE_CHECKING:
@@ -190,6 +190,12 @@ def leave_next_time(number: int, frame: FrameType | None) -> None:
 
     The exit code is then 128 and the number of the signal, as a shell would report it.
     """
+    first = FirstStop(number)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if not first.is_echoed_by(number):
+            os._exit(SIGNALLED + number)
+
     for again in STOPPING:
         signal.signal(again, leave)
 
@@ -197,11 +203,6 @@ def leave_next_time(number: int, frame: FrameType | None) -> None:
 def end_quietly(number: int, frame: FrameType | None) -> None:
     """End the process there and then, as was wanted."""
     os._exit(STOPPED)
-
-
-def leave(number: int, frame: FrameType | None) -> None:
-    """End the process."""
-    os._exit(SIGNALLED + number)
 
 
 def raise_descriptor_limit() -> None:

@@ -102,7 +102,11 @@ class Listener:
 
             program = array("B", struct.pack("HBBI", 0x06, 0, 0, 0))
             attached = struct.pack("HP", 1, program.buffer_info()[0])
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attached)
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, attached)
+            except OSError:
+                # Some systems keep that for the privileged. Then at least nobody joins those who wait already.
+                self._socket.listen(0)
 
     def leave_file(self) -> None:
         """Let a Unix socket's file outlive `close`: another process goes on listening there."""

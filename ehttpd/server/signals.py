@@ -11,6 +11,7 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -20,7 +21,22 @@ if TYPE_CHECKING:
     from ehttpd.server.server import Server
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+ECHO = 0.25  # seconds
 DRAINED = 0  # which is no signal's number
+
+
+class FirstStop:
+    """The first signal that said stop. The same one a moment later is an echo: terminals and ``timeout`` tell a whole
+    group of processes, and whoever runs us in that group passes on what he was told.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._heard_at = time.monotonic()
+
+    def is_echoed_by(self, number: int) -> bool:
+        """Tell whether a signal that comes now says nothing new."""
+        return number == self._number and time.monotonic() < self._heard_at + ECHO
 
 
 def run(server: Server) -> None:
@@ -35,9 +51,11 @@ def run(server: Server) -> None:
                 pass
 
         server.start()
-        next_signal(inbox)
+        first = FirstStop(next_signal(inbox))
         threading.Thread(target=drain, name="ehttpd-stop", daemon=True).start()
-        if next_signal(inbox) != DRAINED:
+        while first.is_echoed_by(number := next_signal(inbox)):
+            pass
+        if number != DRAINED:
             server.stop(grace=0)
 
 

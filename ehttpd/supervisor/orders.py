@@ -16,6 +16,7 @@ from ehttpd.errors import OperatorError
 from ehttpd.launch.logs import reopen_logs
 from ehttpd.launch.serve import SIGNALLED, announce
 from ehttpd.logs import log
+from ehttpd.server.signals import FirstStop
 from ehttpd.settings import Settings
 from ehttpd.supervisor.supervisor import Supervisor
 from ehttpd.supervisor.upgrade import Upgrade
@@ -32,6 +33,7 @@ class Orders:
         self._folder = folder
         self._environment = environment
         self._upgrade: Upgrade | None = None
+        self._first: FirstStop | None = None
         self.by_signal: dict[signal.Signals, Callable[[signal.Signals], None]] = {
             signal.SIGHUP: lambda _: self.reload(),
             signal.SIGTTIN: lambda _: self.have_workers(supervisor.crew.wanted + 1),
@@ -96,9 +98,12 @@ class Orders:
 
     def _stop_or_end(self, number: signal.Signals) -> None:
         """Stop; told again, end at once."""
+        if self._first is not None and self._first.is_echoed_by(number):
+            return
         if self._supervisor.stop_at < math.inf:
             self.end(SIGNALLED + number)
             return
+        self._first = FirstStop(number)
         if sys.stderr.isatty():
             announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
         self.stop()

@@ -247,6 +247,20 @@ def test_whoever_connects_to_a_sealed_listener_is_neither_taken_nor_reset() -> N
         assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no filter for sockets")
+def test_where_no_filter_may_be_had_a_stop_answers_what_waits_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.server.listener.SO_ATTACH_FILTER", 9999)  # refused, as to the unprivileged elsewhere
+    server = LiveServer(hello)
+    server.listen()
+    early = server.connect()
+    early.send(GET)
+    server.start()
+    assert server.stop(patience=0.1)
+    assert early.reply().status == 200
+    assert early.ended()
+    server.hang_up()
+
+
 def test_after_the_grace_time_connections_are_closed(live_server: LiveServers) -> None:
     server = live_server(hello)
     peer = server.connect()
