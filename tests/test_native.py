@@ -152,7 +152,7 @@ def test_a_second_signal_makes_serve_return_at_once() -> None:
             probe = Peer(socket.create_connection(peer.socket.getpeername(), PATIENCE))
             probe.ended()  # the drain has begun when an idle connection is closed
             probe.close()
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
             assert process.stdout.readline() == b"drained\n"
         finally:
             process.kill()

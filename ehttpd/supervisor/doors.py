@@ -85,6 +85,12 @@ class Doors:
             for each in listeners:
                 each.seal()
 
+    def let_go(self) -> None:
+        """Leave them to the workers: the last one that has emptied a backlog closes it in that moment."""
+        for listeners in self._by_address.values():
+            for each in listeners:
+                each.close()
+
     def leave_files(self) -> None:
         """Let the files of Unix sockets be: another supervisor goes on with them."""
         for listeners in self._by_address.values():

@@ -184,6 +184,8 @@ class Supervisor:
         else:
             self.doors.seal()
         self.crew.stop(now, float(self.settings.graceful_timeout), shared=self.handed_over)
+        if not self.handed_over:
+            self.doors.let_go()
 
     def _end(self) -> None:
         self.stopping = self.crew.stopping = True
