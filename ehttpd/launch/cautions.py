@@ -14,6 +14,9 @@ from ehttpd.settings import Settings
 EVERYWHERE = ("0.0.0.0", "[::]", "::", "*", "")
 
 
+ELSEWHERE = ("unix:", "fd:", "systemd")  # addresses that name no host
+
+
 class Caution:
     """What is unusual, and what to do about it."""
 
@@ -42,7 +45,7 @@ def cautions(target: object, settings: Settings) -> Iterator[Caution]:
 def listens_everywhere(settings: Settings) -> bool:
     """Tell whether an address of every interface is listened on."""
     addresses = [address.removeprefix("https://").removeprefix("http://") for address in settings.bind]
-    hosts = [address.rpartition(":")[0] for address in addresses if not address.startswith(("unix:", "fd:"))]
+    hosts = [address.rpartition(":")[0] for address in addresses if not address.startswith(ELSEWHERE)]
     return any(host in EVERYWHERE for host in hosts)
 
 

@@ -12,6 +12,8 @@ from ehttpd.errors import SettingsError
 from ehttpd.server.inherited import passed_sockets
 from ehttpd.settings import Given, Settings
 
+PASSED = "LISTEN_FDS"  # the variable by which systemd says that it has passed sockets
+
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
     """Return the settings given as ``EHTTPD_*`` variables.
@@ -38,7 +40,7 @@ def from_platform(environment: Mapping[str, str]) -> dict[str, Given]:
 
 def from_systemd() -> dict[str, Given]:
     """Return that the sockets are to be served which systemd has passed to this process, if it has."""
-    return {"bind": Given("systemd", "LISTEN_FDS")} if passed_sockets() else {}
+    return {"bind": Given("systemd", PASSED)} if passed_sockets() else {}
 
 
 def from_files(folder: str, file: str = "") -> dict[str, Given]:

@@ -114,7 +114,8 @@ class Orders:
             log.warning("An upgrade is under way already, to process %d.", self._upgrade.process.pid)
             return
         try:
-            self._upgrade = Upgrade(self._supervisor.doors, self._folder, self._environment)
+            supervisor = self._supervisor
+            self._upgrade = Upgrade(supervisor.doors, self._folder, self._environment, supervisor.settings)
         except OSError as error:
             log.error("Not upgraded: %s.", error.strerror)
             return

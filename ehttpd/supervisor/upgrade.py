@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 
+from ehttpd.launch.sources import PASSED
+from ehttpd.settings import Settings
 from ehttpd.supervisor.births import channel_ends
 from ehttpd.supervisor.channel import Channel
 from ehttpd.supervisor.doors import Doors
@@ -22,22 +24,26 @@ VARIABLE = "EHTTPD_SUCCEEDS"  # what a new supervisor is told: the sockets, and 
 class Upgrade:
     """The old supervisor's side: the new one, as long as it is not ready."""
 
-    def __init__(self, doors: Doors, folder: str, environment: dict[str, str]) -> None:
+    def __init__(self, doors: Doors, folder: str, environment: dict[str, str], settings: Settings) -> None:
         ours, theirs = channel_ends()
         told = {"channel": theirs.fileno(), "doors": doors.passed, "pid": os.getpid()}
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, *sys.orig_argv[1:]],
                 cwd=folder,
-                env={**without_watched(environment), VARIABLE: json.dumps(told)},
+                env={**for_successor(environment, settings), VARIABLE: json.dumps(told)},
                 pass_fds=(theirs.fileno(), *doors.descriptors),
             )
         self.channel = Channel(ours)
 
 
-def without_watched(environment: dict[str, str]) -> dict[str, str]:
-    """Return the variables of a process but for the one that says which process systemd's watchdog watches."""
-    return {name: value for name, value in environment.items() if name != "WATCHDOG_PID"}
+def for_successor(environment: dict[str, str], settings: Settings) -> dict[str, str]:
+    """Return the variables of a process but for the one that says which process systemd's watchdog watches.
+
+    That it has passed the sockets, systemd has told this process alone; so the next one is told in another way.
+    """
+    passed = {"EHTTPD_BIND": "systemd"} if settings.origin("bind") == PASSED else {}
+    return {**{name: value for name, value in environment.items() if name != "WATCHDOG_PID"}, **passed}
 
 
 class Succession:

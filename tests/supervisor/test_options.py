@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def application(environ, start_response):
     return [f"{os.getuid()} {os.getgid()} {groups} {old:o} {IMPORTED_BY}".encode()]
 
 IMPORTED_BY = os.getuid()
+"""
+# Has a command inherit a socket as systemd passes it.
+AS_SYSTEMD = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
 """
 HOOKS = """
 import os
@@ -298,3 +306,28 @@ def test_whoever_starts_it_may_have_closed_the_standard_streams(tmp_path: Path, 
                 pass
         server.terminate()
         assert server.wait(PATIENCE) == 0
+
+
+def test_a_successor_goes_on_with_the_sockets_that_systemd_has_passed(tmp_path: Path) -> None:
+    Path("shop.py").write_text(APPLICATION)
+    words = ["-m", "ehttpd", "shop:application", "--workers", "1", "--supervise"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "LISTEN_FDS": "1"}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        command = [sys.executable, "-c", AS_SYSTEMD, str(listening.fileno()), sys.executable, *words]
+        host, port = listening.getsockname()
+
+        def supervisor() -> int:
+            with closing(HTTPConnection(host, port, timeout=PATIENCE)) as connection:
+                worker = answer(connection)[0]
+            return int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+
+        descriptors = [listening.fileno()]
+        with subprocess.Popen(command, env=environment, pass_fds=descriptors, stderr=subprocess.PIPE) as server:
+            assert server.stderr is not None
+            assert supervisor() == server.pid
+            server.send_signal(signal.SIGUSR2)
+            assert server.wait(PATIENCE) == 0
+            successor = supervisor()
+            os.kill(successor, signal.SIGTERM)
+            said = server.stderr.read()  # until nobody is left who could say something
+            assert b"event=caution" not in said
