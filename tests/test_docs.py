@@ -211,6 +211,13 @@ def files_drawn(text: str) -> Iterator[str]:
             yield "/".join(above)
 
 
+def test_the_site_leads_to_every_page_once() -> None:
+    navigation = (ROOT / "website" / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
+    assert sorted(re.findall(r"(\S+\.md)$", navigation, re.MULTILINE)) == sorted(
+        page.name for page in (ROOT / "docs").glob("*.md")
+    )
+
+
 def test_the_house_is_drawn_as_it_stands() -> None:
     files = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")}
     rooms = {file for file in files if not file.endswith("/__init__.py")}

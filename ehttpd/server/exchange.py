@@ -30,6 +30,7 @@ from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
 from ehttpd.server.files import Piece, cut, length_of, pieces_of
 from ehttpd.server.output import FileSlice, Output
+from ehttpd.server.stacks import traceback_of
 from ehttpd.server.stream import BodyStream
 from ehttpd.server.switch import Switch
 from ehttpd.server.tunnel import Tunnel
@@ -516,4 +517,4 @@ def _log_failure(request: Request, error: BaseException) -> None:
     if isinstance(error, EhttpdError):
         log.error("%s: %s", request, error)
     else:
-        log.error("%s: the application failed", request, exc_info=error)
+        log.error("%s: the application failed", request, exc_info=(type(error), error, traceback_of(error)))

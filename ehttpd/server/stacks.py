@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from itertools import takewhile
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ def frames_of(frame: FrameType | None, limit: int | None = None) -> traceback.St
     own = list(takewhile(_is_ours, reversed(frames)))
     frames = frames[: -len(own)] if 0 < len(own) < len(frames) else frames
     return traceback.StackSummary.extract(iter(frames), limit=limit, lookup_lines=False)
+
+
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """Return the application's part of an exception's traceback; all of it if there is nothing of an application."""
+    whole = found = error.__traceback__
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(OURS):
+        found = found.tb_next
+    return found or whole
 
 
 def _is_ours(found: tuple[FrameType, int]) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ehttpd.testing.verification import (
         LeftBehind,
         NoRequest,
+        SlowStop,
         StrayRequest,
         Unanswered,
         UnexpectedRequest,
@@ -32,6 +33,7 @@ __all__ = [
     "MockServer",
     "NoRequest",
     "ReceivedRequest",
+    "SlowStop",
     "StrayRequest",
     "TestServer",
     "Unanswered",
@@ -49,6 +51,7 @@ LATER = {
     "MockServer": "mock",
     "NoRequest": "verification",
     "ReceivedRequest": "journal",
+    "SlowStop": "verification",
     "StrayRequest": "verification",
     "TestServer": "server",
     "Unanswered": "verification",

@@ -1,4 +1,4 @@
-"""A small client that keeps its connections and trusts the server's certificate.
+"""A small client that keeps its connection and trusts the server's certificate.
 
 For asking one server of a test. `http.client` does the work.
 """
@@ -14,15 +14,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from ehttpd.fields import Fields
-from ehttpd.testing.wire import connect
-
-PATIENCE = 10.0  # Seconds.
+from ehttpd.testing.wire import PATIENCE, Address, connect
 
 
 class Answer:
     """A response: ``status``, ``reason``, ``headers``, ``body``."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
+        __tracebackhide__ = True
         self.status = response.status
         self.reason = response.reason
         self.headers = Fields(response.getheaders())
@@ -41,16 +40,19 @@ class Answer:
         return f"<Answer {self.status} {self.reason}, {len(self.body)} octets>"
 
 
-class UnixConnection(http.client.HTTPConnection):
-    """To the path of a Unix socket."""
+class Connection(http.client.HTTPConnection):
+    """To whatever place a server has, with TLS if there is a context."""
 
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
+    def __init__(self, address: Address, context: ssl.SSLContext | None, timeout: float) -> None:
+        host, port = ("localhost", None) if isinstance(address, str) else address
+        super().__init__(host, port, timeout=timeout)
+        self.default_port = http.client.HTTP_PORT if context is None else http.client.HTTPS_PORT
+        self._address = address
+        self._context = context
         self._patience = timeout
 
     def connect(self) -> None:
-        self.sock: socket.socket = connect(self._path, self._patience)
+        self.sock: socket.socket = connect(self._address, self._patience, self._context)
 
 
 class Client:
@@ -59,15 +61,8 @@ class Client:
     Raises what `http.client` and `socket` raise: every fault of the server arrives here as it is.
     """
 
-    def __init__(
-        self, address: tuple[str, int] | str, context: ssl.SSLContext | None = None, timeout: float = PATIENCE
-    ) -> None:  # fmt: skip
-        if isinstance(address, str):
-            self._connection: http.client.HTTPConnection = UnixConnection(address, timeout)
-        elif context is not None:
-            self._connection = http.client.HTTPSConnection(*address, timeout=timeout, context=context)
-        else:
-            self._connection = http.client.HTTPConnection(*address, timeout=timeout)
+    def __init__(self, address: Address, context: ssl.SSLContext | None = None, timeout: float = PATIENCE) -> None:
+        self._connection = Connection(address, context, timeout)
 
     def request(
         self,
@@ -79,6 +74,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request and return the whole response."""
+        __tracebackhide__ = True  # pytest: a failure is shown where the test asks
         fields = dict(headers or {})
         if json is not None:
             body = json_module.dumps(json)
@@ -92,11 +88,38 @@ class Client:
 
     def get(self, target: str, **options: Any) -> Answer:
         """Send a GET request; see `request`."""
+        __tracebackhide__ = True
         return self.request("GET", target, **options)
+
+    def head(self, target: str, **options: Any) -> Answer:
+        """Send a HEAD request; see `request`."""
+        __tracebackhide__ = True
+        return self.request("HEAD", target, **options)
 
     def post(self, target: str, **options: Any) -> Answer:
         """Send a POST request; see `request`."""
+        __tracebackhide__ = True
         return self.request("POST", target, **options)
+
+    def put(self, target: str, **options: Any) -> Answer:
+        """Send a PUT request; see `request`."""
+        __tracebackhide__ = True
+        return self.request("PUT", target, **options)
+
+    def patch(self, target: str, **options: Any) -> Answer:
+        """Send a PATCH request; see `request`."""
+        __tracebackhide__ = True
+        return self.request("PATCH", target, **options)
+
+    def delete(self, target: str, **options: Any) -> Answer:
+        """Send a DELETE request; see `request`."""
+        __tracebackhide__ = True
+        return self.request("DELETE", target, **options)
+
+    def options(self, target: str, **options: Any) -> Answer:
+        """Send an OPTIONS request; see `request`."""
+        __tracebackhide__ = True
+        return self.request("OPTIONS", target, **options)
 
     def close(self) -> None:
         """Close the connection. The next request opens another."""

@@ -8,30 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from re import Pattern
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import parse_qs
 
 from ehttpd.testing.journal import ReceivedRequest
+from ehttpd.testing.paths import PathPattern
 
 ANYTHING: Any = object()  # for a criterion that is not given, where None would be one
 # "GET /items/{id}", "GET|HEAD /files/{path...}", "/anything"
-PATTERN = re.compile(r"(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+) +)?(/\S*|\*)")
-PARAMETER = re.compile(r"\{([A-Za-z_]\w*)(\*|\.\.\.)?\}")
+PATTERN = re.compile(r"(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+) +)?(/[^\s?]*|\*)(?:\?(\S*))?")
+Value: TypeAlias = "str | int | Pattern[str]"
+Query: TypeAlias = "Mapping[str, Value | list[Value]] | str"
 
 
 class Criteria:
     """What a request must have to be meant: a method and a path, and whatever else is given.
 
     Raises:
-        ValueError: ``pattern`` is no method and path.
+        ValueError: ``pattern`` is no method and path, or has a query where there is another.
     """
 
     def __init__(
         self,
         pattern: str,
-        query: Mapping[str, str | list[str]] | str | None = None,
+        query: Query | None = None,
         headers: Mapping[str, str | Pattern[str]] | None = None,
         json: object = ANYTHING,
-        body: bytes | str | Pattern[bytes] | None = None,
+        body: bytes | str | Pattern[bytes] | Pattern[str] | None = None,
         where: Callable[[ReceivedRequest], object] | None = None,
     ) -> None:
         found = PATTERN.fullmatch(pattern)
@@ -39,31 +42,39 @@ class Criteria:
             raise ValueError(
                 f"A pattern is a method, a space and a path, such as 'GET /items/{{id}}'. Found {pattern!r}."
             )
+        if found[3] is not None and query is not None:
+            raise ValueError(f"Give the query in the pattern or as query=. Found {pattern!r} and {query!r}.")
         self.pattern = pattern
         self._methods = found[1].split("|") if found[1] and found[1] != "*" else None
-        self._path = path_expression(found[2])
-        self._query = query
+        self._path = PathPattern(found[2])
+        self._query = query if found[3] is None else found[3]
         self._headers = headers or {}
         self._json = json
         self._body = body.encode() if isinstance(body, str) else body
         self._where = where
 
-    def parameters(self, path: str) -> dict[str, str] | None:
+    def parameters(self, path: str) -> dict[str, Any] | None:
         """Return the named parts of a path; None if the path is another."""
-        found = self._path.fullmatch(path)
-        return found.groupdict() if found else None
+        return self._path.match(path)
 
     def fits_head(self, method: str, path: str) -> bool:
         """Tell whether method and path are those that are meant."""
-        return (self._methods is None or method in self._methods) and self._path.fullmatch(path) is not None
+        return (self._methods is None or method in self._methods) and self._path.match(path) is not None
+
+    def likeness(self, method: str, path: str) -> float:
+        """Return how alike method and path look to those that are meant, from 0 to 1."""
+        from difflib import SequenceMatcher
+
+        asked = f"{method} {path}" if self._methods else path
+        return SequenceMatcher(None, asked, self.pattern).ratio()
 
     def differences(self, request: ReceivedRequest) -> list[str]:
         """Return what keeps a request from being meant, each as a line; nothing if it is."""
         found = []
         if self._methods is not None and request.method not in self._methods:
             found.append(difference("method", "|".join(self._methods), request.method))
-        if self._path.fullmatch(request.path) is None:
-            found.append(difference("path", self.pattern.rpartition(" ")[2], request.path))
+        if self._path.match(request.path) is None:
+            found.append(difference("path", self._path.text, request.path))
         found += self._query_differences(request)
         for name, value in self._headers.items():
             received = request.headers.get(name)
@@ -78,14 +89,17 @@ class Criteria:
         return found
 
     def _query_differences(self, request: ReceivedRequest) -> list[str]:
-        if isinstance(self._query, str):
-            return [difference("query", self._query, request.query)] if self._query != request.query else []
+        if self._query is None:
+            return []
         received = request.parameters
-        expected = {name: [value] if isinstance(value, str) else value for name, value in (self._query or {}).items()}
+        if isinstance(self._query, str):
+            same = parse_qs(self._query, keep_blank_values=True) == received
+            return [] if same else [difference("query", self._query, request.query)]
+        expected = {name: value if isinstance(value, list) else [value] for name, value in self._query.items()}
         return [
-            difference(f"query {name}", values, received.get(name))
+            difference(f"query {name}", [written(value) for value in values], received.get(name))
             for name, values in expected.items()
-            if received.get(name) != values
+            if not all_agree(values, received.get(name, []))
         ]
 
     def _json_differences(self, request: ReceivedRequest) -> list[str]:
@@ -97,7 +111,7 @@ class Criteria:
 
     def __str__(self) -> str:
         given = [self.pattern]
-        if self._query is not None:
+        if self._query is not None and "?" not in self.pattern:
             given.append(f"query={self._query!r}")
         if self._headers:
             given.append(f"headers={dict(self._headers)!r}")
@@ -108,20 +122,18 @@ class Criteria:
         return ", ".join(given)
 
 
-def path_expression(path: str) -> Pattern[str]:
-    """Return an expression for a path: ``{name}`` stands for a segment, ``{name...}`` or ``{name*}`` for any number."""
-    parts = []
-    end = 0
-    for found in PARAMETER.finditer(path):
-        parts.append(re.escape(path[end : found.start()]))
-        parts.append(f"(?P<{found[1]}>{'.*' if found[2] else '[^/]+'})")
-        end = found.end()
-    return re.compile("".join(parts) + re.escape(path[end:]), re.DOTALL)
-
-
 def agrees(expected: Any, received: Any) -> bool:
     """Tell whether a value is the expected one, or matches the expected expression as a whole."""
-    return bool(expected.fullmatch(received)) if isinstance(expected, Pattern) else bool(expected == received)
+    if isinstance(expected, Pattern):
+        if isinstance(received, bytes) and isinstance(expected.pattern, str):
+            received = received.decode("utf-8", "replace")
+        return expected.fullmatch(received) is not None
+    return bool((str(expected) if isinstance(expected, int) else expected) == received)
+
+
+def all_agree(expected: list[Value], received: list[str]) -> bool:
+    """Tell whether there are as many values as are expected, and each agrees."""
+    return len(expected) == len(received) and all(map(agrees, expected, received))
 
 
 def written(expected: Any) -> Any:

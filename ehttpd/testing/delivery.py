@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from threading import Event
+from typing import IO, Any
 
 from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.fields import FieldLine
@@ -53,7 +54,7 @@ def break_response(request: Request, response: Response, fault: Fault, ending: E
     if fault.at == "between-requests":
         connection.armed = fault
         return response
-    data = whole_body(response, fault.needed)
+    data = whole_body(response.body, fault.needed)
     streams = data is not response.body and "content-length" not in response.headers
     persistent = connection.reader.section.persistent
     transmission = Transmission(request, response, data, streams=streams, persistent=persistent)
@@ -63,12 +64,11 @@ def break_response(request: Request, response: Response, fault: Fault, ending: E
     return Response.stream(played(fault.script(transmission), stream, ending), response.status)
 
 
-def whole_body(response: Response, most: int | None = None) -> bytes:
+def whole_body(body: bytes | IO[bytes] | Iterable[bytes], most: int | None = None) -> bytes:
     """Return the body of a response as octets; at least ``most`` of them will do, since some bodies never end."""
-    body = response.body
     if isinstance(body, bytes):
         return body
-    pieces = FileBody(body) if hasattr(body, "read") and type(body) is not FileBody else body
+    pieces: Any = FileBody(body) if hasattr(body, "read") and type(body) is not FileBody else body
     try:
         return b"".join(pieces) if most is None else at_least(most, pieces)
     finally:

@@ -65,6 +65,7 @@ class Exchange:
         self.request = request
         self.request_line = request_line
         self.status: int | None = None  # of the response, before any fault
+        self.octets: int | None = None  # of its body, as far as they were produced
         self.fault = ""
         self.failure: BaseException | None = None  # of the handler
         self._began = time.monotonic()
@@ -77,11 +78,12 @@ class Exchange:
         self.seconds = time.monotonic() - self._began
 
     def __str__(self) -> str:
+        octets = f", {self.octets} octets" if self.octets else ""
         duration = "" if self.seconds is None else f", {self.seconds * 1000:.1f} ms"
         body = f", body {self.request.body[:200]!r}" if self.request is not None and self.request.body else ""
         fault = f", {self.fault}" if self.fault else ""
         failure = f", the handler raised {self.failure!r}" if self.failure is not None else ""
-        return f"{self.request_line} -> {self.status or 'nothing'}{duration}{body}{fault}{failure}"
+        return f"{self.request_line} -> {self.status or 'nothing'}{octets}{duration}{body}{fault}{failure}"
 
 
 class Journal:

@@ -11,12 +11,17 @@ import gc
 import os
 import socket
 import stat
+import sys
 import threading
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ehttpd.server.stacks import top
 from ehttpd.testing.verification import LeftBehind
+
+if TYPE_CHECKING:
+    from ehttpd.testing.server import TestServer
 
 # Seconds. A thread that was told to end, and has by then, is no leak.
 LAST_CALL = 1.0
@@ -30,21 +35,26 @@ class Inventory:
         self._threads = set(threading.enumerate())
         self._sockets = open_sockets()
 
-    def left_behind(self, places: Collection[Any]) -> list[LeftBehind]:
-        """Return what there is more of by now. ``places`` are those where the test's servers listened."""
+    def left_behind(self, servers: Collection[TestServer]) -> list[LeftBehind]:
+        """Return what there is more of by now. ``servers`` are those of the test, which have ended."""
         deadline = time.monotonic() + LAST_CALL
         threads = [thread for thread in threading.enumerate() if thread not in self._threads and not is_ours(thread)]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        left = [f"The thread {thread.name!r} still runs." for thread in threads if thread.is_alive()]
-        if self._new_sockets(places):
+        frames = sys._current_frames()
+        left = [
+            f"The thread {thread.name!r} still runs: {top(frames.get(thread.ident or 0))}."
+            for thread in threads
+            if thread.is_alive()
+        ]
+        if self._new_sockets(servers):
             gc.collect()  # one in a cycle of objects is closed late
-        left += [f"{described} is still open." for described in self._new_sockets(places)]
+        left += self._new_sockets(servers)
         return [LeftBehind(f"{each} {RELAX}") for each in left]
 
-    def _new_sockets(self, places: Collection[Any]) -> list[str]:
+    def _new_sockets(self, servers: Collection[TestServer]) -> list[str]:
         numbers = sorted(number for number, _ in open_sockets() - self._sockets)
-        return [described for number in numbers if (described := description(number, places))]
+        return [described for number in numbers if (described := description(number, servers))]
 
 
 def is_ours(thread: threading.Thread) -> bool:
@@ -65,14 +75,23 @@ def open_sockets() -> set[tuple[int, int]]:
     return found
 
 
-def description(number: int, places: Collection[Any]) -> str:
-    """Return what a socket is, nothing if it is none that a test should have closed."""
+def description(number: int, servers: Collection[TestServer]) -> str:
+    """Return what is to be said of a socket, nothing if it is none that a test should have closed."""
     with socket.socket(fileno=os.dup(number)) as looked_at:
         if looked_at.type != socket.SOCK_STREAM:
             return ""
         try:
             peer = looked_at.getpeername()
         except OSError:  # it listens, or was never connected, or was reset
-            return f"The socket with descriptor {number}"
+            return f"The socket with descriptor {number} is still open."
         place = peer[:2] if isinstance(peer, tuple) else peer
-        return f"The socket with descriptor {number}, connected to the server," if place in places else ""
+        server = next((server for server in servers if server.place == place), None)
+        if server is None:
+            return ""
+        own = tuple(looked_at.getsockname()[:2])
+        asked = [each for each in server.requests if each.connection.remote == own]
+        last = f"; {asked[-1].method} {asked[-1].target} was the last that it asked" if asked else ""
+        return (
+            f"The socket with descriptor {number}, connected to {server.url}, is still open{last}. "
+            "Close the client that has it."
+        )

@@ -71,10 +71,9 @@ class Port:
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self._guard = self._bound((host, port), shared=False)
-        except OSError as error:
-            raise ListenError(
-                f"cannot listen on {host}:{port}: {error.strerror}.", "Let the system choose: port 0."
-            ) from None
+        except (OSError, OverflowError) as error:  # a port beyond 65535 is the latter
+            why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+            raise ListenError(f"cannot listen on {host}:{port}: {why}.", "Let the system choose: port 0.") from None
         self._place = self._guard.getsockname()[:2]
         try:
             self.listener = self.open()

@@ -11,9 +11,10 @@ from re import Pattern
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.messages import Request, Response
-from ehttpd.testing.criteria import ANYTHING, Criteria
+from ehttpd.testing.criteria import ANYTHING, Criteria, Query
 from ehttpd.testing.faults import WITHIN_A_REQUEST, Fault
 from ehttpd.testing.journal import ReceivedRequest
+from ehttpd.testing.observation import answered
 from ehttpd.testing.rules import Rule, Step, place_of_caller
 from ehttpd.testing.server import TestServer
 from ehttpd.testing.verification import UnexpectedRequest
@@ -46,17 +47,19 @@ class MockServer(TestServer):
         self,
         pattern: str,
         *,
-        query: Mapping[str, str | list[str]] | str | None = None,
+        query: Query | None = None,
         headers: Mapping[str, str | Pattern[str]] | None = None,
         json: object = ANYTHING,
-        body: bytes | str | Pattern[bytes] | None = None,
+        body: bytes | str | Pattern[bytes] | Pattern[str] | None = None,
         where: Callable[[ReceivedRequest], object] | None = None,
     ) -> Rule:
         """Expect a request; return the rule, to say what it is answered: 200 with no content unless it says more.
 
         Rules are tried in order; one that has been used as often as it may is passed over. A rule is to be used at
-        least once. ``pattern`` is ``"GET /items/{id}"``, ``"GET|HEAD /files/{path...}"`` or, for any method, a path.
-        Fields and parameters of the query that are not given may be anything; a dictionary in ``json`` must be equal.
+        least once. ``pattern`` is ``"GET /items/{id}"``, ``"GET|HEAD /files/{path...}"`` or, for any method, a path. A
+        query behind the path, or as text in ``query``, is all that may be asked for; of a dictionary each parameter
+        must be there, and others may be. Fields that are not given may be anything; what is in ``json`` must be equal.
+        Texts may be regular expressions, which have to match as a whole.
 
         Raises:
             ValueError: ``pattern`` is none.
@@ -99,10 +102,12 @@ class MockServer(TestServer):
         fault = step.fault
         # What was to break a body has had its chance if there was one.
         strikes = fault is not None and not (fault.at in WITHIN_A_REQUEST and received.body) and fault.strikes()
-        response = self._answered(lambda request: step.answer(request, parameters, self._ending), request)
+        response = answered(
+            lambda request: step.answer(request, parameters, self._observation.ending), request
+        )
         return response, fault if strikes else None
 
-    def _step_for(self, received: ReceivedRequest) -> tuple[Step, dict[str, str]] | None:
+    def _step_for(self, received: ReceivedRequest) -> tuple[Step, dict[str, Any]] | None:
         """Return the answer to a request and the parameters of its path; None if no rule is for it."""
         with self._lock:
             rules = list(self._rules)
@@ -125,11 +130,12 @@ class MockServer(TestServer):
         """Return the rules that come nearest to a request, with what keeps them from it."""
         with self._lock:
             rules = list(self._rules)
-        misses = sorted(((rule.criteria.differences(received), rule) for rule in rules), key=lambda miss: len(miss[0]))
+        differences = {rule: rule.criteria.differences(received) for rule in rules}
+        likeness = {rule: rule.criteria.likeness(received.method, received.path) for rule in rules}
         lines = []
-        for differences, rule in misses[:NEAREST]:
+        for rule in sorted(rules, key=lambda rule: (len(differences[rule]), -likeness[rule]))[:NEAREST]:
             lines.append(f"\n  near: {rule}")
-            lines += [f"\n    {each}" for each in differences or ["it has been used as often as it may"]]
+            lines += [f"\n    {each}" for each in differences[rule] or [rule.spent]]
         return "".join(lines)
 
     def _nothing_came(self, timeout: float) -> str:
@@ -137,10 +143,7 @@ class MockServer(TestServer):
             unexpected = [str(each) for each in self._unexpected]
         return "\n".join([super()._nothing_came(timeout), *unexpected])
 
-    def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
-        return super().break_at(stage, request) or (self._break_within(request) if request is not None else None)
-
-    def _break_within(self, request: Request) -> Fault | None:
+    def _fault_within(self, request: Request) -> Fault | None:
         """Return what a rule has go wrong before the body is here, judged by method and path alone."""
         with self._lock:
             rules = [rule for rule in self._rules if rule.criteria.fits_head(request.method, request.path)]
@@ -150,4 +153,4 @@ class MockServer(TestServer):
                 return None
             assert step is not None
             step.used += fault.ends  # else it is chosen again when the request is whole
-        return self._note_break(fault, request)
+        return fault

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from ehttpd.messages import Handler
 from ehttpd.records import Record
+from ehttpd.server.addresses import listen_at
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server
 from ehttpd.testing.connection import ObservedConnection, Observer
-from ehttpd.testing.listening import Port, Switch
+from ehttpd.testing.listening import Port, Switch, relisten
+from ehttpd.testing.wire import Address
 
 if TYPE_CHECKING:
     import ssl
@@ -35,7 +38,8 @@ class ObservedServer(Server):
         super().__init__(handler, record=record, tls=context, **settings)
         self._observer = observer
         self._port: Port | None = None
-        self.switch = Switch()
+        self._known_url = ""
+        self._switch: Switch | None = None
 
     @property
     def lane(self) -> Lane:
@@ -43,16 +47,54 @@ class ObservedServer(Server):
             raise RuntimeError("The server has not been started.")
         return self._lane
 
+    def start_once(self) -> None:
+        """Start, unless that has been done. Raises ListenError."""
+        if self.started:
+            return
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        self._known_url = super().url
+
     @property
-    def place(self) -> tuple[str, int] | str:
+    def started(self) -> bool:
+        return self._lane is not None
+
+    @property
+    def url(self) -> str:
+        """The URL, also once the server has stopped."""
+        return self._known_url or super().url
+
+    @property
+    def place(self) -> Address:
         """What a client connects to: host and port, or the path of a Unix socket."""
-        host, port = self._listeners[0].local
-        return (host, port) if port else host
+        parts = urlsplit(self.url)
+        if parts.scheme == "unix":
+            return self.url.partition(":")[2]
+        return unquote(parts.hostname or ""), parts.port or 0
+
+    @property
+    def switch(self) -> Switch:
+        if self._switch is None:
+            raise RuntimeError("The server has not been started.")
+        return self._switch
 
     def port_kept(self) -> Port:
         if self._port is None:
             raise RuntimeError("Only a TCP port can be kept while nobody answers there.")
         return self._port
+
+    def listen_also(self, address: str) -> str:
+        """Listen at another address as well; return its URL. Raises ListenError."""
+        opened = listen_at([address], self.settings.backlog, self.settings.uds_mode, False)
+        for listener in opened:
+            listener.identity = self._identity
+        self._listeners += opened
+        for listener in opened:
+            self.switch.ask(partial(relisten, self.lane, listener))
+        return opened[0].url
 
     def _new_lane(self) -> Lane:
         lane = super()._new_lane()
@@ -67,7 +109,8 @@ class ObservedServer(Server):
             self._listeners.append(self._port.listener)
         else:
             super()._open_listeners()
-        self._listeners.append(self.switch)
+        self._switch = Switch()
+        self._listeners.append(self._switch)
 
     def _listener(self, listening: Any, name: str) -> Listener:
         listener = Listener(listening, name)
@@ -78,6 +121,7 @@ class ObservedServer(Server):
         try:
             return super().stop(grace, patience=patience, shared=shared)
         finally:
-            self.switch.close()
+            if self._switch is not None:
+                self._switch.close()
             if self._port is not None:
                 self._port.close()

@@ -5,8 +5,6 @@ Pytest's. Loaded by pytest alone, at its start: so it imports nothing of ehttpd 
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +12,29 @@ import pytest
 
 if TYPE_CHECKING:
     from ehttpd.testing.certificates import Authority
-    from ehttpd.testing.leaks import Inventory
+    from ehttpd.testing.keeper import Keeper
     from ehttpd.testing.mock import MockServer
     from ehttpd.testing.server import TestServer
     from ehttpd.testing.session import SharedServer
 
 MARKER = (
-    "ehttpd(strict=True, leaks=True): strict=False: rules that are not met and requests that no rule is for are no "
-    "failure; leaks=False: threads and sockets that the test leaves behind are none either."
+    "ehttpd(strict=True, exceptions=True, leaks=True): strict=False: rules that are not met and requests that no rule "
+    "is for are no failure; exceptions=False: what handlers raise is none; leaks=False: threads and sockets that the "
+    "test leaves behind are none."
 )
-HELD = "\nehttpd: the test has failed, and {urls} is held up. Press Enter to go on.\n"
+KEEPER: pytest.StashKey[Keeper] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("ehttpd").addoption(
-        "--ehttpd-hold", action="store_true", help="After a failure keep its servers up until Enter is pressed."
-    )
-    parser.getgroup("ehttpd").addoption(
+    from ehttpd.testing.holding import WHERE_THEY_ARE, HoldAction
+
+    group = parser.getgroup("ehttpd")
+    group.addoption(
+        "--ehttpd-hold", action=HoldAction, nargs="?", const=WHERE_THEY_ARE, metavar="ADDRESS",
+        help="After a failure keep its servers up until Enter is pressed; with an address such as 0.0.0.0:8000 or "
+        "unix:path, the first of them there as well.",
+    )  # fmt: skip
+    group.addoption(
         "--ehttpd-log", choices=("exchanges", "wire"), default="exchanges",
         help="What the report of a failure shows of its servers: every exchange, or every octet as well.",
     )  # fmt: skip
@@ -38,106 +42,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-
-
-class Keeper:
-    """The servers of one test, from the first fixture that asks for one to the last that needs it."""
-
-    def __init__(self, item: pytest.Item) -> None:
-        self._item = item
-        options: dict[str, Any] = {}
-        for mark in reversed(list(item.iter_markers("ehttpd"))):
-            options.update(mark.kwargs)
-        self._strict = bool(options.get("strict", True))
-        self._inventory: Inventory | None = None
-        if options.get("leaks", True):
-            from ehttpd.testing.leaks import Inventory
-
-            self._inventory = Inventory()
-        self.servers: list[TestServer] = []
-        self._ends: list[Callable[[], object]] = []  # what is to be done with them at the end
-        self._places: list[Any] = []  # where they were
-        self.failures: list[BaseException] = []
-        self.failed = False
-
-    def serve(self, app_or_handler: Any = None, **options: Any) -> Any:
-        """Return a server that runs: of an application or a handler, or without either a mock server."""
-        from ehttpd.testing import MockServer, TestServer
-
-        if app_or_handler is None:
-            server: TestServer = MockServer(**{"strict": self._strict, **options})
-        else:
-            server = TestServer(app_or_handler, **options)
-        self._watch(server)
-        server.start()
-        self._places.append(server.place)
-        self._ends.append(server.stop)
-        return server
-
-    def share(self, server: SharedServer) -> SharedServer:
-        """Return a server that other tests have used, and will."""
-        from ehttpd.testing.verification import StrayRequest
-
-        for stray in server.begin(strict=self._strict):
-            warnings.warn(StrayRequest(f"After the test that it was for had ended, there came {stray}."), stacklevel=2)
-        self._watch(server)
-        self._places.append(server.place)
-        self._ends.append(server.end)
-        return server
-
-    def _watch(self, server: TestServer) -> None:
-        if self._item.config.getoption("--ehttpd-log") == "wire":
-            from ehttpd.testing.wire_log import WireLog
-
-            server.wire_log = WireLog()
-        self.servers.append(server)
-
-    def finish(self) -> None:
-        """Stop all servers, and note what went wrong."""
-        if self.failed and self.servers and self._item.config.getoption("--ehttpd-hold"):
-            self._hold()
-        for server, end in zip(self.servers, self._ends, strict=True):
-            end()
-            if not server.verified:
-                self.failures += server.failures()
-
-    def verify(self) -> None:
-        """Raise what went wrong, unless the test has failed without that. Once all of the test's fixtures have ended:
-        one that was set up before the servers may close its connections to them later.
-        """
-        from ehttpd.testing.verification import raise_together
-
-        if not self.failed:
-            left = self._inventory.left_behind(self._places) if self._inventory is not None else []
-            raise_together(f"What the servers of {self._item.name} have seen", [*self.failures, *left])
-
-    def _hold(self) -> None:
-        """Keep the servers up until somebody presses Enter, or nobody is there to do so."""
-        capture = self._item.config.pluginmanager.getplugin("capturemanager")
-        if capture is not None:
-            capture.suspend(in_=True)
-        try:
-            sys.stdout.write(HELD.format(urls=", ".join(server.url for server in self.servers)))
-            sys.stdout.flush()
-            sys.stdin.readline()
-        except (OSError, ValueError):  # no standard input: a worker of xdist
-            pass
-        finally:
-            if capture is not None:
-                capture.resume()
-
-    def section(self) -> str:
-        """Return a line for each exchange of each server, and what went wrong besides."""
-        lines = []
-        for server in self.servers:
-            lines.append(server.url)
-            lines += [f"  {exchange}" for exchange in server.exchanges] or ["  no request came"]
-            lines += [f"  {line}" for line in (server.wire_log.lines() if server.wire_log is not None else ())]
-            lines += [f"  ! {failure}" for failure in server.failures() if isinstance(failure, AssertionError)]
-        return "\n".join(lines)
-
-
-KEEPER = pytest.StashKey[Keeper]()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -149,7 +53,8 @@ def pytest_runtest_makereport(
     if keeper is not None and report.failed:
         keeper.failed = True
         if keeper.servers:
-            report.sections.append((f"ehttpd exchanges ({report.when})", keeper.section()))
+            section = keeper.section(with_failures=report.when != "teardown")  # else they are in the report already
+            report.sections.append((f"ehttpd exchanges ({report.when})", section))
     return report
 
 
@@ -162,15 +67,35 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
             for failure in item.stash[KEEPER].failures:
                 error.add_note(f"ehttpd has seen: {failure!r}")
         raise
-    if KEEPER in item.stash:
-        item.stash[KEEPER].verify()
+    verdict = item.stash[KEEPER].verdict() if KEEPER in item.stash else None
+    if verdict is not None:
+        raise verdict
 
 
 @pytest.fixture
 def _ehttpd_keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
-    keeper = Keeper(request.node)
+    from ehttpd.testing.keeper import Keeper
+
+    said: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers("ehttpd"))):
+        said.update(mark.kwargs)
+    config = request.config
+    try:
+        keeper = Keeper(request.node.name, said, notes_octets=config.getoption("--ehttpd-log") == "wire")
+    except TypeError:
+        raise pytest.UsageError(f"The mark of {request.node.nodeid} is none of: {MARKER} Found {said}.") from None
     request.node.stash[KEEPER] = keeper
     yield keeper
+    address = config.getoption("--ehttpd-hold")
+    if address is not None and keeper.servers and keeper.has_failed:
+        from ehttpd.testing.holding import hold
+
+        capture = config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture.suspend(in_=True)
+        hold(request.node.name, keeper.servers, address)
+        if capture is not None:
+            capture.resume()
     keeper.finish()
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from ehttpd.messages import Handler, Request
 from ehttpd.testing.criteria import Criteria
 from ehttpd.testing.faults import BEFORE_A_REQUEST, Fault
-from ehttpd.testing.replies import Reply
+from ehttpd.testing.replies import Reply, ReplyOptions
 from ehttpd.testing.verification import UnmetRule
 from ehttpd.wsgi import Application, adapt
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from ehttpd.testing.mock import MockServer
     from ehttpd.toolkit.answers import Answer
 
-# What is broken if a rule fails and says no reply: long enough to break anywhere.
-FILLER = Reply(200, text="This response goes wrong on purpose.\n" * 30)
-Answering: TypeAlias = "Callable[[Request, dict[str, str], Event], Answer]"
+# What is answered if a rule says no reply; if it fails, something long enough to break anywhere.
+EMPTY = Reply(200, {})
+FILLER = Reply(200, {"text": "This response goes wrong on purpose.\n" * 30})
+Answering: TypeAlias = "Callable[[Request, dict[str, Any], Event], Answer]"
 
 
 class Step:
@@ -40,10 +41,10 @@ class Step:
         self.counted = False  # the author said how often
         self.used = 0
 
-    def answer(self, request: Request, parameters: dict[str, str], ending: Event) -> Answer:
+    def answer(self, request: Request, parameters: dict[str, Any], ending: Event) -> Answer:
         if self.answering is not None:
             return self.answering(request, parameters, ending)
-        return (FILLER if self.fault is not None else Reply()).respond(request, ending)
+        return (FILLER if self.fault is not None else EMPTY).respond(request, ending)
 
 
 class Rule:
@@ -61,19 +62,31 @@ class Rule:
 
     # What the author says
 
-    def reply(self, status: int = 200, **reply: Any) -> Self:
+    def reply(self, status: int = 200, **options: Unpack[ReplyOptions]) -> Self:
         """Answer with a status and one of ``json``, ``text``, ``body``, ``file``, ``stream`` and ``chunks``.
 
         ``headers``, ``trailers``, ``informational`` (statuses, or pairs with their fields), ``delay`` in seconds, and
-        ``throttle`` in octets a second go with any of them.
+        ``throttle`` in octets a second go with any of them, and so does ``chunks`` as a size, or a list of sizes.
+        A ``stream`` is a list of pieces, a function that returns an iterable, or an iterator if it is to be sent once.
+
+        Raises:
+            TypeError, HandlerError: there can be no such response.
         """
-        answer = Reply(status, **reply)
+        answer = Reply(status, options)
         self._steps[-1].answering = lambda request, parameters, ending: answer.respond(request, ending)
         return self
 
     def handle(self, handler: Callable[..., Answer]) -> Self:
-        """Answer with a native handler, called with the request and the parameters of the path by their names."""
-        self._steps[-1].answering = lambda request, parameters, ending: handler(request, **parameters)
+        """Answer with a native handler, called with the request and, by their names, the parameters of the path that
+        it has parameters for. All of them are in ``request.params``.
+        """
+        takes = names_taken(handler)
+
+        def answer(request: Request, parameters: dict[str, Any], ending: Event) -> Answer:
+            request.params = parameters
+            return handler(request, **{name: value for name, value in parameters.items() if takes(name)})
+
+        self._steps[-1].answering = answer
         return self
 
     def wsgi(self, application: Application) -> Self:
@@ -141,6 +154,11 @@ class Rule:
             step.used += 1
         return step
 
+    @property
+    def spent(self) -> str:
+        """What is to be said of a rule whose answers have all been given."""
+        return f"it was expected {times(sum(step.most for step in self._steps))}, and that has come"
+
     def unmet(self) -> UnmetRule | None:
         """Return what is missing, if something is."""
         used = sum(step.used for step in self._steps)
@@ -162,6 +180,18 @@ class Rule:
     def __str__(self) -> str:
         name = f"{self._name!r}: " if self._name else ""
         return f"{name}{self.criteria} ({self._place})"
+
+
+def names_taken(function: Callable[..., object]) -> Callable[[str], bool]:
+    """Return what tells whether a function can be given an argument of some name. Raises TypeError if it is none."""
+    import inspect  # dear, and here already where pytest is
+
+    try:
+        taken = inspect.signature(function).parameters
+    except ValueError:  # one that is written in C
+        return lambda name: False
+    anything = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
+    return lambda name: anything or name in taken
 
 
 def times(number: float) -> str:

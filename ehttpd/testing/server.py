@@ -5,30 +5,22 @@ The test author's. Starts in a millisecond, stops in another, and can be made to
 
 from __future__ import annotations
 
-import io
 import sys
-import threading
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from itertools import count
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
 from ehttpd.launch.kind import Kind, kind_of
-from ehttpd.messages import NO_BODY, Handler, Request, Response, streaming_as, streams_of
-from ehttpd.messages import Client as Asker
-from ehttpd.records import Record
-from ehttpd.testing.client import PATIENCE, Client
-from ehttpd.testing.connection import ObservedConnection
-from ehttpd.testing.delivery import break_response, pause
-from ehttpd.testing.faults import IN_A_RESPONSE, Fault
-from ehttpd.testing.journal import Exchange, Journal, Origin, ReceivedRequest
+from ehttpd.messages import Handler, Request, Response, streaming_as, streams_of
+from ehttpd.testing import slowness
+from ehttpd.testing.client import Client
+from ehttpd.testing.faults import Fault
+from ehttpd.testing.journal import Exchange, ReceivedRequest
+from ehttpd.testing.observation import Observation, answered
 from ehttpd.testing.observed import ObservedServer
-from ehttpd.testing.verification import NoRequest, Unanswered, raise_together
-from ehttpd.testing.watching import NotedBody, watch
-from ehttpd.testing.wire import connect, say
+from ehttpd.testing.slowness import SLOW_STOP
+from ehttpd.testing.verification import NoRequest, Unanswered, all_together
+from ehttpd.testing.wire import PATIENCE, Address, connect, say
 from ehttpd.wsgi import Application, adapt
 
 if TYPE_CHECKING:
@@ -36,10 +28,7 @@ if TYPE_CHECKING:
 
     from ehttpd.testing.certificates import Authority
     from ehttpd.testing.wire_log import WireLog
-    from ehttpd.toolkit.answers import Answer
 
-# Seconds after which a stop says what it waits for.
-SLOW_STOP = 5.0
 # Seconds that what was accepted may take, once the test is over.
 GRACE = 10.0
 
@@ -65,28 +54,28 @@ class TestServer:
         **settings: Any,
     ) -> None:
         self._handler = handler_of(app_or_handler)
-        self._streams = streams_of(self._handler)
-        self._journal = Journal()
-        self._faults: list[Fault] = []
+        streams = streams_of(self._handler)
+        self._observation = seen = Observation(self, streams)
         self._failures: list[BaseException] = []
-        self._connections: dict[int, ObservedConnection] = {}
-        self._indices = count()
         self._clients: list[Client] = []
-        self._ending = threading.Event()
-        self._started = False
-        self.wire_log: WireLog | None = None  # what is said on the wire, if it is to be noted
+        self.slowness = ""  # what a stop that took long was waiting for
         self.verified = False  # `verify` was called, by the end of a block or otherwise
         self._authority = authority_for(tls)
-        handle = streaming_as(self._handler, lambda request: self._handle(request))
-        self._server = ObservedServer(self, handle, self._note_refusal, self._server_context(), bind=bind, **settings)
+        handle = streaming_as(self._handler, lambda request: seen.handle(request))
+        self._server = ObservedServer(seen, handle, seen.note_refusal, self._server_context(), bind=bind, **settings)
 
     # Life
 
     def start(self) -> Self:
-        """Listen and serve, unless it does already. Returns once connections are accepted. Raises ListenError."""
-        if not self._started:
-            self._started = True
-            self._server.start()
+        """Listen and serve, unless it does already. Returns once connections are accepted.
+
+        Raises:
+            ListenError: the address cannot be listened on.
+            RuntimeError: it has been stopped. Another is made in no time.
+        """
+        if self._observation.ending.is_set():
+            raise RuntimeError("The server has been stopped, and does not start again. Make another.")
+        self._server.start_once()
         return self
 
     def stop(self, grace: float = GRACE) -> bool:
@@ -94,25 +83,37 @@ class TestServer:
 
         Pauses and stalls of faults end at once. After 5 seconds it says on stderr what it waits for.
         """
-        self._ending.set()
+        self._observation.ending.set()
         self._close_clients()
-        with self._slowness_reported():
+        # Where nobody is connected there is nothing to wait for, and a thread less to start.
+        waits = self._observation.connections
+        with slowness.reported_if_slow(self._report_slowness) if waits else nullcontext():
             complete = self._server.stop(grace)
         if not complete:
             self._failures.append(Unanswered(f"The server stopped with something unanswered after {grace:g} s."))
         return complete
+
+    def _report_slowness(self) -> None:
+        self.slowness = f"{self.url} has been stopping for {SLOW_STOP:g} s. It waits for:\n{self.states()}\n"
+        sys.stderr.write(self.slowness)
+
+    def states(self) -> str:
+        """Return a line for each open connection, with its state, and the stack of each thread that serves one."""
+        return slowness.states(self._observation, self._server.lane)
 
     def settle(self, timeout: float = 5.0) -> bool:
         """Wait until no handler runs and no body is being produced; tell whether that is so.
 
         To be called before what the handlers use is taken away, such as the contents of a database.
         """
-        return self._journal.settle(timeout)
+        return self._observation.journal.settle(timeout)
 
     def verify(self) -> None:
         """Raise what went wrong as one `BaseExceptionGroup`; nothing if nothing did."""
         self.verified = True
-        raise_together(f"What {self.url} has seen", self.failures())
+        failures = self.failures()
+        if failures:
+            raise all_together(f"What {self.url} has seen", failures)
 
     def failures(self) -> list[BaseException]:
         """Return what went wrong so far: the exceptions of handlers, and what was not answered."""
@@ -138,6 +139,9 @@ class TestServer:
         """``http://127.0.0.1:43210``, with no slash at the end."""
         return self._server.url
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url if self._server.started else 'that has not been started'}>"
+
     def url_for(self, target: str) -> str:
         """Return the URL of a target such as ``/items?page=2``."""
         return self.url + target
@@ -150,32 +154,33 @@ class TestServer:
         return self.url + target
 
     @property
-    def place(self) -> tuple[str, int] | str:
+    def place(self) -> Address:
         """What a client connects to: host and port, or the path of a Unix socket."""
         return self._server.place
 
     @property
     def port(self) -> int:
         """The port, 0 for a Unix socket."""
-        return self._server.port
+        return self.place[1] if isinstance(self.place, tuple) else 0
 
     def client(self, timeout: float = PATIENCE) -> Client:
         """Return a client that keeps its connection and trusts the certificate. `stop` closes it."""
-        context = self.ssl_context if self._authority is not None else None
-        client = Client(self.place, context, timeout)
+        client = Client(self.place, self._client_context(), timeout)
         self._clients.append(client)
         return client
 
     def wire(self, octets: bytes, *, half_close: bool = True, timeout: float = PATIENCE) -> bytes:
         """Send exactly these octets on a new connection, and return all that comes back until it ends.
 
-        ``half_close``: tell the server that this was all, so that it ends the connection. Raises TimeoutError.
+        ``half_close``: tell the server that this was all, so that it ends the connection. With TLS they are what is
+        encrypted. Raises TimeoutError, and what comes of it if a fault keeps it from connecting.
         """
-        connected = connect(self.place, timeout)
-        if self._authority is not None:
-            connected = self.ssl_context.wrap_socket(connected, server_hostname="localhost")
-            half_close = False
-        return say(connected, octets, half_close=half_close)
+        __tracebackhide__ = True  # pytest: a failure is shown where the test asks
+        return say(connect(self.place, timeout), octets, half_close=half_close, context=self._client_context())
+
+    def listen_also(self, address: str) -> str:
+        """Listen at another address as well, from now on; return its URL. Raises ListenError."""
+        return self._server.listen_also(address)
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
@@ -192,6 +197,9 @@ class TestServer:
             raise RuntimeError("The server has no certificate. Start it with tls=True.")
         return self._authority
 
+    def _client_context(self) -> ssl.SSLContext | None:
+        return self._authority.client_context() if self._authority is not None else None
+
     def _server_context(self) -> ssl.SSLContext | None:
         return self._authority.server_context() if self._authority is not None else None
 
@@ -200,12 +208,21 @@ class TestServer:
     @property
     def requests(self) -> list[ReceivedRequest]:
         """Every request so far, in order of arrival."""
-        return self._journal.requests
+        return self._observation.journal.requests
+
+    @property
+    def wire_log(self) -> WireLog | None:
+        """What is said on the wire, if it is to be noted: set it to a `WireLog` before the first request."""
+        return self._observation.wire_log
+
+    @wire_log.setter
+    def wire_log(self, log: WireLog) -> None:
+        self._observation.wire_log = log
 
     @property
     def exchanges(self) -> list[Exchange]:
         """Every exchange so far, requests that were refused among them. ``str()`` makes a line of each."""
-        return self._journal.exchanges
+        return self._observation.journal.exchanges
 
     def take(self, timeout: float = 5.0) -> ReceivedRequest:
         """Return the next request that was not taken yet; wait for it.
@@ -213,13 +230,15 @@ class TestServer:
         Raises:
             NoRequest: none came within ``timeout`` seconds.
         """
-        received = self._journal.take(timeout)
+        __tracebackhide__ = True  # pytest: a failure is shown where the test waits
+        received = self._observation.journal.take(timeout)
         if received is None:
             raise NoRequest(self._nothing_came(timeout))
         return received
 
     def _nothing_came(self, timeout: float) -> str:
-        return f"No request came to {self.url} within {timeout:g} s. So far there were {len(self.requests)}."
+        taken = ", ".join(f"{request.method} {request.target}" for request in self.requests) or "none"
+        return f"No request came to {self.url} within {timeout:g} s. Before that: {taken}."
 
     # What goes wrong
 
@@ -227,7 +246,7 @@ class TestServer:
         """Have a fault strike from now on, whatever is asked."""
         if fault.at == "tls" and self._authority is None:
             raise ValueError("A fault at the stage 'tls' needs a server with tls=True.")
-        self._faults.append(fault)
+        self._observation.faults.append(fault)
 
     def hang_up(self) -> None:
         """Close every connection, and the clients of `client`."""
@@ -242,16 +261,13 @@ class TestServer:
     def reset(self) -> None:
         """Begin anew: connections are closed; faults, requests and what went wrong so far are forgotten."""
         self.hang_up()
-        self._journal = Journal()
-        self._faults.clear()
+        self._observation.clear()
         self._failures.clear()
         self.verified = False
-        if self.wire_log is not None:
-            self.wire_log.clear()
 
     def heal(self) -> None:
         """Have no fault of `fail` strike any more."""
-        self._faults.clear()
+        self._observation.faults.clear()
 
     def refuse(self) -> AbstractContextManager[None]:
         """Refuse connections while the block runs; the port is kept. Connections that exist live on."""
@@ -263,131 +279,15 @@ class TestServer:
 
     def close_connections(self) -> None:
         """End every connection there is, whatever it is doing."""
-        import socket
+        self._observation.hang_up()
 
-        for connection in list(self._connections.values()):
-            try:
-                connection.socket.shutdown(socket.SHUT_RDWR)
-            except OSError:  # it has ended meanwhile
-                pass
-
-    # What the server tells: an `Observer` of its connections
-
-    def opened(self, connection: ObservedConnection) -> int:
-        self._connections[id(connection)] = connection
-        return next(self._indices)
-
-    def closed(self, connection: ObservedConnection) -> None:
-        self._connections.pop(id(connection), None)
-
-    def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
-        fault = self._struck((stage,))
-        return self._note_break(fault, request) if fault is not None else None
-
-    def _note_break(self, fault: Fault, request: Request | None) -> Fault:
-        exchange = Exchange(None, f"{request.method} {request.target}" if request is not None else "no request yet")
-        exchange.fault = repr(fault)
-        self._journal.add(exchange)
-        return fault
-
-    def _struck(self, stages: Iterable[str]) -> Fault | None:
-        """Return the first fault that strikes at one of these stages."""
-        return next((fault for fault in self._faults if fault.at in stages and fault.strikes()), None)
-
-    def _note_refusal(self, record: Record) -> None:
-        if record.refusal:
-            exchange = Exchange(None, record.request_line)
-            exchange.answered(record.status)
-            self._journal.add(exchange)
-
-    # The handler of every request
-
-    def _handle(self, request: Request) -> Response:
-        exchange, received = self._note(request)
-        response: Response | None = None
-        try:
-            self._wait_for(request.client)
-            response, fault = self._respond(request, received)
-        except (RequestRefused, ConnectionLost) as error:
-            exchange.answered(error.status if isinstance(error, RequestRefused) else 0)
-            raise
-        except BaseException as error:
-            exchange.failure = error
-            exchange.answered(500)
-            raise
-        finally:
-            if response is None:
-                self._journal.end(exchange)
-        watch(response, exchange, self._journal)
-        exchange.answered(int(str(response.status)[:3]))
-        fault = self._struck(IN_A_RESPONSE) or fault
-        if fault is None:
-            return response
-        exchange.fault = repr(fault)
-        return break_response(request, response, fault, self._ending)
-
-    def _wait_for(self, client: Asker) -> None:
-        """Wait as long as what went wrong before a request says. Raises ConnectionLost if the server stops."""
-        if isinstance(client, ObservedConnection) and client.pause:
-            seconds, client.pause = client.pause, 0.0
-            pause(seconds, self._ending)
-
-    def _note(self, request: Request) -> tuple[Exchange, ReceivedRequest]:
-        streams = self._streams is not None and request.body is not NO_BODY and self._streams(request)
-        body = b"" if streams else request.body.read()
-        if body:
-            request.body.seek(0)
-        client = request.client.connection
-        place = client.place() if isinstance(client, ObservedConnection) else (-1, 0)
-        received = ReceivedRequest(request, body, Origin(*place, client.remote))
-        if streams:
-            request.body = io.BufferedReader(NotedBody(request.body, received))
-        exchange = Exchange(received, f"{request.method} {request.target}")
-        exchange.running = True
-        self._journal.add(exchange)
-        return exchange, received
+    # What is answered: the author's part of an `Observation`
 
     def _respond(self, request: Request, received: ReceivedRequest) -> tuple[Response, Fault | None]:
-        """Return the response to a request, and what is to go wrong with it."""
-        return self._answered(self._handler, request), None
+        return answered(self._handler, request), None
 
-    @staticmethod
-    def _answered(handler: Callable[[Request], Answer], request: Request) -> Response:
-        """Call a handler; return what it answers, returned or raised."""
-        try:
-            return Response.of(handler(request))
-        except RaisedAnswer as raised:
-            response: Response = raised.response(request)
-            return response
-
-    # A stop that takes long
-
-    @contextmanager
-    def _slowness_reported(self) -> Iterator[None]:
-        """Have a block reported on if it takes long."""
-        if not self._connections:  # then there is nothing to wait for, and a thread less to start
-            yield
-            return
-        timer = threading.Timer(SLOW_STOP, self._report_slowness)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
-    def _report_slowness(self) -> None:
-        sys.stderr.write(f"{self.url} has been stopping for {SLOW_STOP:g} s. It waits for:\n{self.states()}\n")
-
-    def states(self) -> str:
-        """Return a line for each open connection, with its state, and the stack of each thread that serves one."""
-        lines = [str(connection) for connection in list(self._connections.values())]
-        frames = sys._current_frames()
-        for identifier, connection in self._server.lane.pool.inside:
-            if identifier in frames:
-                stack = "".join(traceback.format_stack(frames[identifier]))
-                lines.append(f"the thread that serves {connection.remote[0]}:{connection.remote[1]}:\n{stack}")
-        return "\n".join(lines)
+    def _fault_within(self, request: Request) -> Fault | None:
+        return None
 
 
 def handler_of(app_or_handler: Any) -> Handler:
@@ -397,7 +297,8 @@ def handler_of(app_or_handler: Any) -> Handler:
         return adapt(app_or_handler)
     if kind is Kind.NATIVE:
         return app_or_handler  # type: ignore[no-any-return]
-    raise TypeError(f"Give a WSGI application or a handler of requests. Found {kind.value}: {app_or_handler!r}.")
+    found = "" if kind is Kind.OTHER else f"{kind.value}: "
+    raise TypeError(f"Give a WSGI application or a handler of requests. Found {found}{app_or_handler!r}.")
 
 
 def authority_for(tls: bool | Authority) -> Authority | None:

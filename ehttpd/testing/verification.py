@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ehttpd.server.stacks import traceback_of
+
 
 class UnmetRule(AssertionError):
     """A rule was not used as often as it said."""
@@ -28,11 +30,19 @@ class LeftBehind(AssertionError):
     """A test has ended, and a thread or a socket of it has not."""
 
 
+class SlowStop(UserWarning):
+    """A server has taken more than five seconds to stop."""
+
+
 class StrayRequest(UserWarning):
     """A request came to a shared server after the test that it was for had ended; it was answered 503."""
 
 
-def raise_together(what: str, failures: Sequence[BaseException]) -> None:
-    """Raise one group of all failures, if there are any."""
-    if failures:
-        raise BaseExceptionGroup(what, failures)
+def all_together(what: str, failures: Sequence[BaseException]) -> BaseExceptionGroup:
+    """Return one group of all failures, each with the traceback of whose mistake it is."""
+    return BaseExceptionGroup(what, [error.with_traceback(traceback_of(error)) for error in failures])
+
+
+# As their users import them, not where they are.
+for _class in (UnmetRule, UnexpectedRequest, NoRequest, Unanswered, LeftBehind, StrayRequest, SlowStop):
+    _class.__module__ = "ehttpd.testing"

@@ -26,6 +26,8 @@ WHOLE = (bytes, bytearray, memoryview, str, FileBody, FileParts)
 def watch(response: Response, exchange: Exchange, journal: Journal) -> None:
     """Have what becomes of a response's body noted."""
     body: Any = response.body
+    if isinstance(body, bytes):
+        exchange.octets = len(body)
     if isinstance(body, Switch):
         response.body = WatchedSwitch(body, exchange)
         journal.end(exchange)  # of HTTP: who talks may do so for long
@@ -46,8 +48,11 @@ class Watched:
         self._journal = journal
 
     def __iter__(self) -> Iterator[bytes]:
+        self._exchange.octets = 0
         try:
-            yield from self._body
+            for piece in self._body:
+                self._exchange.octets += len(piece)
+                yield piece
         except EhttpdError:
             raise
         except Exception as error:

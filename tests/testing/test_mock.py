@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ehttpd.errors import HandlerError
 from ehttpd.messages import Request, Response
 from ehttpd.testing import MockServer, UnexpectedRequest, UnmetRule
 from ehttpd.testing.criteria import Criteria
@@ -39,12 +40,16 @@ def test_a_rule_that_says_no_reply_answers_200_with_nothing() -> None:
         ({"query": "page=2&tag=a&tag=b"}, 200),
         ({"query": {"tag": ["a", "b"]}}, 200),
         ({"query": {"tag": "a"}}, 500),
+        ({"query": {"page": 2, "tag": [re.compile("."), "b"]}}, 200),
+        ({"query": "tag=a&tag=b&page=2"}, 200),
+        ({"query": "page=2"}, 500),
         ({"headers": {"X-Mark": "yes"}}, 200),
         ({"headers": {"x-mark": re.compile("y.*")}}, 200),
         ({"headers": {"X-Other": "yes"}}, 500),
         ({"body": b'{"event": "paid"}'}, 200),
         ({"body": '{"event": "paid"}'}, 200),
         ({"body": re.compile(b".*paid.*")}, 200),
+        ({"body": re.compile(".*paid.*")}, 200),
         ({"body": b"paid"}, 500),
         ({"json": {"event": "paid"}}, 200),
         ({"json": {"event": "open"}}, 500),
@@ -70,6 +75,10 @@ def test_everything_that_is_given_must_agree(given: dict[str, Any], status: int)
         ("GET|HEAD /a/{rest...}", "HEAD", "/a/b/c", {"rest": "b/c"}),
         ("* /a.b", "PATCH", "/a.b", {}),
         ("/a.b", "PATCH", "/axb", None),
+        ("GET /{id:int}.txt", "GET", "/7.txt", {"id": 7}),
+        ("GET /{id:int}", "GET", "/seven", None),
+        ("GET /{day:date}", "GET", "/2026-13-01", None),
+        ("GET /a%20b/{name}", "GET", "/a b/c d", {"name": "c d"}),
     ],
 )
 def test_a_pattern_is_a_method_and_a_path(
@@ -80,10 +89,20 @@ def test_a_pattern_is_a_method_and_a_path(
     assert criteria.fits_head(method, path) is (parameters is not None)
 
 
-@pytest.mark.parametrize("pattern", ["", "GET", "GET items", "GET /a b"])
+@pytest.mark.parametrize("pattern", ["", "GET", "GET items", "GET /a b", "/{}", "/{a:colour}", "/{a}{a}", "/{a"])
 def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
-    with MockServer() as server, pytest.raises(ValueError, match="A pattern is"):
+    with MockServer() as server, pytest.raises(ValueError, match=r"A pattern is|A part|cannot be read"):
         server.on(pattern)
+
+
+def test_a_pattern_may_have_the_query_that_is_asked_for() -> None:
+    with MockServer(strict=False) as server:
+        server.on("GET /search?q=a+b&page=2").reply(204)
+        client = server.client()
+        asked = [client.get(f"/search{query}").status for query in ("?page=2&q=a%20b", "?q=a+b", "")]
+        assert asked == [204, 500, 500]
+        with pytest.raises(ValueError, match="Give the query"):
+            server.on("GET /a?b=c", query={"d": "e"})
 
 
 def test_rules_are_tried_in_order_and_passed_over_when_used_up() -> None:
@@ -162,7 +181,7 @@ def test_a_request_too_many_is_unexpected() -> None:
     client = server.client()
     assert [client.get("/").status, client.get("/").status] == [200, 500]
     server.stop()
-    assert "it has been used as often as it may" in failures(server)[0]
+    assert "it was expected once, and that has come" in failures(server)[0]
 
 
 def test_everything_that_went_wrong_is_in_one_group() -> None:
@@ -196,6 +215,24 @@ def test_a_handler_gets_the_parameters_of_the_path_by_name() -> None:
     with MockServer() as server:
         server.on("GET /a/{one}/{two}").handle(lambda request, one, two: Response.text(f"{two} {one} {request.query}"))
         assert server.client().get("/a/x/y?z").text == "y x z"
+
+
+def test_a_handler_need_not_take_the_parameters_of_the_path() -> None:
+    with MockServer() as server:
+        server.on("GET /{one:int}").handle(lambda request: f"{request.params['one'] + 1}")
+        server.on("GET /{one}/{two}").handle(lambda request, **names: sorted(names))
+        client = server.client()
+        assert (client.get("/1").text, client.get("/x/y").json()) == ("2", ["one", "two"])
+
+
+def test_the_rules_that_look_most_like_a_request_are_shown() -> None:
+    server = MockServer().start()
+    for name in ("users", "orders", "invoices", "items", "prices"):
+        server.on(f"GET /{name}/{{id}}").optional()
+    server.client().get("/item/7")
+    server.stop()
+    (message,) = failures(server)
+    assert message.splitlines()[1].startswith("  near: GET /items/{id} (")
 
 
 def test_a_rule_answers_with_an_application() -> None:
@@ -235,12 +272,83 @@ def test_a_file_is_sent_with_its_type(tmp_path: Path) -> None:
             assert (answer.text, answer.headers["content-type"]) == ("<p>", "text/html")
 
 
-def test_a_stream_can_be_given_again_and_again() -> None:
+def test_a_stream_can_be_given_again_and_again_unless_it_is_an_iterator() -> None:
     with MockServer() as server:
-        server.on("GET /").reply(stream=lambda: iter([b"a", b"b"]))
-        assert [server.client().get("/").body for _ in range(2)] == [b"ab", b"ab"]
-        with pytest.raises(TypeError, match="An iterator can be read once"):
-            server.on("GET /").optional().reply(stream=iter([b"a"]))
+        server.on("GET /function").reply(stream=lambda: iter([b"a", b"b"]))
+        server.on("GET /list").reply(stream=["a", b"b"])  # type: ignore[list-item]
+        server.on("GET /iterator").reply(stream=iter([b"a", b"b"]))
+        server.on("GET /octets").reply(stream=b"ab")  # type: ignore[arg-type]
+        client = server.client()
+        for name in ("function", "function", "list", "list", "iterator", "octets"):
+            assert client.get(f"/{name}").body == b"ab"
+    with pytest.raises(BaseExceptionGroup) as caught, MockServer() as server:
+        server.on("GET /").reply(stream=iter([b"a"]))
+        assert [server.client().get("/").status for _ in range(2)] == [200, 500]
+    assert "give a list or a function" in str(caught.value.exceptions[0])
+
+
+ASK = b"GET %s HTTP/1.1\r\nHost: here\r\nTE: trailers\r\n\r\n"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        ({"text": "abcdef", "chunks": 4}, b"4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"),
+        ({"body": "abcdef", "chunks": [1, 3]}, b"1\r\na\r\n3\r\nbcd\r\n2\r\nef\r\n0\r\n\r\n"),
+        ({"chunks": [b"a", b"", b"bc"], "throttle": 10_000}, b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"),
+        ({"text": "ab", "trailers": {"X-Sum": 2}, "throttle": 100}, b"2\r\nab\r\n0\r\nX-Sum: 2\r\n\r\n"),
+        ({"text": "ab", "throttle": 10_000}, b"Content-Length: 2\r\n\r\nab"),
+    ],
+    ids=str,
+)
+def test_a_reply_is_framed_as_it_says(options: Any, body: bytes, tls: bool) -> None:
+    with MockServer(tls=tls, date_header=False) as server:
+        server.on("GET /").reply(**options)
+        assert server.wire(ASK % b"/").endswith(body)
+
+
+def test_a_file_may_have_trailers(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("<p>")
+    with MockServer() as server:
+        server.on("GET /").reply(file=str(tmp_path / "page"), trailers=[("X-Sum", "1")])
+        assert server.wire(ASK % b"/").endswith(b"3\r\n<p>\r\n0\r\nX-Sum: 1\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"status": 103},
+        {"status": 600},
+        {"headers": {"a b": "x"}},
+        {"headers": {"a": "x\r\ny"}},
+        {"informational": [200]},
+        {"informational": 101},
+        {"headers": {"a": None}},
+        {"text": 3},
+        {"body": 3},
+        {"stream": [3]},
+        {"json": object()},
+        {"delay": "soon"},
+        {"delay": -1},
+        {"throttle": -1},
+        {"chunks": 0},
+        {"colour": "blue"},
+        {"text": "a", "chunks": [b"b"]},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_sent_is_refused_where_it_is_written(options: Any) -> None:
+    with MockServer(strict=False) as server, pytest.raises((TypeError, ValueError, HandlerError)):
+        server.on("GET /").reply(**options)
+
+
+def test_numbers_may_be_fields_and_one_interim_response_stands_alone() -> None:
+    with MockServer() as server:
+        server.on("GET /").reply(503, headers={"Retry-After": 0}, informational=(103, {"Link": "</a>"}))
+        octets = server.wire(ASK % b"/")
+        assert octets.startswith(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 0\r\n" in octets
 
 
 def test_two_bodies_are_one_too_many() -> None:

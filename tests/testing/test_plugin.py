@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 from urllib.request import urlopen
 
@@ -185,13 +187,46 @@ def test_what_is_left_behind_is_a_failure_unless_it_is_meant(
     run.assert_outcomes(passed=5, errors=2)
     run.stdout.fnmatch_lines(
         [
-            "*The thread 'forgotten' still runs. If that is meant: @pytest.mark.ehttpd(leaks=False).",
-            "*The socket with descriptor *, connected to the server, is still open.*",
+            "*The thread 'forgotten' still runs: wait (*). If that is meant: @pytest.mark.ehttpd(leaks=False).",
+            "*The socket with descriptor *, connected to http://127.0.0.1:*, is still open. Close the client *",
             "*ExceptionGroup: What the servers of test_leaves_something_and_more have seen (2 sub-exceptions)*",
             "*UnmetRule: GET /never *",
             "*The socket with descriptor * is still open.*",
         ]
     )
+
+
+def test_a_mark_relaxes_what_it_names_and_nothing_else(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        def breaks(request):
+            raise KeyError("meant")
+
+        @pytest.mark.ehttpd(exceptions=False)
+        def test_of_what_breaks(ehttpd_factory):
+            assert ehttpd_factory(breaks).client().get("/").status == 500
+
+        @pytest.mark.ehttpd(exceptions=False)
+        def test_of_what_is_not_met(ehttpd_server):
+            ehttpd_server.on("/never")
+
+        @pytest.mark.ehttpd(stict=False)
+        def test_of_a_mark_that_is_none(ehttpd_server): ...
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=2, errors=2)
+    run.stdout.fnmatch_lines(["*The mark of *test_of_a_mark_that_is_none is none of: ehttpd(strict=*Found *stict*"])
+
+
+def test_a_stop_that_took_long_is_a_warning(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        def test_stops_slowly(ehttpd_server):
+            ehttpd_server.slowness = "It waits for: connection 0"
+    """)
+    run = pytester.runpytest_inprocess(*QUIET, "-Wdefault")
+    run.assert_outcomes(passed=1, warnings=1)
+    run.stdout.fnmatch_lines(["*SlowStop: It waits for: connection 0"])
 
 
 def test_what_was_seen_is_told_beside_the_failure_of_another_fixture(pytester: pytest.Pytester) -> None:
@@ -297,21 +332,64 @@ def test_the_app_of_pytest_flask_is_served(pytester: pytest.Pytester) -> None:
     run.stdout.fnmatch_lines(["*KeyError: \"the view's own\""])
 
 
-def test_the_server_of_a_failed_test_is_held_up(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile("""
-        def test_fails(ehttpd_server):
-            ehttpd_server.on("GET /held").optional().reply(text="still here")
-            assert False
-    """)
-    command = [sys.executable, "-m", "pytest", *QUIET, "--ehttpd-hold"]
+HELD = """
+    def test_fails(ehttpd_server, ehttpd_factory):
+        ehttpd_server.on("GET /held").optional().reply(text="still here")
+        ehttpd_factory()
+        assert False
+
+    def test_is_about_to_fail(ehttpd_server):
+        ehttpd_server.on("GET /never")
+
+    def test_passes(ehttpd_server):
+        ehttpd_server.on("GET /").reply()
+        ehttpd_server.client().get("/")
+"""
+
+
+def urls_held_up(lines: Iterable[str], test: str) -> list[str]:
+    """Return what is listed once it is said that a test's servers are held up; the lines up to there are read."""
+    for line in lines:
+        if f"{test} has failed" in line:
+            break
+    found = []
+    for line in lines:
+        found.append(line.strip())
+        if line.startswith("  press Enter"):
+            return found[:-1]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "addresses"), [(("--ehttpd-hold", "test_held.py"), 0), (("--ehttpd-hold=127.0.0.1:0",), 1)]
+)
+def test_the_servers_of_a_failed_test_are_held_up(
+    pytester: pytest.Pytester, options: tuple[str, ...], addresses: int
+) -> None:
+    pytester.makepyfile(test_held=HELD)
+    command = [sys.executable, "-m", "pytest", *QUIET, *options]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     environment = {**os.environ, "no_proxy": "*"}
     with subprocess.Popen(command, cwd=pytester.path, env=environment, **pipes) as run:  # type: ignore[call-overload]
-        url = next(line for line in run.stdout if "is held up" in line).split()[6]
-        with urlopen(f"{url}/held", timeout=10) as answer:
-            assert answer.read() == b"still here"
+        urls = urls_held_up(run.stdout, "test_fails")
+        assert len(urls) == 2 + addresses
+        for url in urls[: 1 + addresses]:
+            with urlopen(f"{url}/held", timeout=10) as answer:
+                assert answer.read() == b"still here"
+        run.stdin.write("\n")
+        run.stdin.flush()
+        assert len(urls_held_up(run.stdout, "test_is_about_to_fail")) == 1 + addresses
         output, _ = run.communicate("\n", timeout=20)
-    assert "1 failed" in output
+    assert "1 failed, 2 passed, 1 error" in output
+
+
+def test_an_address_that_cannot_be_held_is_told_and_the_rest_is_held(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HELD)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        run = pytester.run(sys.executable, "-m", "pytest", *QUIET, f"--ehttpd-hold={address}", stdin=b"\n\n")
+    run.stdout.fnmatch_lines(["ehttpd: test_fails has failed. *", "  http://127.0.0.1:*", "  not 127.0.0.1:*in use*"])
+    run.assert_outcomes(failed=1, passed=2, errors=1)
 
 
 def test_the_fixture_of_pytest_django_is_not_needed_by_others(pytester: pytest.Pytester) -> None:
