@@ -241,16 +241,20 @@ def timed(view: View) -> Handler:
     return handler
 
 
+api.mount("/wsgi", from_wsgi(wsgi))
+api.mount("/below", below)
+api.add("POST /private", pipeline(gone, basic_auth({"anna": "secret"}, realm="here")))
+
+
 def whole(folder: Path) -> Handler:
-    api.mount("/wsgi", from_wsgi(wsgi))
-    api.mount("/below", below)
-    api.mount("/static", StaticFiles(folder, index=None, listing=True, immutable=r"\.[0-9a-f]{8}\.", max_age=60))
-    api.add("POST /private", pipeline(gone, basic_auth({"anna": "secret"}, realm="here")))
+    site = Router()
+    site.mount("/", api)
+    site.mount("/static", StaticFiles(folder, index=None, listing=True, immutable=r"\.[0-9a-f]{8}\.", max_age=60))
     middlewares: list[Middleware] = [
         timed, access_log(), request_id("X-Request-ID"), cors(["https://example.com"], credentials=True),
         compress(minimum=1000), timeout(30.0), limit_body(1 << 20), trust_proxy(["127.0.0.1"], hops=0),
     ]  # fmt: skip
-    return pipeline(api, *middlewares)
+    return pipeline(site, *middlewares)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from ehttpd.develop.pages import with_pages
 from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.kind import Kind
-from ehttpd.launch.serve import leave_next_time, make_server, prepare_logging
+from ehttpd.launch.serve import PATIENCE, leave_next_time, make_server, prepare_logging
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
 
@@ -47,7 +47,8 @@ def main(told: str) -> int:
         milliseconds = round((time.perf_counter() - began) * 1000)
         tell(parent, event="ready", name=application.name, description=application.description, ms=milliseconds)
         select.select([inbox, parent], [], [])
-        server.stop(grace=settings.graceful_timeout)
+        # Who has just connected is answered, and who still waits is left to the process that follows.
+        server.stop(grace=settings.graceful_timeout, patience=PATIENCE, shared=True)
     return STOPPED
 
 

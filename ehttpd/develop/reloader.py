@@ -19,7 +19,7 @@ from ehttpd.develop import tracebacks
 from ehttpd.develop.changes import Changes, Watched, watching
 from ehttpd.develop.failure import Failure, shown
 from ehttpd.develop.ports import urls
-from ehttpd.launch.serve import announce
+from ehttpd.launch.serve import PATIENCE, announce
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server
 from ehttpd.server.signals import signals_as_octets
@@ -29,7 +29,7 @@ INTERVAL = 0.4  # Seconds between two looks at the files, at least.
 REST = 50.0  # times as long as a look takes is the rest after it: looking takes 2 % of a processor at most
 SETTLED = 0.05  # Seconds without a further change: editors write several files, and some write one twice.
 GRACE = 1.0  # Seconds for what is being answered when the application is started again.
-PATIENCE = 2.0  # Seconds, beyond the grace, until a process that does not end is killed.
+KILLED_AFTER = 2.0  # Seconds, beyond the grace, until a process that does not end is killed.
 
 
 class Reloader:
@@ -143,14 +143,14 @@ class Reloader:
     def _stop(self) -> None:
         """End the process, or what is shown in its place."""
         if self._failure is not None:
-            self._failure.stop(grace=0)
+            self._failure.stop(grace=GRACE, patience=PATIENCE, shared=True)
             self._failure = None
         if self._channel is not None:
             self._channel.close()  # which the process takes as the wish to end
             self._channel = None
         if self._process is not None:
             try:
-                self._process.wait(self._settings.graceful_timeout + PATIENCE)
+                self._process.wait(self._settings.graceful_timeout + KILLED_AFTER)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

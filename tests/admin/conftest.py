@@ -12,6 +12,7 @@ import pytest
 
 from ehttpd.admin.server import AdminServer
 from ehttpd.admin.source import LocalSource
+from ehttpd.logs import log
 from ehttpd.messages import Handler
 from ehttpd.settings import Settings
 from tests.server.conftest import gate, live_server
@@ -57,8 +58,9 @@ Watch = Callable[..., Watched]
 
 @pytest.fixture
 def watched() -> Iterator[Watch]:
-    """Start servers with an admin address each; stop them at the end."""
+    """Start servers with an admin address each; stop them at the end, and have the logger as it was."""
     with ExitStack() as stack:
+        stack.callback(log.logger().setLevel, log.logger().level)
 
         def start(handler: Handler, actions: dict[str, Callable[[], str]] | None = None, **options: Any) -> Watched:
             settings = {name: options.pop(name) for name in list(options) if name.startswith(("admin", "statsd"))}

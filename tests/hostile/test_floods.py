@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.hostile.siege import CROWD, Victim, scaled, statuses
+from tests.hostile.siege import CROWD, Victim, answered, scaled, statuses
 from tests.server.live import Peer, in_parallel
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -71,8 +71,11 @@ def test_a_million_chunks_of_one_byte_are_one_body(victim: Victim) -> None:
 def test_small_chunks_take_no_more_memory_than_their_octets(victim: Victim) -> None:
     begun = b"2\r\nxx\r\n" * (MEBIBYTE // 2 - 1)
     with victim.besieged():
-        victim.connect().send(BODY + b"Transfer-Encoding: chunked\r\n\r\n", begun)
-        assert victim.census().memory < victim.settled.memory + 4 * MEBIBYTE
+        peer = victim.connect()
+        with in_parallel(lambda: peer.send(BODY + b"Transfer-Encoding: chunked\r\n\r\n", begun)):
+            while not answered(peer):  # it is refused: the rest does not come
+                assert victim.look_later().memory < victim.settled.memory + 4 * MEBIBYTE
+        assert statuses([peer]) == {408}
 
 
 @pytest.mark.parametrize(

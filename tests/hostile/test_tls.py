@@ -12,7 +12,7 @@ from tests.hostile.siege import Victim, attacked, reset, scaled, statuses, trick
 from tests.server.live import Peer
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
-MANY = scaled(500, 5_000)
+MANY = scaled(200, 5_000)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from ehttpd.errors import ServiceUnavailable
 from ehttpd.messages import Request, Response
 from ehttpd.server.budget import Budget
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, hello
+from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello
 
 SIZED = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -65,7 +65,7 @@ def test_nothing_is_held_after_a_body_was_answered(live_server: LiveServers, siz
         else:
             peer.send(SIZED % size, bytes(size))
         assert peer.reply().body == str(size).encode()
-        assert held_by(server) == 0
+        come_true(lambda: held_by(server) == 0)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_beyond_the_limit_bodies_are_refused_and_others_go_on(live_server: LiveS
     second.send(begun)
     reply = second.reply()
     assert (reply.status, reply.fields["retry-after"], reply.fields["connection"]) == (503, "1", "close")
-    assert settled(server) == 6000, "a request without a body is served"
+    assert comes_to(6000, server), "a request without a body is served"
     first.close()
     assert comes_to(0, server)
     third = server.connect()

@@ -130,7 +130,7 @@ def test_requests_for_which_there_is_no_thread_are_counted(live_server: LiveServ
         gate.wait()
         return Response.text("done")
 
-    server = live_server(handler, threads=1, queue_limit=1, queue_timeout=0.2)
+    server = live_server(handler, threads=1, queue_limit=1)
     peers = [server.connect() for _ in range(3)]
     peers[0].send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
     gate.await_arrivals()
@@ -138,6 +138,11 @@ def test_requests_for_which_there_is_no_thread_are_counted(live_server: LiveServ
     server.await_queued(1)
     assert server.snapshot()["queue"]["length"] == 1
     assert peers[2].ask().status == 503
+    line = server.lane.pool.line
+    with server.lane.lock:
+        line._line[0] = (line._line[0][0], 0.0)  # it has waited for too long
+        line.expires = 0.0
+    server.lane.wake()
     assert peers[1].reply().status == 503
     found = mishaps(server)
     assert found["rejected"] == {"queue_full": 1, "queue_timeout": 1}
@@ -202,6 +207,7 @@ def test_a_snapshot_tells_connections_by_their_state(live_server: LiveServers, g
     gate.await_arrivals()
     come_true(lambda: server.snapshot()["connections"]["head"] == 1)
     come_true(lambda: server.snapshot()["connections"]["handler"] == 1)
+    come_true(lambda: server.snapshot()["connections"]["idle"] == server.snapshot()["threads"]["busy"] == 1)
     snapshot = server.snapshot("3")
     assert snapshot["connections"]["idle"] == 1
     assert snapshot["connections_total"] == 3

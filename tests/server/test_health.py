@@ -18,8 +18,6 @@ from tests.server.watch import Watch
 
 __all__ = ["watch"]  # a fixture
 
-AT_ONCE = 0.05  # seconds
-
 
 def application_at(gate: Gate) -> Handler:
     """Return a WSGI application, adapted, that waits at ``gate`` whatever it is asked for."""
@@ -62,9 +60,7 @@ def test_it_is_answered_at_once_while_all_threads_are_stuck_and_the_queue_is_ful
     assert server.connect().ask("/other").status == 503
     peer = server.connect()
     for target in ("/health", "/health?verbose=1", "/health"):
-        began = time.monotonic()
-        reply = peer.ask(target)
-        assert time.monotonic() - began < AT_ONCE
+        reply = peer.ask(target)  # nobody opens the gate until then
         assert (reply.status, reply.body) == (200, b"healthy\n")
         assert reply.fields["cache-control"] == "no-store"
         assert "connection" not in reply.fields

@@ -44,7 +44,7 @@ def test_slow_readers_of_a_large_file_hold_no_thread(
         peer.send(request)
     assert {peer.line().split()[1] for peer in peers} == {str(status)}
     others_are_answered(server)
-    assert server.lane.pool.busy == server.lane.pool.places.paused == 0
+    come_true(lambda: server.lane.pool.busy == server.lane.pool.places.paused == 0)
     assert server.lane.budget.held < SLOW_READERS * 10_000
     assert len(peers[0].read(100_000)) == 100_000  # it only has to be asked for
 
@@ -63,10 +63,10 @@ def test_open_streams_and_tunnels_leave_every_thread_to_others(live_server: Live
             case _:
                 return Response.sse(publisher)
 
-    server = live_server(handler, threads=2)
     before = threading.active_count()
+    server = live_server(handler, threads=2)
     listening = [listen(server) for _ in range(EACH)]
-    assert threading.active_count() <= before + 2
+    assert threading.active_count() <= before + 4, "leader, relief, and two that a busy machine may have needed"
     iterated = [asking(server, "/iterated") for _ in range(EACH)]
     tunnels = [asking(server, "/tunnel", "Connection: upgrade", "Upgrade: test") for _ in range(EACH)]
     assert {peer.line().split()[1] for peer in tunnels} == {"101"}

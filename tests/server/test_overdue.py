@@ -47,6 +47,32 @@ def await_nobody_stuck(server: LiveServer) -> None:
     come_true(lambda: not server.lane.pool.serving.stuck)
 
 
+def let_deadlines_pass(server: LiveServer) -> None:
+    """Have the deadline of the handler that runs pass, and wait until the lane has looked at it."""
+    serving = server.lane.pool.serving
+    come_true(lambda: bool(serving._expires))  # until the leader was relieved of it, nobody counts its time
+    expire(server)
+    come_true(lambda: serving.overdue_at > 0)
+
+
+def write_off(server: LiveServer, stuck: int = 1) -> None:
+    """Have the deadlines of handlers pass until so many are stuck."""
+
+    def so_many_are() -> bool:
+        expire(server)
+        return server.lane.pool.serving.stuck == stuck
+
+    come_true(so_many_are)
+
+
+def expire(server: LiveServer) -> None:
+    serving = server.lane.pool.serving
+    with server.lane.lock:
+        serving._expires.update(dict.fromkeys(serving._expires, 0.0))
+        serving.overdue_at = 0.0
+    server.lane.wake()
+
+
 # The client
 
 
@@ -56,14 +82,14 @@ def test_the_client_gets_504_at_its_deadline_while_the_handler_still_runs(
 ) -> None:
     server = live_server(stuck_at(gate), threads=threads, request_timeout=TIMEOUT)
     for _ in range(2):  # the second time it is known that this page blocks
-        peer, began = server.connect(), time.monotonic()
+        began, peer = time.monotonic(), server.connect()
         reply = peer.ask("/stuck")
         seconds = time.monotonic() - began
         assert reply.status == 504
         assert reply.fields["connection"] == "close"
         assert reply.fields["content-type"] == "text/plain; charset=utf-8"
         assert reply.body == OVERDUE % b"0.05"
-        assert seconds >= TIMEOUT - 0.005
+        assert seconds >= TIMEOUT
         assert peer.ended()
     gate.open()
 
@@ -98,30 +124,39 @@ def test_a_body_that_is_produced_for_too_long_before_its_first_data_gets_504(
     assert closed.wait(PATIENCE)
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_body_is_not_cut_once_it_has_begun(live_server: LiveServers, method: str) -> None:
+def test_a_body_is_not_cut_once_it_has_begun(live_server: LiveServers, gate: Gate) -> None:
     def pieces() -> Iterator[bytes]:
         yield b"first"
-        block(3 * TIMEOUT)
+        gate.wait()
         yield b"second"
 
-    server = live_server(lambda request: Response.stream(pieces()), request_timeout=TIMEOUT)
+    server = live_server(lambda request: Response.stream(pieces()), request_timeout=PATIENCE)
     peer = server.connect()
-    reply = peer.ask(method=method)
-    assert (reply.status, reply.body) == (200, b"firstsecond" if method == "GET" else b"")
-    assert peer.ask().status == 200
+    peer.send(GET)
+    gate.await_arrivals()
+    let_deadlines_pass(server)
+    gate.open()
+    assert peer.reply().body == b"firstsecond"
+    assert peer.ask().body == b"firstsecond"
+    assert peer.ask(method="HEAD").status == 200
 
 
-def test_a_response_that_began_before_the_handler_returned_is_not_cut(live_server: LiveServers) -> None:
+def test_a_response_that_began_before_the_handler_returned_is_not_cut(live_server: LiveServers, gate: Gate) -> None:
     def handler(request: Request) -> Response:
         write = request.client.start_response(request, 200, [("Content-Length", "11")])
         write(b"first")
-        block(3 * TIMEOUT)
+        gate.wait()
         write(b"second")
         return Response(b"")
 
-    peer = live_server(handler, request_timeout=TIMEOUT).connect()
-    assert [peer.ask().body for _ in range(2)] == [b"firstsecond"] * 2
+    server = live_server(handler, request_timeout=PATIENCE)
+    peer = server.connect()
+    peer.send(GET)
+    gate.await_arrivals()
+    let_deadlines_pass(server)
+    gate.open()
+    assert peer.reply().body == b"firstsecond"
+    assert peer.ask().body == b"firstsecond"
 
 
 @pytest.mark.parametrize("kind", [list, iter, bytes, bytearray])
@@ -166,20 +201,27 @@ def test_what_is_pipelined_behind_an_overdue_request_gets_nothing_but_the_end(
 
 
 def test_a_request_behind_a_long_response_has_a_deadline_of_its_own(live_server: LiveServers, gate: Gate) -> None:
+    long = Gate()
+
     def pieces() -> Iterator[bytes]:
         yield b"first"
-        block(2.5 * TIMEOUT)
+        long.wait()
         yield b"second"
 
     def handler(request: Request) -> Response:
         return Response.stream(pieces()) if request.target == "/" else stuck_at(gate)(request)
 
-    peer = live_server(handler, request_timeout=TIMEOUT).connect()
+    server = live_server(handler, request_timeout=PATIENCE)
+    peer = server.connect()
     peer.send(GET, STUCK)
+    long.await_arrivals()
+    let_deadlines_pass(server)
+    long.open()
     assert peer.reply().body == b"firstsecond"
-    began = time.monotonic()
+    gate.await_arrivals()
+    assert not server.lane.pool.serving.stuck
+    write_off(server)
     assert peer.reply().status == 504
-    assert time.monotonic() - began < 2 * TIMEOUT + 0.05
     gate.open()
 
 
@@ -188,7 +230,7 @@ def test_a_handler_is_told_what_is_left(live_server: LiveServers) -> None:
         left = request.deadline.remaining()
         return Response.text(f"{left}")
 
-    assert 4.9 < float(live_server(handler, request_timeout=5).connect().ask().body) <= 5
+    assert 0 < float(live_server(handler, request_timeout=PATIENCE).connect().ask().body) <= PATIENCE
     assert live_server(handler).connect().ask().body == b"None"
 
 
@@ -199,7 +241,7 @@ def test_a_handler_is_told_what_is_left(live_server: LiveServers) -> None:
 def test_a_handler_that_ends_in_the_moment_of_its_deadline_is_answered_once(
     live_server: LiveServers, caplog: pytest.LogCaptureFixture, many_switches: None, how: str
 ) -> None:
-    seconds, clients, rounds = 0.01, 4, 25
+    seconds, clients, rounds, step = 0.01, 4, 25, 0.0005
 
     def pieces(request: Request) -> Iterator[bytes]:
         until_deadline(request)
@@ -207,9 +249,7 @@ def test_a_handler_that_ends_in_the_moment_of_its_deadline_is_answered_once(
         yield b"lo"
 
     def until_deadline(request: Request) -> None:
-        # Between 3 ms before and 3 ms after it: the client says so.
-        left = (request.deadline.remaining() or 0) + int(request.target.rpartition("/")[2]) / 1e6
-        block(max(0.0, left))
+        block(max(0.0, (request.deadline.remaining() or 0) + float(request.target[1:])))
 
     def handler(request: Request) -> Response:
         if how == "stream":
@@ -225,21 +265,21 @@ def test_a_handler_that_ends_in_the_moment_of_its_deadline_is_answered_once(
     bodies[504] = OVERDUE % b"0.01"
     seen: list[int] = []
 
-    def ask(which: int) -> None:
-        for each in range(rounds):
-            offset = -3000 + (6000 * (each * clients + which)) // (rounds * clients)
+    def ask(offset: float) -> None:
+        # Who was in time ends later the next time, and who was late earlier: so the race is close on any machine.
+        for _ in range(rounds):
             peer = server.connect()
-            peer.send(f"GET /{offset} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
+            peer.send(f"GET /{offset:.4f} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n".encode())
             reply = peer.reply()
             assert reply.body == bodies[reply.status]
             assert peer.rest() == b"", "a second answer"
             peer.close()
             seen.append(reply.status)
+            offset += -step if reply.status == 504 else step
 
-    with in_parallel(*(partial(ask, which) for which in range(clients))):
-        pass
-    assert len(seen) == clients * rounds
-    assert len(set(seen)) == 2, "the race was never close"
+    while len(set(seen)) < 2:  # once, unless the machine has other things to do
+        with in_parallel(*(partial(ask, (which - clients / 2) * step) for which in range(clients))):
+            pass
     await_nobody_stuck(server)
 
 
@@ -261,11 +301,14 @@ def test_the_stack_of_the_thread_is_logged(
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_that_are_stuck_are_replaced(live_server: LiveServers, gate: Gate, threads: int) -> None:
-    server = live_server(stuck_at(gate), threads=threads, request_timeout=0.02, max_stuck_threads=20)
+    server = live_server(stuck_at(gate), threads=threads, request_timeout=PATIENCE, max_stuck_threads=20)
     pool = server.lane.pool
     for stuck in range(1, 11):
-        assert server.connect().ask("/stuck").status == 504
-        assert pool.serving.stuck == stuck
+        peer = server.connect()
+        peer.send(STUCK)
+        gate.await_arrivals()
+        write_off(server, stuck)
+        assert peer.reply().status == 504
         assert server.connect().ask().body == b"hello"
     assert pool.threads <= 10 + threads + 2, (
         "the leader and the relief, besides those that are stuck and those that work"
@@ -279,7 +322,7 @@ def test_threads_that_are_stuck_are_replaced(live_server: LiveServers, gate: Gat
 def test_no_more_threads_are_replaced_than_the_operator_allows(caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     with serving(
-        stuck_at(gate), threads=2, request_timeout=0.02, max_stuck_threads=3, queue_timeout=0.02, health_path="/health"
+        stuck_at(gate), threads=2, request_timeout=0.02, max_stuck_threads=3, queue_timeout=0.05, health_path="/health"
     ) as server:
         pool, health = server.lane.pool, server.connect()
         for _ in range(3):
@@ -301,8 +344,10 @@ def test_no_more_threads_are_replaced_than_the_operator_allows(caplog: pytest.Lo
         await_nobody_stuck(server)
         assert health.ask("/health").status == 200
         assert server.healthy
-        assert [server.connect().ask().body for _ in range(5)] == [b"hello"] * 5
-        assert pool.busy == 0
+        pool.serving._timeout = PATIENCE  # whoever is quick is in time
+        for _ in range(5):
+            come_true(lambda: pool.busy == 0)
+            assert server.connect().ask().body == b"hello"
 
 
 def test_a_thread_that_returns_works_again_and_ends_when_nobody_needs_it(live_server: LiveServers, gate: Gate) -> None:
@@ -324,13 +369,14 @@ def test_a_thread_that_returns_works_again_and_ends_when_nobody_needs_it(live_se
 def test_requests_that_wait_are_served_by_the_thread_that_replaces_a_stuck_one(
     live_server: LiveServers, gate: Gate
 ) -> None:
-    server = live_server(stuck_at(gate), threads=1, request_timeout=TIMEOUT)
+    server = live_server(stuck_at(gate), threads=1, request_timeout=PATIENCE)
     stuck, waiting = server.connect(), [server.connect() for _ in range(3)]
     stuck.send(STUCK)
     gate.await_arrivals()
     for peer in waiting:
         peer.send(GET)
     server.await_queued(3)
+    write_off(server)
     assert stuck.reply().status == 504
     assert [peer.reply().body for peer in waiting] == [b"hello"] * 3
     gate.open()
@@ -364,9 +410,7 @@ def test_stop_does_not_wait_for_stuck_threads(gate: Gate) -> None:
     server = LiveServer(stuck_at(gate), threads=2, request_timeout=TIMEOUT).start()
     try:
         assert [server.connect().ask("/stuck").status for _ in range(3)] == [504] * 3
-        began = time.monotonic()
         assert server.stop(), "everything was answered"
-        assert time.monotonic() - began < 0.5
     finally:
         server.hang_up()
         gate.open()
@@ -379,9 +423,7 @@ def test_a_handler_becomes_overdue_while_the_server_stops(gate: Gate) -> None:
         peer = server.connect()
         peer.send(STUCK)
         gate.await_arrivals()
-        began = time.monotonic()
         assert server.stop(grace=PATIENCE), "504 is an answer"
-        assert time.monotonic() - began < 1
         assert peer.reply().status == 504
     finally:
         server.hang_up()
@@ -389,12 +431,12 @@ def test_a_handler_becomes_overdue_while_the_server_stops(gate: Gate) -> None:
 
 
 def test_a_client_that_has_gone_needs_no_504(live_server: LiveServers, gate: Gate) -> None:
-    server = live_server(stuck_at(gate), request_timeout=TIMEOUT)
+    server = live_server(stuck_at(gate), request_timeout=PATIENCE)
     peer = server.connect()
     peer.send(STUCK)
     gate.await_arrivals()
     peer.close()
-    come_true(lambda: server.lane.pool.serving.stuck == 1)
+    write_off(server)
     gate.open()
     await_nobody_stuck(server)
     assert server.connect().ask().status == 200

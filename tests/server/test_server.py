@@ -20,7 +20,7 @@ from ehttpd.messages import Request, Response
 from ehttpd.server.server import Server
 from ehttpd.settings import Settings
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, hello, in_parallel, serving
+from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -215,17 +215,17 @@ def test_with_patience_connections_that_were_used_a_moment_ago_get_one_more_answ
 def test_with_patience_connections_that_stay_silent_are_closed_in_the_end(live_server: LiveServers) -> None:
     server = live_server(hello)
     fresh, used, long_silent = server.connect(), server.connect(), server.connect()
-    used.ask()
     long_silent.ask()
+    began = time.monotonic()
+    used.ask()
     until(lambda: len(server.lane._resting) == 3)
     name = long_silent.socket.getsockname()
     next(each for each in server.lane._resting.values() if each.remote == name).deadline -= 9
-    began = time.monotonic()
     with in_parallel(lambda: server.stop(patience=0.2)):
         assert long_silent.ended()
         assert fresh.ended()
         assert used.ended()
-    assert 0.1 < time.monotonic() - began < PATIENCE
+    assert time.monotonic() - began >= 0.2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others have no filter for sockets")
@@ -269,7 +269,7 @@ def test_after_the_grace_time_connections_are_closed(live_server: LiveServers) -
     other.ask()
     began = time.monotonic()
     assert not server.stop(grace=0.1)
-    assert 0.1 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.1
     assert peer.ended()
 
 
@@ -292,11 +292,9 @@ def test_a_second_stop_cuts_the_first_short(live_server: LiveServers) -> None:
     server = live_server(hello)
     peer = server.connect()
     peer.send(b"GET / HT")
-    with in_parallel(lambda: server.stop(grace=PATIENCE)):
+    with in_parallel(lambda: server.stop(grace=3600)):
         assert until(lambda: server._listeners[0].fileno() == -1)
-        began = time.monotonic()
         assert not server.stop(grace=0)
-    assert time.monotonic() - began < 3
     assert peer.ended()
 
 
@@ -341,10 +339,9 @@ def test_starting_and_stopping_leaves_no_thread_and_no_descriptor() -> None:
     assert descriptors() == before
 
 
-def test_stopping_takes_no_time() -> None:
+def test_stopping_wakes_a_server_that_rests() -> None:
     with LiveServer(hello) as server:
         server.connect().ask()
-        began = time.monotonic()
-        server.stop()
-        assert time.monotonic() - began < 0.5
+        come_true(lambda: server.lane.pool.relief.rests and server.lane.pool.polling)
+        server.stop()  # nobody would look by himself: there is no deadline within the time of a test
         server.hang_up()
