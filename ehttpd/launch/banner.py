@@ -106,4 +106,4 @@ def python_version() -> str:
 
 def url(address: str) -> str:
     """Return an address as it would be asked for, if it can be."""
-    return address if address.startswith(("unix:", "fd:", "systemd", "https://")) else f"http://{address}"
+    return address if address.startswith(("unix:", "https://")) else f"http://{address}"

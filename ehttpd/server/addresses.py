@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from ehttpd.errors import ListenError
 from ehttpd.server.inherited import passed_sockets
-from ehttpd.server.listener import Listener, zone_of
+from ehttpd.server.listener import Listener, is_tcp, written_path, zone_of
 
 # How often a port of the system's choice is tried that has to be free for several addresses at once.
 PORTS_TRIED = 20
@@ -84,7 +84,7 @@ def listen(address: str | socket.socket, manner: Manner) -> list[Listener]:
     A host name that stands for several addresses gives several listeners, on one port. Raises ListenError.
     """
     if isinstance(address, socket.socket):
-        return [_inherited(address, str(address.getsockname()))]
+        return [_inherited(address, "the socket")]
     if address.startswith("unix:"):
         return [_unix(address, address.removeprefix("unix:"), manner)]
     if address.startswith("fd:"):
@@ -181,8 +181,7 @@ def _bound_tcp(
     except OSError as error:
         listening.close()
         raise _listen_error(address, error) from None
-    host, port = listening.getsockname()[:2]
-    return Listener(listening, f"[{host}{zone_of(listening)}]:{port}" if ":" in host else f"{host}:{port}")
+    return Listener(listening, _name_of(listening))
 
 
 def _unix(address: str, path: str, manner: Manner) -> Listener:
@@ -259,7 +258,15 @@ def _opened(address: str, number: int) -> Listener:
 def _inherited(listening: socket.socket, name: str) -> Listener:
     if hasattr(socket, "SO_ACCEPTCONN") and not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise ListenError(f"cannot listen on {name}: the socket does not listen.", "Call listen() on it.", address=name)
-    return Listener(listening, name, inherited=True)
+    return Listener(listening, _name_of(listening), inherited=True)
+
+
+def _name_of(listening: socket.socket) -> str:
+    """Return where a socket listens, as an operator would write it."""
+    if not is_tcp(listening):
+        return f"unix:{written_path(listening.getsockname())}"
+    host, port = listening.getsockname()[:2]
+    return f"[{host}{zone_of(listening)}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _close(listeners: list[Listener]) -> None:

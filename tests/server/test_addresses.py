@@ -220,7 +220,7 @@ def test_a_socket_that_systemd_passes_is_found_by_its_name(
     passed: list[socket.socket], live_server: LiveServers
 ) -> None:
     server = live_server(hello, bind="fd:api")
-    assert server.addresses == ["fd:api"]
+    assert server.addresses == [f"127.0.0.1:{server.port}"]
     assert server.port == passed[1].getsockname()[1]
     assert server.connect().ask().body == b"hello"
 
@@ -331,7 +331,7 @@ def test_the_abstract_namespace_needs_no_file(live_server: LiveServers, tmp_path
 def test_an_inherited_descriptor_is_served(live_server: LiveServers, listening: socket.socket) -> None:
     number = os.dup(listening.fileno())
     server = live_server(hello, bind=f"fd:{number}")
-    assert server.addresses == [f"fd:{number}"]
+    assert server.addresses == [f"127.0.0.1:{listening.getsockname()[1]}"]
     assert server.url == f"http://127.0.0.1:{listening.getsockname()[1]}"
     assert server.connect().ask().body == b"hello"
 
@@ -342,6 +342,7 @@ def test_an_inherited_unix_socket_keeps_its_file(live_server: LiveServers, tmp_p
         listening.bind(str(path))
         listening.listen()
         server = live_server(hello, bind=f"fd:{os.dup(listening.fileno())}")
+        assert server.addresses == [f"unix:{path}"]
         assert server.connect().ask().body == b"hello"
         server.stop()
     assert path.exists()
