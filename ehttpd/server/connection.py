@@ -15,25 +15,22 @@ from typing import TYPE_CHECKING
 from ehttpd.errors import (
     BadRequest,
     ConnectionLost,
-    InsufficientStorage,
     RequestRefused,
     RequestTimeout,
-    ServiceUnavailable,
 )
 from ehttpd.fields import FieldLine
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
-from ehttpd.logs import log
 from ehttpd.messages import Request, Response
-from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
+from ehttpd.server.arrival import Arrival
 from ehttpd.server.feed import Feed
-from ehttpd.server.greeting import Greeting
 from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
 from ehttpd.server.incoming import Incoming, Unread
 from ehttpd.server.needs import Next as Next
-from ehttpd.server.poller import WRITE
+from ehttpd.server.needs import Underway
+from ehttpd.server.opening import Handshake
 from ehttpd.server.served import Served
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
     from ehttpd.server.exchange import HTTPService
     from ehttpd.server.lane import Lane
     from ehttpd.server.stream import BodyStream
-    from ehttpd.server.tls.socket import Identity, TLSSocket
+    from ehttpd.server.tls.socket import Identity
     from ehttpd.server.tunnel import Tunnel
 
 # How much is thrown away of what a refused client still sends, before it is cut off.
@@ -50,18 +47,6 @@ MOST_LINGERING = 1 << 20
 WITH_END: int = getattr(socket, "MSG_MORE", 0)
 # How much of a head that is refused may end in a log.
 LONGEST_FIRST_LINE = 200
-
-
-class Handshake:
-    """What is received before anything else where TLS is spoken; in the place of a body, so that the lane has the
-    connection moved.
-    """
-
-    def discard(self) -> None:
-        """Do nothing: nothing is kept."""
-
-
-HANDSHAKE = Handshake()
 
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
@@ -78,9 +63,8 @@ class Connection(Served):
         "_persistent",
         "_progress",
         "_proxy_header",
-        "_received",
+        "_since",
         "answered",
-        "body",
         "deadline",
         "descriptor",
         "incoming",
@@ -92,6 +76,7 @@ class Connection(Served):
         "since",
         "state",
         "stream",
+        "underway",
         "whole_at",
     )  # fmt: skip
 
@@ -109,7 +94,7 @@ class Connection(Served):
         self.reader = RequestReader(limits)
         self.state = State.IDLE
         self.interest = 0  # what the poller watches for: READ, WRITE, or 0 while it does not
-        self.body: BodyBuffer | SizedBody | Unread | Feed | Handshake | Greeting | None = None
+        self.underway: Underway | None = None
         self.incoming: Incoming | None = None  # a body that its handler reads while it arrives, until it has ended
         self.refusal: RequestRefused | None = None
         self.refused: Request | None = None  # as far as its head was understood
@@ -181,35 +166,11 @@ class Connection(Served):
         self._head_counted = count
 
     def move(self, now: float) -> Next:
-        """Send unsent output, or receive more of a body or a handshake."""
+        """Send unsent output, or go on with what is under way."""
         if self.output is not None:
             return self._continue_sending(now)
-        body = self.body
-        if isinstance(body, Unread):
-            return self._skip_body(body, now)
-        if body is HANDSHAKE:
-            return self._shake_hands(now)
-        if isinstance(body, Greeting):
-            return self._hear_greeting(body, now)
-        if isinstance(body, Feed):
-            return body.listen()
-        try:
-            if isinstance(body, SizedBody):
-                count = body.receive(self.socket)
-            else:
-                data = self.socket.recv(DECODE_AT_ONCE)
-                count = len(data)
-                self.reader.receive(data)
-        except BlockingIOError:
-            return Next.WAIT
-        except OSError:
-            return Next.CLOSE
-        except ServiceUnavailable as refusal:
-            return self.refuse(refusal)
-        if not count:
-            return self.receive_end()
-        self._received += count
-        return self._read_body(now)
+        assert self.underway is not None
+        return self.underway.move(self, now)
 
     def receive_end(self) -> Next:
         """Take it that the client will send no more (RFC 9112 §8)."""
@@ -221,17 +182,13 @@ class Connection(Served):
 
     def expire(self, now: float) -> Next:
         """Take it that the deadline has passed."""
+        if self.underway is not None:
+            return self.underway.expire(self, now)
         if self.state is State.IDLE:
             return self._rest(now)
         if self.state is State.HEAD:
             return self.refuse(RequestTimeout("The head of the request took too long."))
-        if self.state is State.BODY:
-            return self.refuse(RequestTimeout("The body of the request took too long."))
-        if self.state is State.UNREAD:
-            return self._linger(now)
-        if isinstance(self.body, Feed):
-            return self.body.expire(now)
-        if self.state is State.HANDSHAKE and self.body is None:
+        if self.state is State.HANDSHAKE:
             self.state = State.IDLE
             self.deadline = now + self.settings.header_timeout
             return Next.WAIT
@@ -239,44 +196,18 @@ class Connection(Served):
 
     def open(self, identity: Identity | None, now: float) -> Next:
         """Begin with what comes before HTTP: the PROXY protocol, the handshake of TLS, or both in this order."""
-        greeter = self.lane.greeter
-        if greeter is None:
-            assert identity is not None
-            return self.secure(identity, now)
-        try:
-            self.body = greeting = greeter.begin(self.remote[0], identity)
-            return self._hear_greeting(greeting, now)
-        except BadRequest as refusal:
-            return self._refuse_greeting(identity, refusal)
+        if self.lane.greeter is not None:
+            return self.lane.greeter.begin(self, identity, now)
+        assert identity is not None
+        return self.secure(identity, now)
 
-    def _hear_greeting(self, greeting: Greeting, now: float) -> Next:
-        try:
-            header = greeting.receive(self.socket)
-        except BlockingIOError:
-            return Next.WAIT
-        except (OSError, EOFError):
-            return Next.CLOSE
-        except BadRequest as refusal:
-            return self._refuse_greeting(greeting.identity, refusal)
-        self.body, self._proxy_header = None, header
+    def take_proxy_header(self, header: ProxyHeader) -> None:
+        """Believe what a proxy says of the connection."""
+        self._proxy_header = header
         if header.remote is not None and header.local is not None:
             self.remote, self.local = header.remote, header.local
         if header.ssl is not None:
             self.scheme = "https"
-        if greeting.identity is not None:
-            return self.secure(greeting.identity, now)
-        try:
-            data = self.socket.recv(DECODE_AT_ONCE)  # most send the request behind it
-        except BlockingIOError:
-            return Next.WAIT
-        except OSError:
-            return Next.CLOSE
-        return self.receive(data, now) if data else self.receive_end()
-
-    def _refuse_greeting(self, identity: Identity | None, refusal: BadRequest) -> Next:
-        assert self.lane.greeter is not None
-        self.lane.greeter.report(self.remote[0], refusal)
-        return self.refuse(refusal) if identity is None else Next.CLOSE  # who wants TLS would not understand
 
     @property
     def proxy_protocol(self) -> ProxyHeader | None:
@@ -284,35 +215,12 @@ class Connection(Served):
 
     def secure(self, identity: Identity, now: float) -> Next:
         """Speak TLS from now on, before anything was received."""
-        from ehttpd.server.tls.socket import TLSSocket  # `ssl` is dear, and seldom needed
-
         assert isinstance(self.socket, SocketType)
-        self.socket = TLSSocket(self.socket, identity)
+        self.underway = handshake = Handshake(self.socket, identity)
+        self.socket = handshake.secured
         self.scheme = "https"
-        self.body = HANDSHAKE
         self.deadline = now + self.settings.handshake_timeout
-        return self._shake_hands(now)
-
-    def _shake_hands(self, now: float) -> Next:
-        secured: TLSSocket = self.socket  # type: ignore[assignment]
-        try:
-            waits_for = secured.shake_hands()
-        except RequestRefused as refusal:
-            self.socket, self.scheme = secured.plain, "http"
-            return self.refuse(refusal)
-        except OSError as error:
-            log.debug("The TLS handshake with %s failed: %s.", self.remote[0], error)
-            return Next.CLOSE
-        if secured.begun:
-            self.state = State.HANDSHAKE
-        if waits_for:
-            return Next.SEND if waits_for == WRITE else Next.WAIT
-        # Most clients send their request at once. Until then a server that stops does not take it for idle.
-        self.body = None
-        self.lane.handshakes += 1
-        self.deadline = now + self.lane.rests_after
-        data = secured.surplus()
-        return self.receive(data, now) if data else Next.WAIT
+        return handshake.move(self, now)
 
     def _continue_sending(self, now: float) -> Next:
         assert self.output is not None
@@ -323,12 +231,12 @@ class Connection(Served):
         if self.output:
             if sent:
                 self._progress += sent
-                self.deadline = self._paced(now, self.settings.send_timeout, self._progress)
+                self.deadline = self.paced(now, self._since, self.settings.send_timeout, self._progress)
             return Next.SEND
         self._drop_output()
-        if isinstance(self.body, Feed):
-            return self.body.rest(now)
-        return self._after_response(now)
+        if type(self.underway) is Feed:
+            return self.underway.rest(now)
+        return self.after_response(now)
 
     # ... and the thread that serves it
 
@@ -392,7 +300,7 @@ class Connection(Served):
         if self.held and not (persistent and self._leaves_with_others):
             self.write_held()
         if self.output is None:
-            return self._after_response(now)
+            return self.after_response(now)
         self.state = State.RESPONSE
         return self.await_taking(now)
 
@@ -404,14 +312,14 @@ class Connection(Served):
 
     def retire(self, now: float) -> Next:
         """End what left HTTP: the client may still read what was written last."""
-        return self._linger(now)
+        return self.linger(now)
 
     def refuse(self, refusal: RequestRefused) -> Next:
         """Have ``refusal`` answered instead of a request."""
         self.lane.mishaps.refused(refusal)
-        if self.body is not None:
-            self.body.discard()
-            self.body = None
+        if self.underway is not None:
+            self.underway.discard()
+            self.underway = None
         self.request, self.refused = None, self.request
         self.refusal = refusal
         self.state = State.HANDLER
@@ -432,51 +340,26 @@ class Connection(Served):
             if self.tls is not None:
                 self.socket.break_off()  # type: ignore[attr-defined]  # it is a TLSSocket
             self._drop_output()
-        if self.body is not None:
-            self.body.discard()
-            self.body = None
+        if self.underway is not None:
+            self.underway.discard()
+            self.underway = None
         self.socket.close()
 
     def _begin_body(self, now: float) -> Next:
-        reader, in_memory = self.reader, self.settings.body_memory
+        reader = self.reader
         request, streams = self.request, self.lane.streams
         assert request is not None
         if streams is not None and not 0 < reader.section.body_length <= reader.pending and streams(request):
             return self._begin_incoming(request)
         self.state = State.BODY
-        self._since, self._received = now, reader.pending
         waits = reader.section.expects_continue and not reader.pending
-        if max(reader.pending, BLOCK_FROM) < reader.section.body_length <= in_memory:
-            self.body = SizedBody(reader.section.body_length, reader.release_body(), self.lane.blocks)
-        else:
-            self.body = BodyBuffer(in_memory, self.lane.budget)
+        self.underway = arrival = Arrival(self, request, now)
         if waits:
             try:
                 self.socket.send(CONTINUE)
             except OSError:
                 return Next.CLOSE
-        return self._read_body(now)
-
-    def _read_body(self, now: float) -> Next:
-        body = self.body
-        assert isinstance(body, (BodyBuffer, SizedBody))
-        assert self.request is not None
-        try:
-            complete = body.complete if isinstance(body, SizedBody) else self._decode_body(body)
-            if not complete:
-                self.deadline = self._paced(now, self.settings.body_timeout, self._received)
-                return Next.WAIT
-            self.request.body = body.finish()  # type: ignore[assignment]
-        except RequestRefused as refusal:
-            return self.refuse(refusal)
-        except OSError:
-            return self.refuse(InsufficientStorage("There is no room for the body."))
-        self.request.trailers = self.reader.trailers
-        if self.tls is not None:  # with the last octets of a body the next request may have been decrypted
-            self.reader.receive(self.socket.surplus())  # type: ignore[attr-defined]  # it is a TLSSocket
-        self.body = None
-        self.state = State.HANDLER
-        return Next.SERVE
+        return arrival.read(self, now)
 
     def _begin_incoming(self, request: Request) -> Next:
         """Have a request served that reads its body itself."""
@@ -484,12 +367,6 @@ class Connection(Served):
         self.incoming = Incoming(self, request)
         request.body = BufferedReader(self.incoming, INCOMING_AT_ONCE)
         return Next.SERVE
-
-    def _decode_body(self, body: BodyBuffer) -> bool:
-        """Take what the reader has of a body; tell whether that was the end of it."""
-        while data := self.reader.next_data():
-            body.write(data)
-        return data is not None
 
     def _rest(self, now: float) -> Next:
         """Let go of what is kept for the next request; the second time, close."""
@@ -500,7 +377,8 @@ class Connection(Served):
         self.deadline = now + kept
         return Next.WAIT
 
-    def _after_response(self, now: float) -> Next:
+    def after_response(self, now: float) -> Next:
+        """Go on once a response has been sent whole."""
         if self._persistent and self.refusal is None:
             if self.incoming is not None:
                 return self._leave_unread(now)
@@ -511,32 +389,15 @@ class Connection(Served):
             return Next.WAIT
         if self.refusal is None and not self.reader.pending and not self.reader.in_body and not self._more_arrived():
             return Next.CLOSE
-        return self._linger(now)
+        return self.linger(now)
 
     def _leave_unread(self, now: float) -> Next:
         """Throw away what its handler has left of a body, as it comes: the next request is behind it."""
         self.incoming = None
-        self.body = Unread()
+        self.underway = Unread()
         self.state = State.UNREAD
         self.deadline = now + self.settings.linger_timeout
         return Next.WAIT
-
-    def _skip_body(self, body: Unread, now: float) -> Next:
-        try:
-            octets = self.socket.recv(INCOMING_AT_ONCE)
-            ended = bool(octets) and body.skip(self.reader, octets)
-        except BlockingIOError:
-            return Next.WAIT
-        except OSError:
-            return Next.CLOSE
-        except RequestRefused:
-            return self._linger(now)
-        if not octets:
-            return Next.CLOSE
-        if not ended:
-            return Next.WAIT
-        self.body = None
-        return self._after_response(now)
 
     def _more_arrived(self) -> bool:
         """Tell whether there is something to read: closing before it is read would reset the connection."""
@@ -545,8 +406,9 @@ class Connection(Served):
         except OSError:
             return False
 
-    def _linger(self, now: float) -> Next:
-        self.refusal = self.body = self.incoming = None
+    def linger(self, now: float) -> Next:
+        """Send nothing more, and take what the client still sends, for a while (RFC 9112 §9.6)."""
+        self.refusal = self.underway = self.incoming = None
         self.state = State.LINGER
         self._linger_left = MOST_LINGERING
         self.deadline = now + self.settings.linger_timeout

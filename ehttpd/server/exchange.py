@@ -222,7 +222,7 @@ class HTTPService:
             return self._finish(connection, request, persistent)
         feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
         feed.begin()
-        connection.body, connection.state = feed, State.FEED
+        connection.underway, connection.state = feed, State.FEED
         request.body.close()
         connection.sent_octets = 0
         connection.send(octets + feed.encode(body.greeting))
@@ -468,7 +468,7 @@ class RecordedService(HTTPService):
             if not self._recorders:
                 return step
         client = connection if request is None else request.client  # as a proxy tells it, if it is trusted
-        feed = connection.body
+        feed = connection.underway
         if type(feed) is Feed:  # it has only begun
             feed.when_ended = lambda octets: self._tell(
                 Record(client, request, response, octets, time.monotonic() - began, queued)

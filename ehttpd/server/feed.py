@@ -140,9 +140,8 @@ class Feed:
         connection.deadline = now + (self._body.heartbeat or math.inf)
         return Next.FEED
 
-    def listen(self) -> Next:
+    def move(self, connection: Connection, now: float) -> Next:
         """Look whether the client has left, or has sent a request meanwhile."""
-        connection = self.connection
         if connection.has_left():
             return self._lose()
         try:
@@ -153,12 +152,12 @@ class Feed:
             return self._lose()
         return Next.FEED if connection.reader.pending <= MOST_PIPELINED else self._lose()
 
-    def expire(self, now: float) -> Next:
+    def expire(self, connection: Connection, now: float) -> Next:
         """Take it that the deadline has passed: the client took nothing, or it is time for a sign of life."""
-        if self.connection.output is not None:
+        if connection.output is not None:
             return self._lose()
         try:
-            self.connection.push(self.encode(self._body.sign_of_life))
+            connection.push(self.encode(self._body.sign_of_life))
         except ConnectionLost:
             return self._lose()
         return self.rest(now)
@@ -186,7 +185,7 @@ class Feed:
 
     def _finish(self, broken: bool, now: float) -> Next:
         connection = self.connection
-        connection.body = None
+        connection.underway = None
         self.discard()
         if broken and not self._chunked:
             connection.abort()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused, RequestTimeout
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.logs import log
+from ehttpd.server.needs import Next
 from ehttpd.server.poller import READ
 
 if TYPE_CHECKING:
@@ -156,24 +157,44 @@ class Incoming(io.RawIOBase):
 
 
 class Unread:
-    """What is left of a body after its response, while it is received and thrown away."""
+    """What is left of a body after its response, while the lane receives it and throws it away."""
 
-    __slots__ = ("left",)
+    __slots__ = ("_left",)
 
     def __init__(self) -> None:
-        self.left = MOST_UNREAD  # octets
+        self._left = MOST_UNREAD  # octets
 
-    def skip(self, reader: RequestReader, octets: bytes) -> bool:
+    def move(self, connection: Connection, now: float) -> Next:
+        try:
+            octets = connection.socket.recv(RECEIVE_AT_ONCE)
+            ended = bool(octets) and self._skip(connection.reader, octets)
+        except BlockingIOError:
+            return Next.WAIT
+        except OSError:
+            return Next.CLOSE
+        except RequestRefused:
+            return connection.linger(now)
+        if not octets:
+            return Next.CLOSE
+        if not ended:
+            return Next.WAIT
+        connection.underway = None
+        return connection.after_response(now)
+
+    def expire(self, connection: Connection, now: float) -> Next:
+        return connection.linger(now)
+
+    def discard(self) -> None:
+        """Do nothing: nothing is kept."""
+
+    def _skip(self, reader: RequestReader, octets: bytes) -> bool:
         """Take what was received; tell whether that was the end of the body.
 
         Raises RequestRefused if nobody can tell where it ends, or if it is too long.
         """
         reader.receive(octets)
         while data := reader.next_data():
-            self.left -= len(data)
-        if self.left < 0:
+            self._left -= len(data)
+        if self._left < 0:
             raise RequestRefused("Too much of the body was left unread.")
         return data is not None
-
-    def discard(self) -> None:
-        """Do nothing: nothing is kept."""

@@ -28,7 +28,7 @@ from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
-from ehttpd.server.greeting import Greeter
+from ehttpd.server.opening import Greeter
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
@@ -245,7 +245,7 @@ class Lane:
                     if lost is not None:
                         return lost
                     continue
-                if connection.output is not None or connection.body is not None:
+                if connection.output is not None or connection.underway is not None:
                     step = connection.move(now)
                 else:
                     try:
@@ -424,7 +424,7 @@ class Lane:
         if connection.interest not in (READ, WRITE):
             self._served.pop(connection.descriptor, None)
             self._resting[connection.descriptor] = connection
-        feed = connection.body
+        feed = connection.underway
         if type(feed) is Feed and not feed.rests:
             feed.rests = True
             self.post(feed)
@@ -570,7 +570,7 @@ class Lane:
         for _ in range(min(len(self._posted), FED_AT_ONCE)):
             feed = self._posted.popleft()
             connection = feed.connection
-            if not feed.rests or connection.body is not feed:
+            if not feed.rests or connection.underway is not feed:
                 continue
             step = feed.send(self.now)
             if step is Next.FEED and connection.interest == DEPARTURE:
@@ -657,8 +657,8 @@ class Lane:
         with self.lock:
             connections = list(self._resting.values())
         for connection in connections:
-            if type(connection.body) is Feed and now < self._stop_at:
-                self._arrange(connection, connection.body.stop(now))
+            if type(connection.underway) is Feed and now < self._stop_at:
+                self._arrange(connection, connection.underway.stop(now))
                 continue
             idle = connection.state in BETWEEN_REQUESTS
             until = min(connection.silent_since, self._stopped_at) + self._patience if idle else self._stop_at

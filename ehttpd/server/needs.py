@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ehttpd.server.connection import Connection
 
 
 class Next(enum.Enum):
@@ -16,3 +20,18 @@ class Next(enum.Enum):
 
     # Identity, not value: these are keys of a table.
     __hash__ = object.__hash__
+
+
+class Underway(Protocol):
+    """What goes on over a connection apart from heads and whole responses: a body that arrives, a handshake, a response
+    that others feed. The lane has it moved when there is something to read.
+    """
+
+    def move(self, connection: Connection, now: float) -> Next:
+        """Go on: there is something to read."""
+
+    def expire(self, connection: Connection, now: float) -> Next:
+        """Take it that the deadline has passed."""
+
+    def discard(self) -> None:
+        """Let go of what is kept: the connection is closed, or its request refused."""

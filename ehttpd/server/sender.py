@@ -44,7 +44,7 @@ class Connected(Protocol):
 class Sender(Client):
     """Sends to a client without blocking, unless it says so."""
 
-    __slots__ = ("_since", "apart", "held", "lane", "output", "settings", "socket")
+    __slots__ = ("apart", "held", "lane", "output", "settings", "socket")
 
     def __init__(self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int], lane: Lane) -> None:
         super().__init__(remote, local, lane.scheme)
@@ -170,10 +170,10 @@ class Sender(Client):
             self._drop_output()
 
     def _wait_for_room(self) -> None:
-        self._since, moved = time.monotonic(), 0
+        since, moved = time.monotonic(), 0
         while self.output is not None and self.output.size > self._most_unsent // 2:
             now = time.monotonic()
-            if not self.wait_until(WRITE, self._paced(now, self.settings.send_timeout, moved) - now):
+            if not self.wait_until(WRITE, self.paced(now, since, self.settings.send_timeout, moved) - now):
                 raise ConnectionLost("the client was silent for too long")
             before = self.output.size
             self.flush()
@@ -200,11 +200,11 @@ class Sender(Client):
         if output is not None:
             output.close()
 
-    def _paced(self, now: float, timeout: float, moved: int) -> float:
-        """Return the deadline of a transfer: ``timeout`` of silence, and the minimum rate over the whole of it."""
+    def paced(self, now: float, since: float, timeout: float, moved: int) -> float:
+        """Return the deadline of a transfer: ``timeout`` of silence, and the minimum rate ``since`` it began."""
         rate = self.settings.minimum_rate
         silent = now + timeout
-        return min(silent, self._since + timeout + moved / rate) if rate else silent
+        return min(silent, since + timeout + moved / rate) if rate else silent
 
     def abort(self) -> None:
         """Have `close` reset the connection, so that no client takes what it got for complete."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ehttpd.http11.state import State
 from ehttpd.messages import Request
-from ehttpd.server.connection import HANDSHAKE, Connection, Next
+from ehttpd.server.arrival import Arrival
+from ehttpd.server.connection import Connection, Next
 from ehttpd.testing.faults import Ending, Fault
 from ehttpd.testing.wire_log import RecordedSocket, WireLog
 
@@ -68,9 +69,9 @@ class ObservedConnection(Connection):
     def stall(self) -> None:
         """Look at nothing more. The connection rests until the client leaves or the server stops."""
         self.stalled = True
-        if self.body is not None:
-            self.body.discard()
-            self.body = None
+        if self.underway is not None:
+            self.underway.discard()
+            self.underway = None
         self.state = State.IDLE
         self.deadline = math.inf
 
@@ -102,17 +103,19 @@ class ObservedConnection(Connection):
 
     def _begin_body(self, now: float) -> Next:
         step = super()._begin_body(now)
-        request = self.request or getattr(self.body, "request", None)
+        arrival = self.underway if type(self.underway) is Arrival else None
+        request = self.request
         self._broken = self._observer.break_at("request-body", request) if request is not None else None
-        return self._within_body(step)
+        return self._within_body(arrival, step)
 
     def move(self, now: float) -> Next:
-        if self.body is HANDSHAKE:
-            return super().move(now)
-        return self._within_body(super().move(now))
+        arrival = self.underway
+        step = super().move(now)
+        return self._within_body(arrival, step) if type(arrival) is Arrival else step
 
-    def _within_body(self, step: Next) -> Next:
-        if self._broken is not None and (step is Next.SERVE or self._received >= self._broken.after):
+    def _within_body(self, arrival: Arrival | None, step: Next) -> Next:
+        received = arrival.received if arrival is not None else 0
+        if self._broken is not None and (step is Next.SERVE or received >= self._broken.after):
             return self._interrupted() or step
         return step
 

@@ -1,0 +1,87 @@
+"""A body while the lane receives it, before its request is served.
+
+The lane's. Knows deadlines and what is wrong with a body that does not arrive; where its octets are kept is body.py's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ehttpd.errors import InsufficientStorage, RequestRefused, RequestTimeout, ServiceUnavailable
+from ehttpd.http11.state import State
+from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
+from ehttpd.server.needs import Next
+
+if TYPE_CHECKING:
+    from ehttpd.messages import Request
+    from ehttpd.server.connection import Connection
+
+
+class Arrival:
+    """The body of ``request``, as far as it has arrived."""
+
+    __slots__ = ("_body", "_request", "_since", "received")
+
+    def __init__(self, connection: Connection, request: Request, now: float) -> None:
+        reader, in_memory = connection.reader, connection.settings.body_memory
+        self._request = request
+        self._since = now
+        self.received = reader.pending  # octets, with those of the framing
+        self._body: BodyBuffer | SizedBody
+        if max(reader.pending, BLOCK_FROM) < reader.section.body_length <= in_memory:
+            self._body = SizedBody(reader.section.body_length, reader.release_body(), connection.lane.blocks)
+        else:
+            self._body = BodyBuffer(in_memory, connection.lane.budget)
+
+    def move(self, connection: Connection, now: float) -> Next:
+        body = self._body
+        try:
+            if isinstance(body, SizedBody):
+                count = body.receive(connection.socket)
+            else:
+                data = connection.socket.recv(DECODE_AT_ONCE)
+                count = len(data)
+                connection.reader.receive(data)
+        except BlockingIOError:
+            return Next.WAIT
+        except OSError:
+            return Next.CLOSE
+        except ServiceUnavailable as refusal:
+            return connection.refuse(refusal)
+        if not count:
+            return connection.receive_end()
+        self.received += count
+        return self.read(connection, now)
+
+    def read(self, connection: Connection, now: float) -> Next:
+        """Take what has been received; have the request served if that was all."""
+        body, request = self._body, self._request
+        try:
+            complete = body.complete if isinstance(body, SizedBody) else self._decode(connection, body)
+            if not complete:
+                timeout = connection.settings.body_timeout
+                connection.deadline = connection.paced(now, self._since, timeout, self.received)
+                return Next.WAIT
+            request.body = body.finish()  # type: ignore[assignment]
+        except RequestRefused as refusal:
+            return connection.refuse(refusal)
+        except OSError:
+            return connection.refuse(InsufficientStorage("There is no room for the body."))
+        request.trailers = connection.reader.trailers
+        if connection.tls is not None:  # with the last octets of a body the next request may have been decrypted
+            connection.reader.receive(connection.socket.surplus())  # type: ignore[attr-defined]  # it is a TLSSocket
+        connection.underway = None
+        connection.state = State.HANDLER
+        return Next.SERVE
+
+    def expire(self, connection: Connection, now: float) -> Next:
+        return connection.refuse(RequestTimeout("The body of the request took too long."))
+
+    def discard(self) -> None:
+        self._body.discard()
+
+    def _decode(self, connection: Connection, body: BodyBuffer) -> bool:
+        """Take what the reader has of a body; tell whether that was the end of it."""
+        while data := connection.reader.next_data():
+            body.write(data)
+        return data is not None
