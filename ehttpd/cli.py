@@ -6,6 +6,7 @@ The operator's room. What the commands are is commands/'s, and what they do thei
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ from ehttpd.errors import OperatorError, SettingsError
 
 WRONG_USAGE = 2
 COULD_NOT_START = 3
+NOBODY_READS = 128 + 13  # SIGPIPE, as shells have it
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -29,7 +31,12 @@ def main(words: Sequence[str] | None = None) -> int:
     from ehttpd.launch.serve import INTERRUPTED
 
     try:
-        return run(rest)
+        try:
+            return run(rest)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return leave_pipe()
     except SettingsError as error:
         return complain(error, WRONG_USAGE)
     except OperatorError as error:
@@ -48,6 +55,12 @@ def runner(command: str) -> Callable[[Sequence[str]], int]:
         return run
     finally:
         gc.enable()
+
+
+def leave_pipe() -> int:
+    """Print nothing more, since whoever read it has had enough (``| head``), and return the exit code of that."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return NOBODY_READS
 
 
 def complain(error: OperatorError, exit_code: int) -> int:

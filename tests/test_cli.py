@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ehttpd import __version__
-from ehttpd.cli import main
+from ehttpd.cli import NOBODY_READS, main
 from tests.running import PATIENCE, ROOT
 
 COMMAND = (sys.executable, "-m", "ehttpd")
@@ -266,6 +266,17 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         refuses_connections(server)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("words", ["config", "translate gunicorn"])
+def test_whoever_reads_what_is_printed_may_have_enough(words: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [*COMMAND, *words.split()]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(PATIENCE) == NOBODY_READS
 
 
 @pytest.mark.parametrize("words", [(), ("--workers", "1", "--supervise")])
