@@ -74,7 +74,7 @@ def command(name: str, sentence: str) -> Command:
 def flag(action: argparse.Action) -> Flag:
     """Return one flag, with what may follow it if that is one of a few words."""
     entry = Settings.declared().get(action.dest)
-    values = tuple(map(str, action.choices or ())) or (entry.unit.LEVELS if entry and entry.unit is LogLevel else ())
+    values = tuple(map(str, action.choices or ())) or (entry.unit.CHOICES if entry and entry.unit is LogLevel else ())
     sentence = (action.help or "").replace("%%", "%").partition(".")[0]
     return Flag(tuple(action.option_strings), sentence, action.nargs != 0, values)
 

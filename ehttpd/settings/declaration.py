@@ -17,6 +17,7 @@ class Setting:
     """The declaration of one setting. The type of its default is its unit.
 
     Attributes:
+        section: where the reference has it.
         flags: how it is called on the command line; the first long one is shown.
         aliases: other servers' flags that mean the same, if what they are given is written in another way:
             ``{"--uds": "unix:{}", "--no-access-log": ""}``. One without ``{}`` takes no value.
@@ -29,7 +30,6 @@ class Setting:
         default: Unit,
         sentence: str,
         *,
-        section: str,
         flags: tuple[str, ...] = (),
         aliases: Mapping[str, str] = {},
         platform: Mapping[str, str] = {},
@@ -41,7 +41,7 @@ class Setting:
         self.default = default
         self.unit = type(default)
         self.sentence = sentence
-        self.section = section
+        self.section = ""
         self.flags = flags
         self.aliases = aliases
         self.platform = platform
@@ -86,6 +86,19 @@ class Setting:
 def setting(default: U, sentence: str, **details: Any) -> U:
     """Declare a setting. On the class the attribute is a `Setting`, on an instance a value like ``default``."""
     return Setting(default, sentence, **details)  # type: ignore[return-value]  # what instances hold
+
+
+class Group:
+    """A section of settings: a class whose attributes declare them."""
+
+    def __init_subclass__(cls, section: str = "") -> None:
+        for each in declarations(cls):
+            each.section = section
+
+
+def declarations(group: type) -> list[Setting]:
+    """Return what a section declares, in order."""
+    return [each for each in vars(group).values() if isinstance(each, Setting)]
 
 
 class Given:

@@ -8,7 +8,7 @@ import re
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import ClassVar, NoReturn, Self
+    from typing import ClassVar, Self
 
 
 class Unit:
@@ -91,21 +91,6 @@ class Mebibytes(int, Unit):
     @classmethod
     def read(cls, value: object) -> Self:
         return cls(whole(read_number(without_octets(value), cls.SUFFIXES, cls.meaning), cls.meaning))
-
-
-class StackSize(Bytes):
-    """How large the stack of a thread is; 0: as the platform has it."""
-
-    __slots__ = ()
-    meaning = "0, or a size of at least 32k, such as 256k or 1m"
-    LEAST: ClassVar = 32 * 1024  # Python's, see threading.stack_size
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        size = super().read(value)
-        if 0 < size < cls.LEAST:
-            raise ValueError(cls.meaning)
-        return size
 
 
 class Count(int, Unit):
@@ -203,99 +188,20 @@ class Text(str, Unit):
         return cls(value)
 
 
-class Networks(tuple[str, ...], Unit):
-    """Who is believed: addresses and networks with commas or blanks between them, ``unix``, ``*``; or ``none``."""
+class Choice(str, Unit):
+    """One of a few words, in any case."""
 
     __slots__ = ()
-    metavar = "ADDRESSES"
-    meaning = "addresses and networks such as 10.0.0.0/8, unix (who comes by a Unix socket), * (everybody), or none"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        entries = value.replace(",", " ").split() if isinstance(value, str) else value
-        if entries in (["none"], ("none",)):
-            return cls(())
-        if not isinstance(entries, (list, tuple)) or not all(isinstance(entry, str) for entry in entries):
-            raise ValueError(cls.meaning)
-        from ipaddress import ip_network  # dear, and seldom needed
-
-        try:
-            networks = {entry: str(ip_network(entry)) for entry in entries if entry not in ("*", "unix")}
-            return cls(networks[entry] if "/" in entry else entry for entry in entries)
-        except ValueError as error:
-            raise ValueError(f"{cls.meaning} ({error})") from None
-
-    def written(self) -> str:
-        return ", ".join(self)
-
-
-class ForwardingFields(tuple[str, ...], Unit):
-    """Which fields that say how a request was forwarded are believed."""
-
-    __slots__ = ()
-    metavar = "FIELDS"
-    NAMES = ("forwarded", *(f"x-forwarded-{name}" for name in ("for", "proto", "host", "port", "prefix")))
-    meaning = "some of " + ", ".join(NAMES)
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        names = value.replace(",", " ").split() if isinstance(value, str) else value
-        if not isinstance(names, (list, tuple)):
-            raise ValueError(cls.meaning)
-        if not all(isinstance(name, str) and name.lower() in cls.NAMES for name in names):
-            raise ValueError(cls.meaning)
-        return cls(name.lower() for name in names)
-
-    def written(self) -> str:
-        return ", ".join(self)
-
-
-class ProxyProtocol(str, Unit):
-    """Which versions of the PROXY protocol connections begin with."""
-
-    __slots__ = ()
-    metavar = "VERSION"
-    meaning = "off, v1, v2 or on (both)"
-    WORDS: ClassVar = {"auto": "on", "true": "on", "": "off", "false": "off"}
+    CHOICES: ClassVar[tuple[str, ...]] = ()
+    SYNONYMS: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def read(cls, value: object) -> Self:
         word = str(value).lower()
-        word = cls.WORDS.get(word, word)
-        if word not in ("off", "v1", "v2", "on"):
+        word = cls.SYNONYMS.get(word, word)
+        if word not in cls.CHOICES:
             raise ValueError(cls.meaning)
         return cls(word)
-
-
-class ControlSocketKind(str, Unit):
-    """Whether there is a control socket."""
-
-    __slots__ = ()
-    metavar = "auto or off"
-    meaning = "auto (no file is needed) or off; for a socket with a path, give --admin unix:PATH"
-    WORDS: ClassVar = {"on": "auto", "true": "auto", "false": "off"}
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        word = str(value).lower()
-        word = cls.WORDS.get(word, word)
-        if word not in ("auto", "off"):
-            raise ValueError(cls.meaning)
-        return cls(word)
-
-
-class Scheme(str, Unit):
-    """The scheme of URLs, or nothing."""
-
-    __slots__ = ()
-    metavar = "SCHEME"
-    meaning = "http or https"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if value not in ("", "http", "https"):
-            raise ValueError(cls.meaning)
-        return cls(value)
 
 
 class FileName(Text):
@@ -312,51 +218,21 @@ class FileName(Text):
         return cls(value)
 
 
-class LogLevel(Text):
-    """How grave a message must be to be logged."""
+class Several(tuple[str, ...], Unit):
+    """Several words, written with commas between them."""
 
     __slots__ = ()
-    metavar = "LEVEL"
-    LEVELS = ("debug", "info", "warning", "error", "critical")
-    meaning = "one of " + ", ".join(LEVELS)
 
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if not isinstance(value, str) or value.lower() not in cls.LEVELS:
-            raise ValueError(cls.meaning)
-        return cls(value.lower())
+    def written(self) -> str:
+        return ", ".join(self)
 
-
-class LineFormat(Text):
-    """How requests are written: the name of a format, or atoms. Which there are is not known here."""
-
-    __slots__ = ()
-    metavar = "FORMAT"
-    meaning = "the name of a format or atoms, in one line"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if not isinstance(value, str) or not value.isprintable() or not value:
-            raise ValueError(cls.meaning)
-        return cls(value)
+    @staticmethod
+    def words(value: object) -> object:
+        """Return the words of a text, which have commas or blanks between them; anything else as it is."""
+        return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
-class LogFormat(Text):
-    """How messages are written; auto: as suits where they go."""
-
-    __slots__ = ()
-    metavar = "FORMAT"
-    FORMATS = ("auto", "text", "json", "logfmt")
-    meaning = "one of " + ", ".join(FORMATS)
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if not isinstance(value, str) or value not in cls.FORMATS:
-            raise ValueError(cls.meaning)
-        return cls(value)
-
-
-class Texts(tuple[str, ...], Unit):
+class Texts(Several):
     """Several texts. One of them, or a sequence."""
 
     __slots__ = ()
@@ -380,9 +256,6 @@ class Texts(tuple[str, ...], Unit):
         if "\0" in text or "\n" in text:
             raise ValueError(cls.meaning)
 
-    def written(self) -> str:
-        return ", ".join(self)
-
 
 class FileNames(Texts):
     """Several files or folders."""
@@ -398,162 +271,6 @@ class Patterns(Texts):
     __slots__ = ()
     metavar = "PATTERN"
     meaning = "a pattern such as *.html, or a list of patterns"
-
-
-class Assignments(Texts):
-    """Several variables with their values."""
-
-    __slots__ = ()
-    metavar = "NAME=VALUE"
-    meaning = "a variable and its value such as DEBUG=1, or a list of these"
-
-    @classmethod
-    def check(cls, text: str) -> None:
-        if not re.fullmatch(r"[A-Za-z_]\w*=[^\0]*", text, re.ASCII | re.DOTALL):
-            raise ValueError(cls.meaning)
-
-
-class Mounts(Texts):
-    """Folders of files, each with the path that it is served below."""
-
-    __slots__ = ()
-    metavar = "PATH=FOLDER"
-    meaning = "a path and a folder such as /static=public, or a list of these"
-
-    @classmethod
-    def check(cls, text: str) -> None:
-        if not re.fullmatch(r"/[!-\"$-<>@-~]*=[^\0]+", text):
-            raise ValueError(cls.meaning)
-
-
-class FieldLines(Texts):
-    """Several field lines, each ``name: value`` (RFC 9110 §5)."""
-
-    __slots__ = ()
-    metavar = "NAME:VALUE"
-    meaning = "a field such as X-Served-By:web1, or a list of these"
-    # Those that frame a message or concern its connection are the server's own.
-    OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade", "trailer"})
-
-    @classmethod
-    def check(cls, text: str) -> None:
-        name, colon, _ = text.partition(":")
-        named = re.fullmatch(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", name)
-        if not (named and colon and text.isascii() and text.isprintable()) or name.lower() in cls.OURS:
-            raise ValueError(f"{cls.meaning}, and none that frames a message")
-
-
-class ClientCertificates(Text):
-    """Whether clients show a certificate."""
-
-    __slots__ = ()
-    metavar = "none|optional|required"
-    CHOICES = ("none", "optional", "required")
-    meaning = "none, optional or required (0, 1 or 2)"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2:  # ssl.CERT_REQUIRED is one
-            return cls(cls.CHOICES[value])
-        word = value.lower().removeprefix("cert_") if isinstance(value, str) else ""
-        if word in ("0", "1", "2"):
-            return cls(cls.CHOICES[int(word)])
-        if word not in cls.CHOICES:
-            raise ValueError(cls.meaning)
-        return cls(word)
-
-
-class TLSVersion(Text):
-    """A version of TLS."""
-
-    __slots__ = ()
-    metavar = "1.2|1.3"
-    VERSIONS = ("1.2", "1.3")
-    meaning = "1.2 or 1.3"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        word = str(value).lower().removeprefix("tls").removeprefix("v")
-        if word not in cls.VERSIONS:
-            raise ValueError(cls.meaning)
-        return cls(word)
-
-
-class Addresses(tuple[str, ...], Unit):
-    """Where to listen. One text with commas or blanks between the addresses, or a sequence of texts."""
-
-    __slots__ = ()
-    metavar = "ADDRESS"
-    repeatable = True
-    meaning = "one or more addresses such as 127.0.0.1:8000, :8000, unix:/run/app.sock, fd:3 or systemd"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        addresses = value.replace(",", " ").split() if isinstance(value, str) else value
-        if not isinstance(addresses, (list, tuple)) or not addresses:
-            raise ValueError(cls.meaning)
-        if not all(isinstance(address, str) and address for address in addresses):
-            raise ValueError(cls.meaning)
-        return cls(addresses)
-
-    def written(self) -> str:
-        return ", ".join(self)
-
-
-class AdminAddress(Text):
-    """Where the admin's own server listens, or nothing. A port alone is one of the loopback interface."""
-
-    __slots__ = ()
-    metavar = "ADDRESS"
-    meaning = "an address such as :9100 (of this machine only), 10.0.0.7:9100 or unix:/run/admin.sock"
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if not isinstance(value, str) or not re.fullmatch(r"|unix:[^\0]+|[^\s/@]*:[0-9]{1,5}|[0-9]{1,5}", value):
-            raise ValueError(cls.meaning)
-        return cls(f"127.0.0.1:{value.removeprefix(':')}" if re.fullmatch(r":?[0-9]+", value) else value)
-
-
-class Threads(Unit):
-    """How many threads run handlers: at least ``minimum``, under pressure up to ``maximum``."""
-
-    __slots__ = ("maximum", "minimum")
-    metavar = "MAX or MIN:MAX"
-    meaning = "a number such as 16 (the most), or a range such as 1:32, from 1 upwards"
-
-    minimum: int
-    maximum: int
-
-    def __init__(self, minimum: int, maximum: int) -> None:
-        if not 1 <= minimum <= maximum:
-            raise ValueError(self.meaning)
-        object.__setattr__(self, "minimum", minimum)
-        object.__setattr__(self, "maximum", maximum)
-
-    @classmethod
-    def read(cls, value: object) -> Self:
-        if isinstance(value, cls):
-            return value
-        bounds = value if isinstance(value, (tuple, list)) else str(value).split(":")
-        numbers = [whole(read_number(bound, {"": 1.0}, cls.meaning), cls.meaning) for bound in bounds]
-        if len(numbers) not in (1, 2):
-            raise ValueError(cls.meaning)
-        return cls(1 if len(numbers) == 1 else numbers[0], numbers[-1])
-
-    def written(self) -> str:
-        return f"{self.minimum}:{self.maximum}"
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"Threads cannot be changed; tried to set {name!r}.")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Threads) and self.written() == other.written()
-
-    def __hash__(self) -> int:
-        return hash((self.minimum, self.maximum))
-
-    def __repr__(self) -> str:
-        return f"Threads({self.minimum}, {self.maximum})"
 
 
 def read_number(value: object, suffixes: Mapping[str, float], meaning: str) -> float:
