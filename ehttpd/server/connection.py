@@ -261,6 +261,8 @@ class Connection(Served):
 
         Raises ConnectionLost.
         """
+        if self.when_left is not None:
+            self.when_left = None  # from now on the client may take the request for answered
         # As `_leaves_with_others` has it: to call that takes a tenth of a microsecond.
         if persistent and self in self.lane.pool.lease and not self.reader.unread:
             self.held = octets

@@ -69,9 +69,9 @@ class HTTPService:
         request = connection.request
         if request is None:
             return self._refuse(connection)
-        connection.request = None
         if connection.when_left is not None:
-            connection.when_left = None  # that was an earlier request's
+            connection.when_left = None  # that was an earlier request's, and is not called while this one waits
+        connection.request = None
         try:
             try:
                 response = self._handler(request)
@@ -145,6 +145,7 @@ class HTTPService:
             persistent = persistent and self._report_length(request, length, len(body))
             body = body[:length]
         connection.sent_octets = len(body)
+        connection.when_left = None  # from now on the client may take the request for answered
         connection.send(octets + body[:JOINED])
         if len(body) > JOINED:
             connection.send_later(memoryview(body)[JOINED:])
@@ -241,7 +242,9 @@ class HTTPService:
                 self._write_pieces(connection, response, stream, iter(body))
             finally:
                 _close(body)
-            persistent = stream.end(() if response.trailers is None else Fields(response.trailers()))
+            trailers = () if response.trailers is None else Fields(response.trailers())
+            connection.when_left = None  # from now on the client may take the request for answered
+            persistent = stream.end(trailers)
         except ConnectionLost:
             raise
         except BaseException as error:

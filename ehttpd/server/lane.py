@@ -7,7 +7,6 @@ that put theirs back; the leader alone iterates over it.
 
 from __future__ import annotations
 
-import errno
 import math
 import socket
 import threading
@@ -25,13 +24,13 @@ from ehttpd.server.answers import TOGETHER, Answers
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.figures import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
 from ehttpd.server.opening import Greeter
 from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
-from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.slowness import report_slow
 from ehttpd.server.stacks import stack_of
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from ehttpd.server.exchange import Service
     from ehttpd.server.listener import Listener
     from ehttpd.server.pool import Pool
-    from ehttpd.server.seat import Seat
     from ehttpd.server.tls.socket import Identity
     from ehttpd.settings import Settings
 
@@ -57,8 +55,6 @@ ACCEPT_AT_ONCE = 64
 SERVE_AT_ONCE = 16
 # Looking through all deadlines may take one part in this many of the time.
 SWEEP_SHARE = 100
-# Out of descriptors or memory: how long to leave the listeners alone.
-ACCEPT_PAUSE = 0.1
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
 # Event streams that are sent to before others have their turn: each takes 12 microseconds, and a look at who else is
@@ -94,26 +90,19 @@ class Lane:
         self.apart = Apart(settings.max_event_streams)
         self._limits = limits
         self._standing = standing
-        self._most_connections = most_connections
         self._poller = new_poller()
+        self.entrance = Entrance(self._poller, most_connections)
         self._resting: dict[int, Connection] = {}
         self._served: dict[int, Connection] = {}  # by a thread that does not lead; watched for their clients' departure
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
         self._posted: deque[Feed] = deque()  # with something to send
-        self._open = 0
-        self.accepted = 0  # connections, ever
         self.handshakes = 0  # of TLS, ever
         self.mishaps = Mishaps()
-        self._listeners: dict[int, Listener] = {}
-        self._accepting = False
-        self._accept_again = math.inf
         self._next_sweep = math.inf
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.setblocking(False)
         self._outbox.setblocking(False)
         self._poller.register(self._inbox.fileno(), READ)
-        self.seat: Seat | None = None  # among the processes that accept from the same listeners
-        self._left_until = -math.inf  # ... have had their turn
         self._stop_at: float | None = None
         self._stopped_at = 0.0
         self._patience = 0.0
@@ -135,16 +124,15 @@ class Lane:
 
     def listen(self, listeners: list[Listener]) -> None:
         """Accept from these, once someone leads."""
-        for listener in listeners:
-            self._listeners[listener.fileno()] = listener
-        self._resume_accepting()
+        self.entrance.add(listeners)
+        self.entrance.open()
 
     # Any thread
 
     @property
     def open_connections(self) -> int:
         """How many connections there are, resting or served."""
-        return self._open
+        return self.entrance.inside
 
     def connection_states(self) -> list[State]:
         """Return the state of each connection: `State.HANDLER` where a thread serves a request or one waits for it."""
@@ -156,7 +144,7 @@ class Lane:
     @property
     def finished(self) -> bool:
         """Whether the lane is stopping and has nothing left to do."""
-        return self._stop_at is not None and (not self._open or self.given_up) and not self._listeners
+        return self._stop_at is not None and (not self.entrance.inside or self.given_up) and not self.entrance.listeners
 
     def wake(self) -> None:
         """Have the leader look up from its poller."""
@@ -301,7 +289,7 @@ class Lane:
         if self._turns or self._posted or self.answers.unsent:
             return 0.0
         serving = self.pool.serving
-        at = min(self._next_sweep, self._accept_again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
+        at = min(self._next_sweep, self.entrance.again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
         if self._stop_at is not None:
             at = min(at, self._stop_at)
         return None if at == math.inf else max(0.0, at - time.monotonic())
@@ -397,8 +385,8 @@ class Lane:
                 self._arrange(connection, self._overloaded(connection, refusal))
         if pool.places.found:
             self._take_waiting()
-        if now >= self._accept_again:
-            self._resume_accepting()
+        if now >= self.entrance.again:
+            self.entrance.open()
         if self._stop_at is not None:
             return self._drain(now, lease)
         return None
@@ -450,13 +438,11 @@ class Lane:
         connection.close()
         if counted:
             with self.lock:
-                self._open -= 1
-                if self.seat is not None:
-                    self.seat.count(self._open)
+                self.entrance.leave()
         if self._stop_at is not None:
             self.wake()
-        elif not self._accepting and self._accept_again == math.inf:
-            self._accept_again = 0.0
+        elif self.entrance.has_room_again:
+            self.entrance.again = 0.0
             self.wake()
 
     # Accepting
@@ -468,7 +454,7 @@ class Lane:
             except BlockingIOError:
                 pass
             return None
-        listener = self._listeners.get(descriptor)
+        listener = self.entrance.listeners.get(descriptor)
         if listener is not None:
             return self._accept(listener, lease)
         self._note_departure(descriptor)
@@ -479,21 +465,10 @@ class Lane:
     ) -> tuple[Connection, Next] | None:  # fmt: skip
         identity = listener.identity
         for number in range(most):
-            if self.seat is not None and self._leaves_to_others(number):
+            accepted = self.entrance.accept(listener, number, exhausted=self.pool.exhausted)
+            if accepted is None:
                 return None
-            if self._most_connections and self._open >= self._most_connections:
-                self._pause_accepting(math.inf)
-                return None
-            try:
-                connected, remote = listener.accept()
-            except BlockingIOError:
-                return None
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    log.warning("Cannot accept a connection: %s. Trying again in %g s.", error.strerror, ACCEPT_PAUSE)
-                    self._pause_accepting(time.monotonic() + ACCEPT_PAUSE)
-                    return None
-                continue  # the client has gone already
+            connected, remote = accepted
             connection = self._new_connection(connected, remote, listener.local)
             if identity is None and self.greeter is None:
                 lost = self._welcome(connection, lease)
@@ -502,18 +477,6 @@ class Lane:
             if lost is not None:
                 return lost
         return None
-
-    def _leaves_to_others(self, taken: int) -> bool:
-        """Tell whether other processes are to take the next connection, ``taken`` being accepted already: they hold
-        far fewer, or every thread of this one is inside a handler. They have their time, and then this one takes some.
-        """
-        if self.seat is None or not (self.pool.exhausted or self.seat.crowded):
-            return False
-        if taken < TAKEN_AFTER_PAUSE and self.now < self._left_until + PAUSE:
-            return False
-        self._left_until = time.monotonic() + PAUSE
-        self._pause_accepting(self._left_until)
-        return True
 
     def _welcome(self, connection: Connection, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Read at once: most clients send their request with the connection."""
@@ -543,25 +506,8 @@ class Lane:
     def _new_connection(self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int]) -> Connection:
         connection = self.connection_type(connected, remote, local, self, self._limits, self.now)
         with self.lock:
-            self._open += 1
-            self.accepted += 1
-            if self.seat is not None:
-                self.seat.count(self._open)
+            self.entrance.enter()
         return connection
-
-    def _pause_accepting(self, until: float) -> None:
-        if self._accepting:
-            for descriptor in self._listeners:
-                self._poller.unregister(descriptor)
-        self._accepting = False
-        self._accept_again = until
-
-    def _resume_accepting(self) -> None:
-        self._accept_again = math.inf
-        if not self._accepting:
-            for descriptor in self._listeners:
-                self._poller.register(descriptor, READ)
-        self._accepting = True
 
     # Those who are fed
 
@@ -595,7 +541,7 @@ class Lane:
         seconds, reports = self.settings.request_timeout, []
         with self.lock:
             for thread, connection, request in self.pool.overdue(now):
-                self._open -= 1  # it is closed for everybody but that thread
+                self.entrance.leave()  # it is closed for everybody but that thread
                 self.mishaps.timed_out(REQUEST_TIMEOUT)
                 response = answer_overdue(connection, request, seconds, self._standing.now)
                 reports.append((thread, connection, request, response, stack_of(thread)))
@@ -636,19 +582,17 @@ class Lane:
 
     def _drain(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Stop: take what waits in the backlog, close the listeners and whoever is idle; late, close everybody."""
-        if self._listeners:
-            listeners = list(self._listeners.values())
-            self._pause_accepting(math.inf)
-            if self.seat is not None:
-                self.seat.leave()
-                self.seat = None
+        if self.entrance.listeners:
+            listeners = list(self.entrance.listeners.values())
+            self.entrance.close()
+            self.entrance.leave_seat()
             for listener in () if self._shared else listeners:
                 if self._patience:
                     listener.seal()
                 lost = self._accept(listener, lease, self.settings.backlog)
                 if lost is not None:
                     return lost
-            self._listeners.clear()
+            self.entrance.listeners.clear()
             for listener in listeners:
                 listener.close()
             self.wake()
@@ -667,7 +611,7 @@ class Lane:
             else:
                 self.given_up |= connection.state not in (*BETWEEN_REQUESTS, State.LINGER)
                 self._arrange(connection, Next.CLOSE)
-        if now >= self._stop_at and self._open:
+        if now >= self._stop_at and self.entrance.inside:
             self.given_up = True
             self.tunnels.cut_off()
         return None
@@ -681,7 +625,7 @@ class Lane:
             self._turns.clear()
         for connection in left:
             self._close(connection)
-        for listener in self._listeners.values():
+        for listener in self.entrance.listeners.values():
             listener.close()
         self.tunnels.end()
         self._poller.close()

@@ -160,7 +160,7 @@ class Server:
             raise RuntimeError("The server has been started already.")
         self.listen()
         lane = self._new_lane()
-        lane.seat = self._seat
+        lane.entrance.seat = self._seat
         lane.listen(self._listeners)
         lane.pool = Pool(lane, self.settings, self._name)
         lane.pool.start()

@@ -104,7 +104,7 @@ def take(lane: Lane | None, facts: Facts) -> Snapshot:
         "threads": _threads(lane),
         "queue": _queue(lane),
         "connections": _connections(lane),
-        "connections_total": lane.accepted if lane else 0,
+        "connections_total": lane.entrance.accepted if lane else 0,
         "requests": facts.requests,
         "mishaps": lane.mishaps.read() if lane else Mishaps().read(),
         "tls_handshakes": lane.handshakes if lane else 0,

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from ehttpd.errors import ListenError
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Address, Listener
-from ehttpd.server.poller import READ
 
 PATIENCE = 10.0  # Seconds, for the leader to look up.
 # Seconds. On loopback the kernel answers at once: a queue that has not done so by then is full.
@@ -112,19 +111,19 @@ class Port:
     def refusing(self, lane: Lane, switch: Switch) -> Iterator[None]:
         """Have connections refused while the block runs; those that exist live on."""
         refused = self.listener
-        switch.ask(lambda: unlisten(lane, refused))
+        switch.ask(lambda: lane.entrance.remove(refused))
         refused.close()
         try:
             yield
         finally:
             opened = self.open()
-            switch.ask(lambda: relisten(lane, opened))
+            switch.ask(lambda: lane.entrance.add([opened]))
 
     @contextmanager
     def swallowing(self, lane: Lane, switch: Switch) -> Iterator[None]:
         """Leave connections unanswered while the block runs, so that connecting times out."""
         listener = self.listener
-        switch.ask(lambda: unlisten(lane, listener))
+        switch.ask(lambda: lane.entrance.remove(listener))
         listening = socket.socket(fileno=os.dup(listener.fileno()))
         listening.listen(0)
         parked: list[socket.socket] = []
@@ -137,7 +136,7 @@ class Port:
                 each.close()
             listening.listen(self._backlog)
             listening.close()
-            switch.ask(lambda: relisten(lane, listener))
+            switch.ask(lambda: lane.entrance.add([listener]))
 
     def _takes_another(self, parked: list[socket.socket]) -> bool:
         """Connect once more, to fill the kernel's queue, which holds one now; tell whether there was room."""
@@ -146,16 +145,3 @@ class Port:
         parked.append(connecting)
         connecting.connect_ex(self._place)
         return bool(select.select([], [connecting], [], FULL_AFTER)[1])
-
-
-def unlisten(lane: Lane, listener: Listener) -> None:
-    """Have a lane accept no more from a listener, which stays open. The leader's."""
-    if lane._listeners.pop(listener.fileno(), None) is not None and lane._accepting:
-        lane._poller.unregister(listener.fileno())
-
-
-def relisten(lane: Lane, listener: Listener) -> None:
-    """Have a lane accept from one listener more. The leader's."""
-    lane._listeners[listener.fileno()] = listener
-    if lane._accepting:
-        lane._poller.register(listener.fileno(), READ)

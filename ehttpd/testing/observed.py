@@ -17,7 +17,7 @@ from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server
 from ehttpd.testing.connection import ObservedConnection, Observer
-from ehttpd.testing.listening import Port, Switch, relisten
+from ehttpd.testing.listening import Port, Switch
 from ehttpd.testing.wire import Address
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ class ObservedServer(Server):
         for listener in opened:
             listener.identity = self._identity
         self._listeners += opened
-        for listener in opened:
-            self.switch.ask(partial(relisten, self.lane, listener))
+        self.switch.ask(partial(self.lane.entrance.add, opened))
         return opened[0].url
 
     def _new_lane(self) -> Lane:

@@ -107,7 +107,7 @@ def test_a_server_that_drains_is_not_healthy(gate: Gate) -> None:
         assert server.connect().ask("/health").status == 200
         server.drain()
         server.lane.stop(time.monotonic() + PATIENCE)
-        come_true(lambda: not server.lane._listeners)
+        come_true(lambda: not server.lane.entrance.listeners)
         asking.send(b"Host: here\r\n\r\n")
         reply = asking.reply()
         assert (reply.status, reply.body, reply.fields["connection"]) == (503, b"draining\n", "close")
