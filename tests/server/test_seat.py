@@ -86,7 +86,7 @@ class Two:
 
 
 def test_connections_are_spread_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ehttpd.server.lane.PAUSE", 0.1)  # the other needs that long on a busy machine
+    monkeypatch.setattr("ehttpd.server.entrance.PAUSE", 0.1)  # the other needs that long on a busy machine
     with Two() as two:
         peers = [two.connect() for _ in range(64)]
         for peer in peers:
@@ -97,7 +97,7 @@ def test_connections_are_spread_over_both(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_who_has_no_thread_left_leaves_connections_to_who_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ehttpd.server.lane.PAUSE", 2 * PATIENCE)
+    monkeypatch.setattr("ehttpd.server.entrance.PAUSE", 2 * PATIENCE)
     gate = Gate()
 
     def handler(request: Request) -> Response:
