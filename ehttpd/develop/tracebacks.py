@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from types import FrameType
 
+from ehttpd.server.stacks import HOUSE
+
 AROUND = 4  # lines of source above and below
 LONGEST = 400  # characters of a value
 MOST_FRAMES = 60  # of a recursion without end, the outermost and the innermost half
-HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 FOREIGN = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", f"{os.sep}lib{os.sep}python", "<frozen ")
 SECRET = re.compile(r"passw|secret|token|credential|auth|cookie|session|api_?key|private", re.IGNORECASE)
 

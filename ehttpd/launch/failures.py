@@ -82,11 +82,12 @@ def application_frames(error: BaseException) -> list[FrameSummary]:
     """Return the frames of ``error`` without ours and without those of the import system."""
     from traceback import extract_tb
 
-    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    from ehttpd.server.stacks import HOUSE
+
     return [
         frame
         for frame in extract_tb(error.__traceback__)
-        if not frame.filename.startswith((house, "<frozen "))
+        if not frame.filename.startswith((HOUSE, "<frozen "))
         and not frame.filename.endswith(os.path.join("importlib", "__init__.py"))
     ]
 

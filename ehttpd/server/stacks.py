@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 TOP_FRAMES = 3
 MOST_GROUPS = 5
 LONGEST_NAME = 80
-OURS = (os.path.dirname(os.path.dirname(__file__)), threading.__file__)
+# Where our own code is: what stands there says little about an application.
+HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+OURS = (HOUSE, threading.__file__)
 ENDED = "(the thread has ended)"
 
 
