@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 DESCRIPTORS_KEPT = 64
 # How often it is looked whether enough connections have ended, in seconds.
 SHED_PAUSE = 0.001
+# After the grace: for the leader to close what rests, and for threads that are at their end, in seconds.
+LAST_MOMENT = 1.0
 # A leader is relieved after milliseconds: one that has not come to its poller within so many seconds never will.
 TURN_WITHIN = 1.0
 TURN_LOOKED_FOR = 0.001  # so often, in seconds
@@ -300,7 +302,7 @@ class Server:
         self.drain()
         lane.stop(deadline, patience, shared=shared)
         # The leader closes what rests at the deadline; threads in a handler that never ends are left to themselves.
-        complete = lane.pool.join(deadline + 1.0) and not lane.given_up
+        complete = lane.pool.join(deadline + LAST_MOMENT) and not lane.given_up
         lane.close()
         self._collector.stop()
         self._stopped.set()

@@ -36,6 +36,12 @@ def gate(live_server: LiveServers) -> Iterator[Gate]:
 
 
 @pytest.fixture
+def no_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have servers leave threads to themselves as soon as the grace is over."""
+    monkeypatch.setattr("ehttpd.server.server.LAST_MOMENT", 0.1)
+
+
+@pytest.fixture
 def selectors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have lanes use the poller of platforms that have no better one."""
     monkeypatch.setattr("ehttpd.server.lane.new_poller", SelectorPoller)

@@ -84,6 +84,7 @@ def test_connections_keep_their_order_of_exchanges_when_they_change_threads(live
     assert any(len(threads) > 1 for threads in served.values())
 
 
+@pytest.mark.usefixtures("no_last_moment")
 def test_a_thread_that_puts_a_connection_back_after_the_end_closes_it(live_server: LiveServers, gate: Gate) -> None:
     def handler(request: Request) -> Response:
         gate.wait()

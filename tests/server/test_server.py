@@ -273,6 +273,7 @@ def test_after_the_grace_time_connections_are_closed(live_server: LiveServers) -
     assert peer.ended()
 
 
+@pytest.mark.usefixtures("no_last_moment")
 def test_a_handler_that_never_ends_is_left_to_itself_and_its_connection_closed_later(gate: Gate) -> None:
     with serving(waits_at(gate), threads=1) as server:
         peer, queued = server.connect(), server.connect()

@@ -275,6 +275,7 @@ def test_an_exception_thrown_into_a_thread_that_would_go_on_costs_no_place(clogg
     assert clogged.lane.pool.places.paused == 0
 
 
+@pytest.mark.usefixtures("no_last_moment")
 def test_a_server_that_stops_lets_threads_go_on_that_would(clogged: LiveServer, gate: Gate) -> None:
     pool = clogged.lane.pool
     assert not clogged.stop(grace=0.05), "/wait was not answered"

@@ -178,6 +178,7 @@ def test_a_stop_that_waits_says_for_whom_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("ehttpd.testing.slowness.SLOW_STOP", 0.01)
+    monkeypatch.setattr("ehttpd.server.server.LAST_MOMENT", 0.1)
     gate = Gate()
 
     def waits(request: Request) -> Response:

@@ -303,7 +303,7 @@ def test_a_silent_client_is_pinged_and_given_up(caplog: pytest.LogCaptureFixture
             websocket.receive()
         ends.put(closed.value)
 
-    with talking(talk, ping_interval=0.05, ping_timeout=0.2) as server:
+    with talking(talk, ping_interval=0.05, ping_timeout=0.5) as server:
         peer = opened(server)
         assert read_frame(peer) == (PING, b"")
         peer.send(frame(PONG))  # a sign of life, and then another is wanted
