@@ -8,11 +8,14 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Request, Response
+from ehttpd.server.connection import Connection, Next
+from ehttpd.server.lane import Lane
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, Peer, come_true, hello
@@ -238,6 +241,39 @@ def test_a_callback_is_not_called_once_the_request_was_answered(live_server: Liv
     assert seen.wait(PATIENCE)
     assert calls == []
     assert not watch.breaches
+
+
+@pytest.mark.parametrize("body", [b"whole", bytearray(b"whole"), [b"in ", b"pieces"]])
+def test_a_callback_is_not_called_between_the_answer_and_the_return_of_its_thread(
+    live_server: LiveServers, gate: Gate, monkeypatch: pytest.MonkeyPatch, body: Any
+) -> None:
+    settle, clients, calls = Lane.settle, list[Connection](), list[int]()
+
+    def settle_late(lane: Lane, connection: Connection, step: Next) -> None:
+        gate.wait()
+        settle(lane, connection, step)
+
+    def handler(request: Request) -> Response:
+        connection = request.client
+        assert isinstance(connection, Connection)
+        clients.append(connection)
+        connection.lane.pool.step_aside(connection)
+        request.disconnected.add_callback(lambda: calls.append(1))
+        response = Response(b"")
+        response.body = body
+        return response
+
+    monkeypatch.setattr(Lane, "settle", settle_late)
+    server = live_server(handler)
+    peer = server.connect()
+    assert peer.ask().whole
+    gate.await_arrivals()
+    peer.close()
+    come_true(lambda: clients[0].left)
+    gate.open()
+    come_true(lambda: server.lane.open_connections == 0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "ehttpd-departure"]
+    assert calls == []
 
 
 def test_a_callback_is_not_called_while_the_next_request_waits(live_server: LiveServers, gate: Gate) -> None:
