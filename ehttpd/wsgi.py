@@ -49,7 +49,7 @@ def adapt(
     ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``; and with ``kept``, records find
     the environ as it left it. Each costs some tenths of a microsecond.
     """
-    standing = _standing(multithread, multiprocess)
+    standing = _standing(multithread, multiprocess, named)
     by_server: dict[tuple[tuple[str, int], str], Environ] = {}
 
     def handler(request: Request) -> Response:
@@ -98,7 +98,7 @@ def adapt(
     return handler
 
 
-def _standing(multithread: bool, multiprocess: bool) -> Environ:
+def _standing(multithread: bool, multiprocess: bool, named: bool) -> Environ:
     """Return what all requests have in common."""
     return {
         "SCRIPT_NAME": "",
@@ -113,6 +113,7 @@ def _standing(multithread: bool, multiprocess: bool) -> Environ:
         # Each request has its own of these. They stand here so that setting them makes no dictionary grow.
         **dict.fromkeys(("REQUEST_METHOD", "REQUEST_URI", "RAW_URI", "PATH_INFO", "QUERY_STRING", "wsgi.input")),
         **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT", "ehttpd.disconnected")),
+        **({"ehttpd.request_id": None} if named else {}),
     }
 
 

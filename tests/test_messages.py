@@ -54,7 +54,9 @@ def test_a_request_made_by_hand_has_no_body_no_fields_and_no_client() -> None:
 
 
 def test_a_request_is_shown_without_its_fields() -> None:
-    assert repr(Request("GET", "/a\n")) == r"<Request GET '/a\n' HTTP/1.1>"
+    request = Request("GET", "/a\n")
+    assert repr(request) == r"<Request GET '/a\n' HTTP/1.1>"
+    assert str(request) == rf"<Request GET '/a\n' HTTP/1.1 {request.id}>"
 
 
 def test_no_body_is_an_empty_file_that_stays_open() -> None:

@@ -6,7 +6,6 @@ The operator's. There is one configuration in a process, as there is one of Pyth
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import SettingsError
@@ -18,7 +17,7 @@ from ehttpd.settings import Settings
 if TYPE_CHECKING:
     import logging
 
-    from ehttpd.records import Record
+    from ehttpd.records.formats import AccessLog, Format
 
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 SYSLOG = "syslog:"
@@ -32,7 +31,7 @@ class Logs:
     def __init__(self, settings: Settings, worker: int = 0) -> None:
         """``worker``: the number of this process among those of a supervisor, which its messages name."""
         self._worker = worker
-        self.recorder: Callable[[Record], object] | None = None
+        self.recorder: AccessLog | None = None
         self._settings = settings
         self._writers: list[Writer] = []
         logged_to = _configured(settings.log_config) if settings.log_config else set()
@@ -57,12 +56,14 @@ class Logs:
         log.prepare(lambda: _configure(writer, settings, self._worker))
 
     def _open_access_log(self) -> None:
+        from ehttpd.records.formats import AccessLog
+
         settings, name = self._settings, self._settings.access_log
         coloured = name == "-" and os.isatty(STANDARD_OUTPUT) and not os.environ.get("NO_COLOR")
-        line = format_of_requests(settings, coloured)
+        made = format_of_requests(settings, coloured)
         target = standard(STANDARD_OUTPUT) if name == "-" else opened("access_log", name)
-        write = self._keep(Writer(target, f"the access log {name!r}", lambda text: log.error("%s", text))).write
-        self.recorder = lambda record: write(line(record))
+        writer = self._keep(Writer(target, f"the access log {name!r}", lambda text: log.error("%s", text)))
+        self.recorder = AccessLog(made, writer.write_all)
 
     def _keep(self, writer: Writer) -> Writer:
         self._writers.append(writer)
@@ -96,7 +97,7 @@ def open_logs(settings: Settings, worker: int = 0) -> None:
     _open = Logs(settings, worker)
 
 
-def recorder() -> Callable[[Record], object] | None:
+def recorder() -> AccessLog | None:
     """Return what writes the access log, None if there is none."""
     return _open.recorder if _open is not None else None
 
@@ -115,8 +116,8 @@ def close_logs(seconds: float = PATIENCE) -> None:
         logs.close(seconds)
 
 
-def format_of_requests(settings: Settings, coloured: bool = False) -> Callable[[Record], str]:
-    """Return what makes a line of a record.
+def format_of_requests(settings: Settings, coloured: bool = False) -> Format:
+    """Return what makes the lines of the access log.
 
     Raises:
         SettingsError: it is no format.
@@ -222,4 +223,4 @@ def _tell_on_standard_error(text: str) -> None:
     except OSError:
         return
     if last_resort.takes(2 * len(text)):
-        last_resort.write([text])
+        last_resort.write(f"{text}\n".encode())

@@ -307,3 +307,7 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target!r} {self.version}>"
+
+    def __str__(self) -> str:
+        """As messages tell of it: with the name by which other logs know it."""
+        return f"<Request {self.method} {self.target!r} {self.version} {self.id}>"

@@ -1,35 +1,35 @@
-"""Records for a developer who looks at a terminal: short, and coloured if it is one."""
+"""Lines for a developer who looks at a terminal: short, and coloured if it is one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ehttpd.records.moments import on_the_clock
+from ehttpd.records.note import Note, Noted
 from ehttpd.records.quoting import bare
-from ehttpd.records.record import Record
 
 # By the first digit of the status: green, cyan, yellow, red (ECMA-48 §8.3.117).
 _COLOURS = {"2": "32", "3": "36", "4": "33", "5": "31"}
 
 
-def development(coloured: bool) -> Callable[[Record], str]:
+def development(coloured: bool) -> Callable[[Sequence[Noted]], list[str]]:
     """Return what makes lines such as ``12:00:01 200 GET /items/7  1.9ms  312B  t3 q0.1ms``: when, status, method,
     target, duration, octets of the body, number of the thread, time in the queue.
     """
 
-    def line(record: Record) -> str:
-        status = str(record.status)
+    def line(note: Note) -> str:
+        status = str(note.status)
         if coloured:
             status = f"\x1b[{_COLOURS.get(status[0], '0')}m{status}\x1b[0m"
-        request = record.request
-        what = f"{bare(request.method)} {bare(request.target)}" if request is not None else bare(record.first_line)
-        number = record.thread.rpartition("-")[2]
+        asked = note.line
+        what = f"{bare(asked.method)} {bare(asked.target)}" if asked is not None else bare(note.besides.first_line)
+        number = note.thread.rpartition("-")[2]
         return (
-            f"{on_the_clock(record.ended)} {status} {what}  {duration(record.seconds)}  {size(record.body_octets)}  "
-            f"t{bare(number)} q{duration(record.queue_seconds)}"
+            f"{on_the_clock(note.ended)} {status} {what}  {duration(note.seconds)}  {size(note.body_octets)}  "
+            f"t{bare(number)} q{duration(note.queue_seconds)}"
         )
 
-    return line
+    return lambda notes: [line(note) for note in map(Note._make, notes)]
 
 
 def duration(seconds: float) -> str:

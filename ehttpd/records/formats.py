@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ehttpd.errors import SettingsError
 from ehttpd.records.atoms import compiled
+from ehttpd.records.note import Ledger, Noted
 from ehttpd.records.record import Record
 
-Format: TypeAlias = Callable[[Record], str]
+Lines: TypeAlias = "Callable[[Sequence[Noted]], list[str]]"
 
 # Those that every reader of logs knows; Apache's.
 COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'
@@ -18,34 +19,62 @@ ACCESS_LOGGER = "ehttpd.access"
 NAMES = ("common", "combined", "json", "logfmt", "dev")
 
 
-def to_logger(line: Format) -> Callable[[Record], object]:
-    """Return what hands records to Python's logger ``ehttpd.access``, at INFO."""
+class Format:
+    """What makes lines, each without its end: `lines` of several notes, and when called, the line of a record.
+
+    ``whole``: it wants notes with their requests and responses.
+    """
+
+    def __init__(self, lines: Lines, whole: bool = False) -> None:
+        self.lines = lines
+        self.whole = whole
+
+    def __call__(self, record: Record) -> str:
+        return self.lines([record.note])[0]
+
+
+class AccessLog(Ledger):
+    """Has a line written for each exchange."""
+
+    def __init__(self, format: Format, write: Callable[[Sequence[str]], object]) -> None:
+        self.whole = format.whole
+        self._lines = format.lines
+        self._write = write
+
+    def enter(self, notes: Sequence[Noted]) -> None:
+        self._write(self._lines(notes))
+
+
+def to_logger(format: Format) -> AccessLog:
+    """Return what hands lines to Python's logger ``ehttpd.access``, at INFO."""
     import logging
 
     logger = logging.getLogger(ACCESS_LOGGER)
-    return lambda record: logger.info("%s", line(record))
+
+    def write(lines: Sequence[str]) -> None:
+        for line in lines:
+            logger.info("%s", line)
+
+    return AccessLog(format, write)
 
 
 def format_of(written: str, coloured: bool = False) -> Format:
-    """Return what makes a line of a record, without the end of the line: one of `NAMES`, or atoms (see atoms.py).
+    """Return what makes lines: one of `NAMES`, or atoms (see atoms.py).
 
     Raises:
         SettingsError: it is neither; an atom is unknown.
     """
     if written in ("json", "logfmt"):
-        from ehttpd.records.structured import json_line, logfmt_line
+        from ehttpd.records.structured import json_lines, logfmt_lines
 
-        return json_line if written == "json" else logfmt_line
+        return Format(json_lines if written == "json" else logfmt_lines)
     if written == "dev":
         from ehttpd.records.development import development
 
-        return development(coloured)
-    if written == "common":
-        return compiled(COMMON)
-    if written == "combined":
-        return compiled(COMBINED)
-    if "%" in written:
-        return compiled(written)
+        return Format(development(coloured))
+    template = {"common": COMMON, "combined": COMBINED}.get(written, written)
+    if "%" in template:
+        return Format(*compiled(template))
     from difflib import get_close_matches
 
     near = get_close_matches(written, NAMES, n=1)

@@ -49,15 +49,15 @@ def on_the_clock(second: int) -> str:
 # Writing a number with three digits behind the point takes a sixth of a microsecond; most durations are short, and come
 # again.
 _MOST_KEPT = 5000
-_written: dict[int, str] = {}
+written: dict[int, str] = {}  # by microseconds
 
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds, with three digits behind the point, as JSON has numbers."""
     microseconds = int(seconds * 1e6)
-    text = _written.get(microseconds)
+    text = written.get(microseconds)
     if text is None:
         text = f"{microseconds / 1e3:.3f}"
-        if len(_written) < _MOST_KEPT:
-            _written[microseconds] = text
+        if len(written) < _MOST_KEPT:
+            written[microseconds] = text
     return text

@@ -1,6 +1,6 @@
 """One record per exchange: what is known of it when its response has been produced.
 
-Knows no format, and nothing of those who listen.
+Knows no format, and nothing of those who listen. Who needs less takes notes instead: see note.py.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from time import time
 from typing import Any
 
 from ehttpd.fields import combined
-from ehttpd.messages import Client, Request, Response
+from ehttpd.messages import NO_FIELDS, Client, Request, Response
 from ehttpd.messages.naming import new_name
+from ehttpd.records.note import Besides, KeptLine, Noted
 
 # The status of an exchange whose client left before there was an answer. nginx has made the number known.
 CLIENT_LEFT = 499
@@ -25,7 +26,7 @@ class _ThisThread(threading.local):
         self.name = threading.current_thread().name
 
 
-_this_thread = _ThisThread()
+this_thread = _ThisThread()
 
 
 class Record:
@@ -65,7 +66,7 @@ class Record:
         self.queue_seconds = queue_seconds
         self.refusal = refusal
         self.first_line = first_line
-        self.thread = _this_thread.name
+        self.thread = this_thread.name
         self.ended = time()
 
     @property
@@ -143,3 +144,14 @@ class Record:
         if request is None or not request.has_body:
             return 0
         return request.content_length
+
+    @property
+    def note(self) -> Noted:
+        """The same as a note, with all that is known."""
+        request = self.request
+        besides = Besides.of(request, self.response, self.refusal, self.first_line)
+        line, fields = (KeptLine(request), request.headers) if request is not None else (None, NO_FIELDS)
+        return (
+            line, fields, self.client, self.request_id, self.status, self.body_octets, self.seconds, self.queue_seconds,
+            self.ended, self.thread, besides,
+        )  # fmt: skip

@@ -1,20 +1,23 @@
-"""Records for programs: JSON and logfmt, with the same names in the same order.
+"""Lines for programs: JSON and logfmt, with the same names in the same order.
 
 The names are OpenTelemetry's where it has one (semantic conventions for HTTP and for exceptions); those of ours have no
-dot. Text goes through a real encoder. What the fields of a request give is kept with them: clients send the same
-section again and again.
+dot. Text goes through a real encoder. What the head of a request gives is kept with its fields: clients send the same
+head again and again. What several exchanges have in common is written once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from ehttpd.messages import NO_BODY, NO_FIELDS, Client, Request
+from ehttpd.fields import Fields
+from ehttpd.messages import Client
+from ehttpd.messages.naming import new_name
+from ehttpd.records import moments
 from ehttpd.records.moments import milliseconds, rfc3339
+from ehttpd.records.note import USUAL, Besides, Line, Noted
 from ehttpd.records.quoting import json_string, logfmt_value
-from ehttpd.records.record import Record
 
 Encode: TypeAlias = Callable[[str], str]
 
@@ -23,10 +26,10 @@ ALWAYS = (
     "timestamp",
     "http.response.status_code",
     "http.response.body.size",
+    "thread",
     "duration_ms",
     "queue_ms",
     "request_id",
-    "thread",
 )
 # What comes after it, of the request: the first seven always ...
 OF_REQUEST = (
@@ -50,48 +53,67 @@ TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2
 # So says OpenTelemetry of a method that was not understood; and we, of a client that left before there was an answer.
 OTHER_METHOD = "_OTHER"
 CLIENT_LEFT = "client_left"
-NOTHING_KNOWN = ((), "")
-NOTHING = Request(OTHER_METHOD, "", "HTTP/", NO_FIELDS)
+NOTHING_KNOWN = (None, None, None, "")
 
 
 def structured(
     encode: Encode, name: Callable[[str], str], comma: str, ends: tuple[str, str]
-) -> Callable[[Record], str]:  # fmt: skip
-    """Return what makes a line: pairs of a name and a value, with ``comma`` between them, between two ``ends``."""
-    when, status, size, seconds, queued, request_id, thread = (comma + name(each) for each in ALWAYS)
-    quote, end = '"' if encode is json_string else "", ends[1]  # a timestamp needs no encoder
-    when, status = ends[0] + when[len(comma) :] + quote, quote + status
-    begin = {each: comma + name(each) for each in (*OF_REQUEST, *BESIDES)}
+) -> Callable[[Sequence[Noted]], list[str]]:  # fmt: skip
+    """Return what makes lines: pairs of a name and a value, with ``comma`` between them, between two ``ends``."""
+    begin = {each: comma + name(each) for each in (*ALWAYS, *OF_REQUEST, *BESIDES)}
+    of_when, of_status, of_size, of_thread, of_duration, of_queue, of_name = (begin[each] for each in ALWAYS)
+    quote, end = '"' if encode is json_string else "", ends[1]  # a timestamp needs no encoder, nor does a name of ours
+    of_when = ends[0] + of_when[len(comma) :] + quote
 
-    def line(record: Record) -> str:
-        request, response = record.request or NOTHING, record.response
-        headers, client = request.headers, record.client
-        # Most requests of a connection have the fields of the one before, and many its first line. The slot is nobody
-        # else's, and empty at first.
-        whose = (request.method, request.target, client.remote, client.scheme, encode)
-        known = getattr(headers, "noted", NOTHING_KNOWN)
-        if known[0] != whose:
-            known = headers.noted = (whose, _of_request(request, client, encode, begin))
-        besides = ""
-        if request.body is not NO_BODY or response is None or record.refusal:
-            besides = _besides(record, encode, begin)
-        return (
-            f"{when}{rfc3339(record.ended)}{status}{record.status if response is None else int(response.status)}"
-            f"{size}{record.body_octets}{seconds}{milliseconds(record.seconds)}"
-            f"{queued}{milliseconds(record.queue_seconds)}{request_id}{encode(record.request_id)}"
-            f"{thread}{encode(record.thread)}{known[1]}{besides}{end}"
-        )
+    def lines(notes: Sequence[Noted]) -> list[str]:
+        made, durations = [], moments.written
+        since = until = 0.0
+        last_status = last_octets = 0
+        last_thread = common = ""
+        for line, fields, client, identity, status, octets, seconds, queued, ended, thread, besides in notes:
+            alike = status == last_status and octets == last_octets and thread is last_thread
+            if not (alike and since <= ended < until):
+                millisecond = int(ended * 1e3)
+                since, until = millisecond / 1e3, (millisecond + 1) / 1e3
+                last_status, last_octets, last_thread = status, octets, thread
+                common = (
+                    f"{of_when}{rfc3339(ended)}{quote}{of_status}{status}{of_size}{octets}"
+                    f"{of_thread}{encode(thread)}{of_duration}"
+                )
+            try:
+                whose, remote, way, known = fields.noted
+            except AttributeError:
+                whose = remote = way = None
+            if whose is not line or remote is not client.remote or way is not encode:
+                known = _known(line, fields, client, encode, begin)
+            if besides is not USUAL:
+                known += _besides(besides, encode, begin)
+            took = durations.get(int(seconds * 1e6)) or milliseconds(seconds)
+            waited = durations.get(int(queued * 1e6)) or milliseconds(queued)
+            made.append(f"{common}{took}{of_queue}{waited}{of_name}{encode(identity or new_name())}{known}{end}")
+        return made
 
-    return line
+    return lines
 
 
-def _of_request(request: Request, client: Client, encode: Encode, begin: Mapping[str, str]) -> str:
-    path, _, query = request.target.partition("?")
-    values = request.headers.values
+def _known(line: Line | None, fields: Fields, client: Client, encode: Encode, begin: Mapping[str, str]) -> str:
+    """Return what the head of a request gives, and keep it with the fields."""
+    if line is None:
+        return _of_request(OTHER_METHOD, "", "", fields, client, encode, begin)
+    known = _of_request(line.method, line.target, line.version[5:], fields, client, encode, begin)
+    # The slot is nobody else's, and empty at first.
+    fields.noted = (line, client.remote, encode, known)
+    return known
+
+
+def _of_request(
+    method: str, target: str, version: str, fields: Fields, client: Client, encode: Encode, begin: Mapping[str, str]
+) -> str:  # fmt: skip
+    path, _, query = target.partition("?")
+    values = fields.values
     host, port = _host_and_port(values.get("host", ""))
-    always = (request.method, path, client.scheme, client.remote[0], host, values.get("user-agent", ""))
-    values_always = zip(OF_REQUEST, (*always, request.version[5:]), strict=False)
-    pairs = "".join(begin[name] + encode(value) for name, value in values_always)
+    always = (method, path, client.scheme, client.remote[0], host, values.get("user-agent", ""), version)
+    pairs = "".join([begin[name] + encode(value) for name, value in zip(OF_REQUEST, always, strict=False)])
     if query:
         pairs += begin["url.query"] + encode(query)
     if port:
@@ -111,16 +133,16 @@ def _host_and_port(host: str) -> tuple[str, str]:
     return name.strip("[]"), str(int(port[:9]))
 
 
-def _besides(record: Record, encode: Encode, begin: Mapping[str, str]) -> str:
+def _besides(besides: Besides, encode: Encode, begin: Mapping[str, str]) -> str:
     pairs = ""
-    if record.received_octets:
-        pairs += f"{begin['http.request.body.size']}{record.received_octets}"
-    if record.refusal or record.response is None:
-        pairs += begin["error.type"] + encode(record.refusal or CLIENT_LEFT)
-    if record.request is None:
-        pairs += begin["request_line"] + encode(record.first_line)
+    if besides.received:
+        pairs += f"{begin['http.request.body.size']}{besides.received}"
+    if besides.refusal or besides.left:
+        pairs += begin["error.type"] + encode(besides.refusal or CLIENT_LEFT)
+    if besides.first_line:
+        pairs += begin["request_line"] + encode(besides.first_line)
     return pairs
 
 
-json_line = structured(json_string, lambda name: f'"{name}":', ",", ("{", "}"))
-logfmt_line = structured(logfmt_value, lambda name: f"{name}=", " ", ("", ""))
+json_lines = structured(json_string, lambda name: f'"{name}":', ",", ("{", "}"))
+logfmt_lines = structured(logfmt_value, lambda name: f"{name}=", " ", ("", ""))

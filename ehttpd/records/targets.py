@@ -9,7 +9,7 @@ import os
 import select
 import socket
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
 # So many octets at once are never mixed with those of others who write into the same pipe (POSIX, "write").
@@ -24,8 +24,11 @@ DAEMON, INFORMATIONAL = 3, 6  # facility and severity, RFC 5424 §6.2.1
 class Target(Protocol):
     """What lines are written to."""
 
-    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
-        """Write lines, each whole, and wait for who reads them; return how many were, and why not all."""
+    def write(self, lines: bytes) -> tuple[int, OSError | None]:
+        """Write lines, each whole and with its end, and wait for who reads them.
+
+        Return how many octets of whole lines were written, and why not all.
+        """
 
     def takes(self, octets: int) -> bool:
         """Tell whether so many octets can be written now without waiting for who reads."""
@@ -47,14 +50,16 @@ class Stream:
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
 
-    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
+    def write(self, lines: bytes) -> tuple[int, OSError | None]:
         written = 0
-        for piece in pieces("\n".join((*lines, "")).encode("utf-8", "backslashreplace"), self._at_once):
+        for piece in pieces(lines, self._at_once):
             octets, error = self._write(b"\n" + piece if self._torn else piece)
-            written += piece.count(b"\n", 0, octets)
             if error is not None:
-                self._torn = octets > 0 or self._torn
-                return written, error
+                whole = piece.rfind(b"\n", 0, max(0, octets - self._torn)) + 1
+                if octets:
+                    self._torn = octets - self._torn != whole
+                return written + whole, error
+            written += len(piece)
             self._torn = False
         return written, None
 
@@ -62,7 +67,7 @@ class Stream:
         written = 0
         while written < len(octets):
             try:
-                written += os.write(self._descriptor, octets[written:])
+                written += os.write(self._descriptor, octets[written:] if written else octets)
             except BlockingIOError:  # somebody else has made it so
                 self._poll.poll()
             except OSError as error:
@@ -115,14 +120,15 @@ class SystemLog:
             raise
         return connecting
 
-    def write(self, lines: Sequence[str]) -> tuple[int, OSError | None]:
-        for written, line in enumerate(lines):
-            datagram = (self._start + line.encode("utf-8", "backslashreplace"))[:LONGEST_DATAGRAM]
+    def write(self, lines: bytes) -> tuple[int, OSError | None]:
+        written = 0
+        for line in lines.split(b"\n")[:-1]:
             try:
-                self._send(datagram)
+                self._send((self._start + line)[:LONGEST_DATAGRAM])
             except OSError as error:
                 return written, error
-        return len(lines), None
+            written += len(line) + 1
+        return written, None
 
     def _send(self, datagram: bytes) -> None:
         try:

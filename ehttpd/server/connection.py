@@ -65,15 +65,16 @@ class Connection(Served):
         "_proxy_header",
         "_since",
         "answered",
+        "began",
         "deadline",
         "descriptor",
         "incoming",
         "interest",
+        "queued",
         "reader",
         "refusal",
         "refused",
         "sent_octets",
-        "since",
         "state",
         "stream",
         "underway",
@@ -103,7 +104,8 @@ class Connection(Served):
         self.stream: BodyStream | Tunnel | None = None
         self.answered: Response | None  # for the record of an exchange, if one is made
         self.sent_octets: int
-        self.since: tuple[float, float]  # when its handler was called, and how long it had waited for that
+        self.began: float  # when its handler was called ...
+        self.queued: float  # ... and how long it had waited for that
         self._head_counted = 0
         self._proxy_header: ProxyHeader | None = None
         self.deadline = now + self.settings.header_timeout

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import TypedDict, TypeVar
 
 from ehttpd.errors import (
@@ -27,13 +28,12 @@ from ehttpd.errors import (
     VersionNotSupported,
 )
 from ehttpd.http11.state import TIMEOUTS
-from ehttpd.messages import NO_BODY, Request, Response
-from ehttpd.records.record import CLIENT_LEFT
+from ehttpd.records.note import USUAL, Ledger, Line, Noted
 
 # The upper ends of what durations are sorted into, in seconds. A tenth of a millisecond is what a quick handler takes.
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-# So many requests are summed up at once, which takes about 0.3 ms.
-FOLD_AT = 1024
+# So many requests are summed up at once: of few, they are sorted sooner.
+FOLD_AT = 128
 # A client may invent methods, and each would be a name of its own for ever.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "other"
@@ -68,17 +68,14 @@ class Histogram(TypedDict):
     sum: float
 
 
-class Requests:
-    """Counts exchanges. Told of each by the thread that served it."""
+class Requests(Ledger):
+    """Counts exchanges."""
 
     def __init__(self) -> None:
         self._fresh: dict[tuple[str, int], list[float]] = {}  # seconds, by method and status
         self._fresh_queued: list[float] = []  # seconds
         self._fresh_sent: list[int] = []  # octets
         self._fresh_received: list[int] = []
-        # Lists are emptied, and never replaced: a method that is looked up once costs less.
-        self._note_queued = self._fresh_queued.append
-        self._note_sent = self._fresh_sent.append
         self._folding = threading.Lock()
         # Under the lock:
         self._by_kind: dict[str, dict[str, int]] = {}
@@ -87,28 +84,26 @@ class Requests:
         self._queued = _Durations()
         self._sent = self._received = 0
 
-    def note(
-        self, request: Request | None, response: Response | None, octets: int, seconds: float, queued: float
-    ) -> None:
-        """Count an exchange: ``request`` is None if its head was refused, ``response`` if the client left before."""
-        status = int(response.status) if response is not None else CLIENT_LEFT
-        method = OTHER_METHOD
-        if request is not None:
-            method = request.method
-            if request.body is not NO_BODY:
-                self._fresh_received.append(request.content_length or 0)
-        try:
-            self._fresh[method, status].append(seconds)
-        except KeyError:
-            kind = (method if method in METHODS else OTHER_METHOD, status)
-            self._fresh.setdefault(kind, []).append(seconds)
-        self._note_sent(octets)
-        self._note_queued(queued)
+    def enter(self, notes: Sequence[Noted]) -> None:
+        """Count these exchanges."""
+        for line, _, _, _, status, _, seconds, _, _, _, besides in notes:
+            try:
+                self._fresh[line.method, status].append(seconds)  # type: ignore[union-attr]  # caught
+            except (AttributeError, KeyError):
+                self._append(line, status, seconds)
+            if besides is not USUAL:
+                self._fresh_received.append(besides.received or 0)
+        self._fresh_sent.append(sum([note[5] for note in notes]))
+        self._fresh_queued.extend([note[7] for note in notes])
         if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()
             finally:
                 self._folding.release()
+
+    def _append(self, line: Line | None, status: int, seconds: float) -> None:
+        method = line.method if line is not None and line.method in METHODS else OTHER_METHOD
+        self._fresh.setdefault((method, status), []).append(seconds)
 
     def read(self) -> RequestFigures:
         """Return the sums until now. Any thread."""
@@ -206,6 +201,8 @@ class _Durations:
         durations.sort()
         below = 0
         for place, bound in enumerate(BOUNDS):
+            if below == len(durations):
+                break
             within = bisect_right(durations, bound, below)
             self._counts[place] += within - below
             below = within

@@ -11,7 +11,8 @@ def with_health(handler: Handler, path: str, ailment: Callable[[], str]) -> Hand
     """Return a handler that answers ``path`` itself: 200, or 503 with what ``ailment`` says, if that is anything."""
 
     def run(request: Request) -> Response:
-        if request.target.partition("?")[0] != path:
+        target = request.target
+        if not target.startswith(path) or target.partition("?")[0] != path:
             return handler(request)
         wrong = ailment()
         return Response.text(f"{wrong or 'healthy'}\n", 503 if wrong else 200, {"Cache-Control": "no-store"})

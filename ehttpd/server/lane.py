@@ -226,6 +226,7 @@ class Lane:
             for descriptor, _ in events:
                 if answers.waiting and time.monotonic() > due:
                     answers.send()
+                    self.service.catch_up()
                     due = time.monotonic() + TOGETHER
                 connection = resting.get(descriptor)
                 if connection is None:
@@ -275,6 +276,7 @@ class Lane:
         pool, answers = self.pool, self.answers
         if answers.waiting:
             answers.send()
+        self.service.catch_up()
         pool.polling = True
         events = self._poller.wait(self._timeout())
         pool.polling = False
@@ -618,6 +620,7 @@ class Lane:
 
     def close(self) -> None:
         """Close what is left. After the last leader."""
+        self.service.catch_up()
         with self.lock:
             self.closed = True
             left = [*self._resting.values(), *self._turns, *self.pool.line.abandon()]

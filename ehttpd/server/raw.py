@@ -137,5 +137,8 @@ class RawService:
             return Next.SERVE
         return connection.finish(True, connection.lane.now)
 
+    def catch_up(self) -> None:
+        """Do nothing: nothing was put off."""
+
     def record_overdue(self, connection: RawConnection, request: Request, response: Response, thread: int) -> None:
         """Do nothing: there are no requests here."""

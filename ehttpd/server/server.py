@@ -117,7 +117,7 @@ class Server:
             self._service = (
                 HTTPService(handler, self._standing)
                 if self._requests is None
-                else RecordedService(handler, self._standing, count=self._requests)
+                else self._recorded(handler)
             )
         self._lane: Lane | None = None
         self._seat: Seat | None = None
@@ -137,7 +137,11 @@ class Server:
             raise RuntimeError("The server has been started already.")
         if self._service is not None:
             self._recorders.append(record)
-            self._service = RecordedService(self._handler, self._standing, *self._recorders, count=self._requests)
+            self._service = self._recorded(self._handler)
+
+    def _recorded(self, handler: Handler) -> RecordedService:
+        named = bool(self.settings.request_id_header)
+        return RecordedService(handler, self._standing, *self._recorders, count=self._requests, named=named)
 
     def share(self, seat: Seat) -> None:
         """Share the connections with other processes that accept from the same sockets. Before `start`."""

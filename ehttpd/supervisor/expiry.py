@@ -9,16 +9,18 @@ import os
 import random
 import sys
 import time
+from collections.abc import Sequence
 from itertools import count
 
-from ehttpd.records import Record
+from ehttpd.records import Ledger
+from ehttpd.records.note import Noted
 from ehttpd.settings import Settings
 
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
-class Expiry:
-    """The limits of one worker. `record` may be called by any thread."""
+class Expiry(Ledger):
+    """The limits of one worker."""
 
     def __init__(self, settings: Settings) -> None:
         jitter = random.randint(0, settings.max_requests_jitter)
@@ -33,9 +35,10 @@ class Expiry:
         """Whether requests are to be counted."""
         return self._most_requests > 0
 
-    def record(self, record: Record) -> None:
-        """Count a request."""
-        self._served = next(self._requests)
+    def enter(self, notes: Sequence[Noted]) -> None:
+        """Count requests."""
+        for _ in notes:
+            self._served = next(self._requests)
 
     def soonest(self, seconds: float) -> float:
         """Return after how long to look again: ``seconds``, or sooner."""

@@ -129,7 +129,7 @@ class Working:
         if identity is not None:
             self._server.be(identity)
         if self._expiry.counts:
-            self._server.add_recorder(self._expiry.record)
+            self._server.add_recorder(self._expiry)
         seat = seat_at(order["board"], order["seat"])
         if seat is not None:
             self._server.share(seat)

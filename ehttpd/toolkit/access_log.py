@@ -25,14 +25,14 @@ def access_log(format: str = "combined") -> Middleware:
     Raises:
         SettingsError: there is no such format.
     """
-    write = to_logger(format_of(format))
+    log = to_logger(format_of(format))
 
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:
             began = time.monotonic()
 
             def record(response: Response, octets: int) -> None:
-                write(Record(request.client, request, response, octets, time.monotonic() - began))
+                log(Record(request.client, request, response, octets, time.monotonic() - began))
 
             try:
                 response = answer_of(view, request)

@@ -8,7 +8,8 @@ from bisect import bisect_left
 
 import pytest
 
-from ehttpd.messages import Request, Response
+from ehttpd.messages import NO_CLIENT, Request, Response
+from ehttpd.records import Record
 from ehttpd.server.figures import BOUNDS, FOLD_AT, Requests
 from tests.server.conftest import LiveServers
 from tests.server.live import Gate, LiveServer, come_true, in_parallel
@@ -23,7 +24,7 @@ def note(
     queued: float = 0.0,
 ) -> None:
     request = Request(method, "/") if method is not None else None
-    figures.note(request, Response(b"", status), octets, seconds, queued)
+    figures(Record(NO_CLIENT, request, Response(b"", status), octets, seconds, queued))
 
 
 def by_kind(figures: Requests) -> dict[tuple[str, str], int]:
@@ -54,7 +55,7 @@ def test_methods_that_clients_invent_are_one() -> None:
 
 def test_a_client_that_left_before_there_was_an_answer_is_counted() -> None:
     figures = Requests()
-    figures.note(Request("GET", "/"), None, 0, 0.1, 0.0)
+    figures(Record(NO_CLIENT, Request("GET", "/"), None, 0, 0.1))
     assert by_kind(figures) == {("GET", "4xx"): 1}
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
+from collections.abc import Sequence
 from queue import SimpleQueue
 
 import pytest
 
 from ehttpd.errors import BadRequest, ConnectionLost
 from ehttpd.messages import Request, Response
-from ehttpd.records import Record
+from ehttpd.records import Ledger, Record
+from ehttpd.records.formats import AccessLog, format_of
+from ehttpd.records.note import USUAL, Note, Noted
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, hello, serving
 
@@ -150,6 +154,147 @@ def test_a_client_that_left_before_there_was_an_answer_is_recorded(live_server: 
     live_server(handler, record=records).connect().send(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
     record = records.next()
     assert (record.request_line, record.status, record.response) == ("GET /a HTTP/1.1", 499, None)
+
+
+# Ledgers, which are told of several at once
+
+
+class Notes(Ledger):
+    """A ledger that a test can wait for."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self.whole = whole
+        self.queue = SimpleQueue[Note]()
+
+    def enter(self, notes: Sequence[Noted]) -> None:
+        for each in notes:
+            self.queue.put(Note._make(each))
+
+    def next(self) -> Note:
+        return self.queue.get(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_ledger_is_told_what_a_record_tells(live_server: LiveServers, records: Records, streams: bool) -> None:
+    def handler(request: Request) -> Response:
+        return Response([b"twelve ", b"bytes"] if streams else b"twelve bytes", 201)
+
+    notes = Notes()
+    server = LiveServer(handler, record=records)
+    server.add_recorder(notes)
+    with server:
+        peer = server.connect()
+        for method, body in [("POST", b"12345"), ("GET", b"")]:
+            peer.ask("/a?b", method=method, body=body)
+            record, note = records.next(), notes.next()
+            assert note.line is not None
+            assert (note.line.method, note.line.target, note.line.version) == (method, "/a?b", "HTTP/1.1")
+            told = note.status, note.body_octets, note.client, note.thread, note.seconds, note.besides.received
+            assert told == (201, 12, record.client, record.thread, record.seconds, len(body))
+            assert (note.besides is USUAL) is (method == "GET")
+        server.hang_up()
+
+
+def test_requests_that_leave_together_are_told_of_in_their_order(live_server: LiveServers) -> None:
+    notes = Notes()
+    server = live_server(hello, record=notes)
+    server.connect().send(b"".join(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number for number in range(20)))
+    for number in range(20):
+        line = notes.next().line
+        assert line is not None
+        assert line.target == f"/{number}"
+
+
+def test_what_was_served_off_the_lead_is_told_of_by_its_thread(gate: Gate) -> None:
+    def handler(request: Request) -> Response:
+        if request.target == "/slow":
+            gate.wait()
+        return hello(request)
+
+    notes = Notes()
+    with serving(handler, threads=2, record=notes) as server:
+        slow, quick = server.connect(), server.connect()
+        slow.send(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+        gate.await_arrivals()
+        assert quick.ask("/quick").status == 200
+        first = notes.next()
+        gate.open()
+        second = notes.next()
+    assert first.line is not None
+    assert second.line is not None
+    assert (first.line.target, second.line.target) == ("/quick", "/slow")
+    assert first.thread != second.thread
+
+
+def test_nothing_is_untold_when_a_server_has_stopped() -> None:
+    notes = Notes()
+    with serving(hello, record=notes) as server:
+        for peer in [server.connect() for _ in range(20)]:
+            assert peer.ask().status == 200
+    assert notes.queue.qsize() == 20
+
+
+def test_a_ledger_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture, records: Records) -> None:
+    class Failing(Ledger):
+        def enter(self, notes: Sequence[Noted]) -> None:
+            raise ZeroDivisionError
+
+    server = LiveServer(hello, record=Failing())
+    server.add_recorder(records)
+    with server:
+        peer = server.connect()
+        assert (peer.ask("/a").status, peer.ask("/b").status) == (200, 200)
+        server.hang_up()
+    assert [records.next().path, records.next().path] == ["/a", "/b"]
+    assert "What is written of requests failed." in caplog.text
+
+
+def test_a_ledger_may_want_to_see_requests_and_responses(live_server: LiveServers) -> None:
+    notes = Notes(whole=True)
+    live_server(hello, record=notes).connect().ask("/a")
+    request, response = notes.next().besides[-2:]
+    assert request is not None
+    assert response is not None
+    assert (request.target, response.body) == ("/a", b"hello")
+
+
+def test_of_a_refused_head_a_ledger_is_told_its_beginning(live_server: LiveServers) -> None:
+    notes = Notes()
+    peer = live_server(hello, record=notes).connect()
+    peer.ask("/before")
+    peer.send(b"GET /a HTTP/1.1\r\nno colon\r\n\r\n")
+    assert notes.next().besides is USUAL
+    note = notes.next()
+    assert (note.line, note.status) == (None, 400)
+    assert (note.besides.first_line, note.besides.refusal) == ("GET /a HTTP/1.1", "BadRequest")
+
+
+@pytest.mark.parametrize("written", ["json", '"%(r)s" "%(a)s"'])
+def test_what_is_remembered_of_a_head_is_of_that_head(live_server: LiveServers, written: str) -> None:
+    lines = SimpleQueue[Sequence[str]]()
+    log = AccessLog(format_of(written), lines.put)
+    peer = live_server(hello, record=log).connect()
+    for target, agent in [("/a", "one"), ("/a", "one"), ("/b", "one"), ("/b", "two"), ("/b%25", "two"), ("/a", "one")]:
+        peer.ask(target, f"User-Agent: {agent}")
+        (line,) = lines.get(timeout=PATIENCE)
+        if written == "json":
+            told = json.loads(line)
+            assert (told["url.path"], told["user_agent.original"]) == (target, agent)
+        else:
+            assert line == f'"GET {target} HTTP/1.1" "{agent}"'
+
+
+def test_messages_about_a_request_have_the_name_that_its_line_has(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handler(request: Request) -> Response:
+        raise ZeroDivisionError
+
+    notes = Notes()
+    assert live_server(handler, record=notes).connect().ask("/a").status == 500
+    name = notes.next().name
+    assert name
+    assert f"<Request GET '/a' HTTP/1.1 {name}>: the application failed" in caplog.text
 
 
 # The name of a request
