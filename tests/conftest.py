@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-LAST_CALL = 2.0  # Seconds. A thread that was told to stop, and has stopped by then, is no leak.
+LAST_CALL = 10.0  # Seconds. A thread that was told to stop, and has stopped by then, is no leak.
 
 
 def open_sockets() -> dict[int, int]:

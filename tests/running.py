@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 # Without ``site``, Python sees only its own library and the current folder: nothing that was installed.
 EHTTPD_NOT_INSTALLED = (sys.executable, "-S", "-m", "ehttpd", "--bind", "fd:{fd}")
-PATIENCE = 20.0  # Seconds, for a process to answer or to end on a machine that is busy.
+PATIENCE = 50.0  # Seconds, for a process to answer or to end on a machine that is busy.
 
 
 @contextmanager

@@ -127,7 +127,6 @@ def told(server: TestServer) -> ReceivedRequest:
     return request
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 def test_a_page_is_styled_a_sound_searched_events_heard_and_a_socket_spoken_to(folder: Path, tmp_path: Path) -> None:
     with TestServer(site(folder)) as server:

@@ -92,7 +92,6 @@ def test_it_refers_to_nothing_elsewhere(busy: Watched) -> None:
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
-@pytest.mark.timeout(120)
 def test_a_real_browser_runs_its_script_and_polls(busy: Watched, tmp_path: Path) -> None:
     for _ in range(3):
         busy.admin._history.note()

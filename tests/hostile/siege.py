@@ -42,7 +42,7 @@ TURNS = 3
 LATE_SHARE, LATE_ONCE = 0.1, 0.25
 PACE = 0.004  # Seconds between two questions of a witness, and between two beats of a metronome.
 TIDIES_WITHIN = 0.5  # Seconds, until a victim that rests has looked after its memory.
-RECOVERY = 5.0  # Seconds, until nothing is left of an attack. Memory is looked after when it rests.
+RECOVERY = 20.0  # Seconds, until nothing is left of an attack. Memory is looked after when it rests.
 MEMORY_KEPT = 1.1  # Of what the server had before.
 # CPython takes memory for small objects by the mebibyte, and keeps each of which a single object is still used.
 ARENAS_KEPT = 4 << 20

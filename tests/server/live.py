@@ -18,7 +18,7 @@ from ehttpd.server.lane import Lane
 from ehttpd.server.raw import ConnectionHandler
 from ehttpd.server.server import Server
 
-PATIENCE = 10.0  # Seconds, for anything that is bound to happen, on a machine that is busy.
+PATIENCE = 30.0  # Seconds, for anything that is bound to happen, on a machine that is busy.
 
 
 class Reply(NamedTuple):
