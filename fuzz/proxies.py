@@ -98,8 +98,9 @@ def _check_again(heard: Heard, said: Mapping[str, str], trusted: Trusted, hops: 
         assert heard.values[name] == value
     assert origin.remote is None or origin.remote == heard.remote
     assert (origin.scheme or CONNECTION.scheme, origin.prefix) == (heard.scheme, heard.prefix)
-    walked_to_its_end = origin.remote is None or (origin.remote[0] and trusted.includes(origin.remote[0]))
-    if hops == 0 and not walked_to_its_end:
+    # Where everybody is trusted, or may be, the lie is believed of the first of them.
+    ended_early = origin.remote is not None and origin.remote[0] and not trusted.includes(origin.remote[0])
+    if hops == 0 and ended_early:
         lied = {name: f"{LIES[name]}, {value}" if name in LIES else value for name, value in said.items()}
         assert read_origin(lied, host, trusted, hops).told == origin.told
 

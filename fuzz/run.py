@@ -109,11 +109,19 @@ def engine(target: str, *options: Path | str) -> str:
 
 def note(target: str, seconds: int, inputs: int, findings: int) -> None:
     """Add a run to RUNS.md, and make its total anew."""
-    describe = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(describe, cwd=HERE, capture_output=True, text=True).stdout.strip() or "unknown"
     day = datetime.now(UTC).date()
-    text = RUNS.read_text("utf-8") + f"| {day} | {commit} | {target} | {seconds} | {inputs:,} | {findings} |\n"
+    text = RUNS.read_text("utf-8") + f"| {day} | {commit()} | {target} | {seconds} | {inputs:,} | {findings} |\n"
     RUNS.write_text(TOTAL.sub(total(text), text), "utf-8")
+
+
+def commit() -> str:
+    """Return the name of the commit that is fuzzed; with an addition if the code differs from it."""
+    name = git("describe", "--always") or "unknown"
+    return f"{name}-dirty" if git("status", "--porcelain", "../ehttpd", "*.py") else name
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True).stdout.strip()
 
 
 def total(text: str) -> str:
