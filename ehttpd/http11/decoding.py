@@ -33,10 +33,18 @@ FORBIDDEN_TRAILERS = frozenset(
         "upgrade",
         "expect",
         "max-forwards",
+        "forwarded",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        "if-unmodified-since",
+        "if-range",
+        "pragma",
         "authorization",
         "proxy-authorization",
         "proxy-connection",
         "cookie",
+        "set-cookie",
         "content-encoding",
         "content-type",
         "content-range",
@@ -79,8 +87,7 @@ def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
         buffer.start = head.end()
         return int(head[1], 16)
     # Not whole yet, or broken. Who sends it octet by octet must not have it matched from its start each time.
-    while (line := buffer.take_line(LONGEST_CHUNK_HEAD)) is None:
-        yield None
+    line = yield from _line(buffer, LONGEST_CHUNK_HEAD)
     head = grammar.CHUNK_HEAD.fullmatch(line)
     if not head:
         raise BadRequest(
@@ -88,6 +95,24 @@ def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
             f"Found {line[:40]!r}."
         )
     return int(head[1], 16)
+
+
+def _line(buffer: ReceiveBuffer, limit: int) -> Generator[None, None, bytes]:
+    """Return the next line with its CRLF; without it, as much as may be there of a longer one. Raises BadRequest."""
+    while (line := buffer.take_line(limit)) is None:
+        # Without a CRLF an LF is a bare one: who ends lines with those would wait for us, and we for him.
+        _refuse_bare_lf(buffer.octets[buffer.start :])
+        yield None
+    _refuse_bare_lf(line.removesuffix(b"\r\n"))
+    return line
+
+
+def _refuse_bare_lf(octets: bytes) -> None:
+    # RFC 9112 §2.2 lets a recipient take LF for the end of a line; §7.1 does not, and not everybody would.
+    if b"\n" in octets:
+        raise BadRequest(
+            f"A line of a chunked body must end with CR and LF, and have no LF besides. Found {octets[:40]!r}."
+        )
 
 
 def _line_end(buffer: ReceiveBuffer) -> Generator[None, None, None]:
@@ -102,10 +127,7 @@ def _trailer_section(buffer: ReceiveBuffer, limits: Limits) -> Generator[None, N
     lines: list[str] = []
     octets = 0
     while True:
-        line = buffer.take_line(limits.field_size + 2)
-        if line is None:
-            yield None
-            continue
+        line = yield from _line(buffer, limits.field_size + 2)
         if line == b"\r\n":
             break
         octets += len(line)

@@ -36,7 +36,7 @@ ABSOLUTE_FORM = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://([^/?@]*)(/[^?]*)?(\?.*)?")
 # ) "]"
 REG_NAME = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 IP_LITERAL = r"\[(?:(?P<ipv6>[0-9A-Fa-f:.]+)|v[0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\]"
-HOST = re.compile(rf"(?:{IP_LITERAL}|{REG_NAME})(?::[0-9]*)?")
+HOST = re.compile(rf"(?:{IP_LITERAL}|{REG_NAME})(?::(?P<port>[0-9]*))?")
 
 # RFC 9112 §5:  field-line = field-name ":" OWS field-value OWS
 # RFC 9110 §5.5:  field-value = *field-content, made of VCHAR / obs-text, with SP and HTAB between them

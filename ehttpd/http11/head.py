@@ -16,6 +16,7 @@ from ehttpd.http11.limits import Limits
 
 MOST_HOSTS = 1000
 LONGEST_HOST_KEPT = 64
+MOST_PORT = 65535
 
 METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
@@ -125,7 +126,7 @@ def _authority(method: str, target: str) -> str | None:
     absolute = grammar.ABSOLUTE_FORM.fullmatch(target)
     if absolute:
         authority = absolute[1]
-        if not authority or authority[0] == ":":
+        if not authority:
             raise BadRequest("The host of a request target in absolute-form must not be empty.")
         check_host(authority)
         return authority
@@ -145,6 +146,12 @@ def check_host(value: str) -> None:
     host = grammar.HOST.fullmatch(value)
     if not host or (host["ipv6"] and not _is_ipv6(host["ipv6"])):
         raise BadRequest(f"Host must be one host, with a port or without. Found {value[:60]!r}.")
+    # RFC 9110 §4.2.1: an http URI has a host. Host is empty where the target URI has no authority at all (§7.2).
+    if value[:1] == ":":
+        raise BadRequest(f"Host must not be a port alone. Found {value[:60]!r}.")
+    # TCP has no more; and what some read as a number, others cut to its last sixteen bits.
+    if len(host["port"] or "") > 5 or int(host["port"] or 0) > MOST_PORT:
+        raise BadRequest(f"The port of Host must be at most {MOST_PORT}. Found {value[:60]!r}.")
     if len(_valid_hosts) < MOST_HOSTS and len(value) <= LONGEST_HOST_KEPT:
         _valid_hosts.add(value)
 

@@ -142,7 +142,7 @@ def _read_scheme(origin: Origin, value: str) -> None:
 
 def _read_host(origin: Origin, value: str) -> None:
     check_host(value)
-    if not value or value[0] == ":":
+    if not value:
         raise BadRequest("A forwarded host must not be empty.")
     origin.host = value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from tests.server.live import Peer
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 MANY = scaled(200, 5_000)
+FEW = scaled(20, 200)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,28 @@ def test_who_is_silent_is_given_up_and_delays_nobody(victim: Victim) -> None:
 def test_who_says_hello_and_no_more_is_given_up(victim: Victim, hello: bytes) -> None:
     with victim.besieged():
         crowd(victim, hello)
+        victim.await_given_up()
+
+
+def test_who_says_half_a_hello_is_given_up(victim: Victim, hello: bytes) -> None:
+    with victim.besieged():
+        crowd(victim, hello[: len(hello) // 2])
+        victim.await_given_up()
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET / HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_a_request_that_stalls_is_refused_in_time(victim: Victim, begun: bytes) -> None:
+    with victim.besieged():
+        assert statuses(victim.crowd(FEW, begun)) == {408}
+
+
+@pytest.mark.parametrize("begun", [b"GET / HTTP/1.1\r\nHo", ASK.replace(b" / ", b" /bytes ")])
+def test_who_cuts_the_connection_without_a_farewell_leaves_nothing(victim: Victim, begun: bytes) -> None:
+    with victim.besieged():
+        for peer in victim.crowd(FEW, begun):
+            socket.socket.shutdown(peer.socket, socket.SHUT_WR)
         victim.await_given_up()
 
 

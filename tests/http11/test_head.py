@@ -53,7 +53,7 @@ def test_a_broken_request_line_is_refused_by_its_rule(line: bytes, refusal: type
         parse_request_line(line)
 
 
-@pytest.mark.parametrize("value", ["", "a", "a:80", "a:", ":80", "127.0.0.1", "a_b.c~d", "%41", "[::1]", "[v1.a:b]:1"])
+@pytest.mark.parametrize("value", ["", "a", "a:65535", "a:", "127.0.0.1", "a_b.c~d", "%41", "[::1]", "[v1.a:b]:1"])
 def test_a_host_with_a_port_or_without_is_accepted(value: str) -> None:
     check_host(value)
 

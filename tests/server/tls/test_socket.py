@@ -239,9 +239,7 @@ def test_a_body_that_the_end_of_the_connection_ends_is_ended_with_a_farewell(
     assert wire.read(10_000).endswith(b"\r\n\r\nwhole")
 
 
-def test_a_body_that_breaks_is_not_ended_with_a_farewell(
-    secure_server: SecureServers, context: ssl.SSLContext
-) -> None:
+def test_a_body_that_breaks_is_not_ended_with_a_farewell(secure_server: SecureServers, context: ssl.SSLContext) -> None:
     def broken() -> Iterator[bytes]:
         yield b"part"
         raise RuntimeError("on purpose")
@@ -288,6 +286,15 @@ def test_a_request_with_a_farewell_behind_it_is_answered_and_the_connection_clos
     wire.socket.sendall(octets + wire.outgoing.read())
     assert body_of(wire) == b"last"
     assert wire.ended()
+
+
+@pytest.mark.parametrize("begun", [b"GET / HTTP/1.1\r\nHo", request()[:-2], request(b"body")[:-1]])
+def test_a_request_with_a_farewell_inside_is_refused(wire: Wire, begun: bytes) -> None:
+    octets = wire.records(begun)
+    with pytest.raises(ssl.SSLWantReadError):
+        wire.tls.unwrap()
+    wire.socket.sendall(octets + wire.outgoing.read())
+    assert wire.read(12) == b"HTTP/1.1 400"
 
 
 def test_a_handler_learns_that_its_client_has_said_farewell(secure_server: SecureServers) -> None:
