@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What the access log costs: the scenario ``browser`` without one, and with one of each format in a file.
+"""What it costs to tell of requests: the scenario ``browser`` with no access log and no figures, with each format in a
+file, with figures alone, and with everything: JSON, figures and the health path.
 
     python benchmarks/logs.py
 
@@ -22,8 +23,10 @@ from processes import ServerFailed, exit_when_terminated
 from scenarios import SCENARIOS
 from servers import SERVERS
 
-WITHOUT = "no access log"
+WITHOUT = "nothing"
 FORMATS = ("json", "combined", "logfmt", "dev")
+FIGURES = " --admin 127.0.0.1:0"
+HEALTH = " --health-path /healthz"
 
 
 def main() -> None:
@@ -46,17 +49,28 @@ def main() -> None:
 
 
 def measured(options: argparse.Namespace) -> dict[str, list[float]]:
-    """Return the requests per second without a log and with each format, in each round."""
+    """Return the requests per second with nothing and with each of the others, in each round."""
     scenario, plain = SCENARIOS[options.scenario], SERVERS["ehttpd"]
     rates: dict[str, list[float]] = {}
     for _ in range(options.rounds):
-        for name in (WITHOUT, *options.formats.split(",")):
+        for name in (WITHOUT, *options.formats.split(","), "figures", "everything"):
             with tempfile.TemporaryDirectory() as folder:
-                flags = f" --access-log {folder}/access.log --access-log-format {name}" if name != WITHOUT else ""
-                server = dataclasses.replace(plain, command=plain.command + flags)
+                server = dataclasses.replace(plain, command=plain.command + flags_of(name, f"{folder}/access.log"))
                 rate = measure(server, scenario, Path(sys.prefix), options.seconds, pinned=options.pin).rate
             rates.setdefault(name, []).append(rate)
     return rates
+
+
+def flags_of(name: str, log: str) -> str:
+    """Return the flags behind a name: that of a format, or one of ours."""
+    if name == WITHOUT:
+        return ""
+    if name == "figures":
+        return FIGURES
+    everything = name == "everything"
+    return f" --access-log {log} --access-log-format {'json' if everything else name}" + (
+        FIGURES + HEALTH if everything else ""
+    )
 
 
 if __name__ == "__main__":
