@@ -27,8 +27,8 @@ from ehttpd.testing.faults import Fault
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 MADE = re.compile(r"(?<=<!-- clients -->\n).*?(?=<!-- /clients -->)", re.DOTALL)
-# Seconds: for what is answered, on a machine that is busy, and for what never is.
-PATIENCE, TIMEOUT = 10.0, 0.1
+# Seconds: for what is answered, on a machine that is busy; for what never is; for what is begun and never ended.
+PATIENCE, TIMEOUT, TIMEOUT_ONCE_BEGUN = 30.0, 0.1, 0.3
 FINE = "–"
 
 
@@ -131,7 +131,9 @@ def complaint(client: Callable[[str, float], object], url: str, timeout: float) 
 
 def row(server: TestServer, name: str) -> str:
     """Return a line of the table."""
-    timeout = TIMEOUT if name.startswith(("stall", "blackhole", "latency", "drip")) else PATIENCE
+    timeout = TIMEOUT if name.startswith(("stall", "blackhole", "latency")) else PATIENCE
+    if name.startswith(("drip", 'stall(at="response-body"')):
+        timeout = TIMEOUT_ONCE_BEGUN
     complaints = []
     for client in CLIENTS.values():
         with broken(server, FAULTS[name]):
