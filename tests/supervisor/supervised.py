@@ -146,6 +146,7 @@ def supervised(
 ) -> Iterator[Supervised]:
     """Run the command in the current folder until the block ends. Then nothing of it must be left."""
     Path("shop.py").write_text(code)
+    Path("shop.py").chmod(0o644)  # whoever workers become may read it, whatever the umask here
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EHTTPD_")}
     with subprocess.Popen(
         [python, "-m", "ehttpd", "shop:application", "--bind", "127.0.0.1:0", "--workers", "2", *words],
