@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ehttpd.admin.source import Overview
 from ehttpd.http11.state import State
-from ehttpd.server.figures import PARSE_ERRORS, QUEUE_TIMEOUT, REJECTIONS, REQUEST_TIMEOUT, TIMEOUT_KINDS, Histogram
+from ehttpd.server.figures import Histogram
+from ehttpd.server.mishaps import PARSE_ERRORS, QUEUE_TIMEOUT, REJECTIONS, REQUEST_TIMEOUT, TIMEOUT_KINDS
 from ehttpd.server.snapshot import CONNECTION_STATES, READY, Snapshot
 
 PREFIX = "ehttpd_"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import SettingsError
 from ehttpd.logs import log
-from ehttpd.records.targets import File, Stream, SystemLog, Target
-from ehttpd.records.writer import Writer
 from ehttpd.settings import Settings
 
 if TYPE_CHECKING:
     import logging
 
     from ehttpd.records.formats import AccessLog, Format
+    from ehttpd.records.targets import Target
+    from ehttpd.records.writer import Writer
 
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 SYSLOG = "syslog:"
@@ -50,34 +50,42 @@ class Logs:
 
     def _prepare_messages(self) -> None:
         """Have messages go where they should, once there is one: importing `logging` takes long."""
-        name, settings = self._settings.error_log, self._settings
-        target = standard(STANDARD_ERROR) if name == "-" else opened("error_log", name)
-        writer = self._keep(Writer(target, f"the error log {name!r}", _tell_on_standard_error))
-        log.prepare(lambda: _configure(writer, settings, self._worker))
+        settings, worker = self._settings, self._worker
+        if settings.error_log == "-":  # which needs not be opened
+            log.prepare(lambda: _configure(self._messages(standard(STANDARD_ERROR)), settings, worker))
+        else:
+            writer = self._messages(opened("error_log", settings.error_log))
+            log.prepare(lambda: _configure(writer, settings, worker))
+
+    def _messages(self, target: Target) -> Writer:
+        """Return what writes messages. It is closed last: there may be some about the others."""
+        from ehttpd.records.writer import Writer
+
+        writer = Writer(target, f"the error log {self._settings.error_log!r}", _tell_on_standard_error)
+        self._writers.insert(0, writer)
+        return writer
 
     def _open_access_log(self) -> None:
         from ehttpd.records.formats import AccessLog
+        from ehttpd.records.writer import Writer
 
         settings, name = self._settings, self._settings.access_log
         coloured = name == "-" and os.isatty(STANDARD_OUTPUT) and not os.environ.get("NO_COLOR")
         made = format_of_requests(settings, coloured)
         target = standard(STANDARD_OUTPUT) if name == "-" else opened("access_log", name)
-        writer = self._keep(Writer(target, f"the access log {name!r}", lambda text: log.error("%s", text)))
-        self.recorder = AccessLog(made, writer.write_all)
-
-    def _keep(self, writer: Writer) -> Writer:
+        writer = Writer(target, f"the access log {name!r}", lambda text: log.error("%s", text))
         self._writers.append(writer)
-        return writer
+        self.recorder = AccessLog(made, writer.write_all)
 
     def reopen(self) -> None:
         """Open files anew: they were moved away. Any thread."""
-        for writer in self._writers:
+        for writer in tuple(self._writers):
             writer.reopen()
 
     def close(self, seconds: float) -> None:
         """Write what is left, for at most ``seconds``, and close everything."""
-        for writer in reversed(self._writers):  # the messages last: there may be some about the others
-            writer.close(seconds)
+        while self._writers:
+            self._writers.pop().close(seconds)
         _leave_alone()
         log.prepare(None)
 
@@ -144,6 +152,8 @@ def wants_environs(settings: Settings) -> bool:
 
 def standard(descriptor: int) -> Target:
     """Return the standard output or the standard error, or what swallows all where whoever started us closed it."""
+    from ehttpd.records.targets import File, Stream
+
     try:
         return Stream(descriptor)
     except OSError:
@@ -152,6 +162,8 @@ def standard(descriptor: int) -> Target:
 
 def opened(setting: str, name: str) -> Target:
     """Return what lines are written to."""
+    from ehttpd.records.targets import File, SystemLog
+
     try:
         if name.startswith(SYSLOG):
             return SystemLog(name[len(SYSLOG) :] or "/dev/log")
@@ -218,6 +230,8 @@ def _configured(path: str) -> set[str]:
 
 def _tell_on_standard_error(text: str) -> None:
     """Say that the error log itself cannot be written, if that is possible without waiting."""
+    from ehttpd.records.targets import Stream
+
     try:
         last_resort = Stream(STANDARD_ERROR)
     except OSError:

@@ -26,6 +26,7 @@ from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs, wants_names
 from ehttpd.logs import log
+from ehttpd.server.memory import share_arena
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, FirstStop, next_signal, signals_as_octets
@@ -58,6 +59,7 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     """Serve ``application`` until a signal arrives, and return the exit code. ``began`` is when the process did."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
+    share_arena()
     server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)

@@ -6,10 +6,8 @@ status, an exception of the application into 500 or, once something was sent, in
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from time import monotonic
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ehttpd.errors import (
@@ -26,9 +24,6 @@ from ehttpd.http11.state import State
 from ehttpd.http11.writer import Head, encode_head, encode_shared, interim, switching
 from ehttpd.logs import log
 from ehttpd.messages import NO_BODY, FedBody, FileBody, FileParts, Handler, Request, Response
-from ehttpd.records import Ledger, Record
-from ehttpd.records.note import USUAL, Besides
-from ehttpd.records.record import CLIENT_LEFT, this_thread
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
 from ehttpd.server.files import Piece, cut, length_of, pieces_of
@@ -39,9 +34,7 @@ from ehttpd.server.switch import Switch
 from ehttpd.server.tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from ehttpd.records.note import Line, Noted
     from ehttpd.server.clock import StandingFields
-    from ehttpd.server.figures import Requests
 
 # Beyond this, copying a body behind its head costs more than a second call to send.
 JOINED = 1 << 15
@@ -439,167 +432,6 @@ class HTTPService:
         except ConnectionLost:
             return Next.CLOSE
         return connection.finish(persistent, time.monotonic())
-
-
-class RecordedService(HTTPService):
-    """Serves HTTP requests with a handler, and tells of every exchange: in a record at once, and in notes when there is
-    time. Who leads has it between two turns; everybody else tells at once of what it has served.
-
-    ``named``: requests may come with names.
-    """
-
-    def __init__(
-        self,
-        handler: Handler,
-        standing: StandingFields,
-        *recorders: Callable[[Record], object],
-        count: Requests | None = None,
-        named: bool = False,
-    ) -> None:
-        super().__init__(handler, standing)
-        self._tells = True
-        self._count = count
-        self._named = named
-        self._ledgers = [each for each in recorders if isinstance(each, Ledger)]
-        self._recorders = [each for each in recorders if not isinstance(each, Ledger)]
-        self._takes_notes_only = not self._recorders and not any(each.whole for each in self._ledgers)
-        self._whole = any(each.whole for each in self._ledgers)
-        self._notes: list[Noted] = []  # emptied, and never replaced: any thread may append
-        self._taking = threading.Lock()
-
-    def exchange(self, connection: Connection) -> Next:
-        request, line = connection.request, connection.reader.line
-        began = monotonic()
-        connection.began, connection.queued = began, began - (connection.whole_at or connection.lane.now)
-        connection.whole_at = 0.0
-        connection.answered, connection.sent_octets = None, -1
-        if request is None:
-            return self._exchange_refusal(connection, began)
-        step = HTTPService.exchange(self, connection)
-        seconds = monotonic() - began
-        response = connection.answered
-        if response is not None and connection.held and self._takes_notes_only and connection.sent_octets < 0:
-            # As nearly always: a whole response waits on the lead for others. The call to `_noted` would be felt.
-            self._notes.append(
-                (
-                    line,
-                    request.headers,
-                    request.client,
-                    request._name if request._state is None and not self._named else request.id,
-                    response.status,
-                    len(response.body),
-                    seconds,
-                    connection.queued,
-                    time.time(),
-                    this_thread.name,
-                    USUAL if request.body is NO_BODY else Besides.of(request, response),
-                )
-            )
-            connection.answered = None
-            if not connection.held:  # the lead was lost meanwhile, and whoever has it may rest already
-                self.catch_up()
-            return step
-        if step is _SERVE:
-            connection.whole_at = began + seconds  # a request that was pipelined behind this one has waited since now
-        if connection.claim is not None and connection.given_up:
-            return step  # the lane has answered, and has told of that
-        octets, connection.answered = connection.sent_octets, None
-        if octets < 0:
-            octets = len(response.body) if response is not None and type(response.body) is bytes else 0
-        if type(connection.underway) is Feed:
-            self._tell_at_end(connection.underway, connection, line, request, response)
-            return step
-        self._notes.append(self._noted(connection, line, request, response, octets, seconds))
-        # Who has lost the lead tells at once: whoever has it may rest already.
-        if not connection.held and connection not in connection.lane.pool.lease:
-            self.catch_up()
-        if self._recorders:
-            self._record(Record(request.client, request, response, octets, seconds, connection.queued))
-        return step
-
-    def _noted(
-        self, connection: Connection, line: Line, request: Request, response: Response | None, octets: int,
-        seconds: float,
-    ) -> Noted:  # fmt: skip
-        return (
-            line,
-            request.headers,
-            request.client,
-            request._name if request._state is None and not self._named else request.id,
-            response.status if response is not None else CLIENT_LEFT,
-            octets,
-            seconds,
-            connection.queued,
-            time.time(),
-            this_thread.name,
-            USUAL if request.body is NO_BODY and response is not None and not self._whole
-            else Besides.of(request, response),
-        )  # fmt: skip
-
-    def _tell_at_end(
-        self, feed: Feed, connection: Connection, line: Line, request: Request, response: Response | None
-    ) -> None:  # fmt: skip
-        """Count a response that has only begun, and tell of it when it has ended."""
-        began, queued = connection.began, connection.queued
-        if self._count is not None:
-            self._count.enter([self._noted(connection, line, request, response, 0, monotonic() - began)])
-
-        def ended(octets: int) -> None:
-            seconds = monotonic() - began
-            self._enter([self._noted(connection, line, request, response, octets, seconds)])
-            self._record(Record(request.client, request, response, octets, seconds, queued))
-
-        feed.when_ended = ended
-
-    def _exchange_refusal(self, connection: Connection, began: float) -> Next:
-        request, refusal = connection.refused, type(connection.refusal).__name__
-        client = connection if request is None else request.client  # as a proxy tells it, if it is trusted
-        first_line, queued = connection.first_line, connection.queued
-        step = HTTPService.exchange(self, connection)
-        octets = max(0, connection.sent_octets)
-        self._tell(
-            Record(client, request, connection.answered, octets, monotonic() - began, queued, refusal, first_line)
-        )
-        return step
-
-    def record_overdue(self, connection: Connection, request: Request, response: Response, thread: int) -> None:
-        assert isinstance(response.body, bytes)
-        seconds = monotonic() - connection.began
-        record = Record(request.client, request, response, len(response.body), seconds, connection.queued)
-        record.thread = next((each.name for each in threading.enumerate() if each.ident == thread), "")
-        self._tell(record)
-
-    def catch_up(self) -> None:
-        """Tell of what was noted. Any thread."""
-        notes = self._notes
-        if notes:
-            with self._taking:
-                taken = notes[:]
-                del notes[: len(taken)]
-            if self._count is not None:
-                self._count.enter(taken)
-            self._enter(taken)
-
-    def _tell(self, record: Record) -> None:
-        note = record.note
-        if self._count is not None:
-            self._count.enter([note])
-        self._enter([note])
-        self._record(record)
-
-    def _enter(self, notes: list[Noted]) -> None:
-        for ledger in self._ledgers:
-            try:
-                ledger.enter(notes)
-            except Exception:
-                log.error("What is written of requests failed.", exc_info=True)
-
-    def _record(self, record: Record) -> None:
-        for recorder in self._recorders:
-            try:
-                recorder(record)
-            except Exception:
-                log.error("%s: a recorder failed", record.request, exc_info=True)
 
 
 def _close(body: object) -> None:

@@ -1,8 +1,8 @@
-"""What a server counts: requests with their durations, and what goes wrong.
+"""What a server counts of requests, with their durations. What goes wrong is mishaps.py's.
 
 The operator's. Counting is for threads that serve, and cheap: a duration is put into a list, which is one atomic step
-and needs no lock; whoever reads, or every `FOLD_AT` requests the thread that made it so many, sums the lists up. What
-goes wrong is counted under a lock, for that is seldom. Knows nothing of how figures are shown.
+and needs no lock; whoever reads, or every `FOLD_AT` requests the thread that made it so many, sums the lists up. Knows
+nothing of how figures are shown.
 """
 
 from __future__ import annotations
@@ -12,22 +12,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TypedDict, TypeVar
 
-from ehttpd.errors import (
-    BadRequest,
-    ContentTooLarge,
-    ExpectationFailed,
-    FieldsTooLarge,
-    InsufficientStorage,
-    NotImplementedHere,
-    QueueFull,
-    QueueTimeout,
-    RequestRefused,
-    RequestTimeout,
-    ServiceUnavailable,
-    URITooLong,
-    VersionNotSupported,
-)
-from ehttpd.http11.state import TIMEOUTS
 from ehttpd.records.note import USUAL, Ledger, Line, Noted
 
 # The upper ends of what durations are sorted into, in seconds. A tenth of a millisecond is what a quick handler takes.
@@ -39,26 +23,6 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 OTHER_METHOD = "other"
 
 T = TypeVar("T")
-
-# Why a request was refused before any handler saw it -> what it is counted as.
-PARSE_ERRORS: dict[type[RequestRefused], str] = {
-    BadRequest: "bad_request",
-    ContentTooLarge: "body_too_large",
-    URITooLong: "request_line_too_long",
-    ExpectationFailed: "expectation_failed",
-    FieldsTooLarge: "fields_too_large",
-    NotImplementedHere: "not_implemented",
-    VersionNotSupported: "version_not_supported",
-}
-REJECTIONS: dict[type[RequestRefused], str] = {
-    QueueFull: "queue_full",
-    QueueTimeout: "queue_timeout",
-    ServiceUnavailable: "memory",
-    InsufficientStorage: "disk",
-}
-# A state whose deadline passed -> the kind of the timeout. Two are of no state: a handler's, and that of the queue.
-TIMEOUT_KINDS = {state: name.removesuffix("_timeout") for state, name in TIMEOUTS.items()}
-REQUEST_TIMEOUT, QUEUE_TIMEOUT = "request", "queue"
 
 
 class Histogram(TypedDict):
@@ -144,49 +108,6 @@ class RequestFigures(TypedDict):
     queue_seconds: Histogram
     octets_in: int
     octets_out: int
-
-
-class Mishaps:
-    """Counts what goes wrong, by what and why. Any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._parse_errors: dict[str, int] = {}
-        self._rejected: dict[str, int] = {}
-        self._timeouts: dict[str, int] = {}
-
-    def refused(self, refusal: RequestRefused) -> None:
-        """Count a request that is refused before a handler sees it."""
-        kind = type(refusal)
-        if kind in REJECTIONS:
-            self._note(self._rejected, REJECTIONS[kind])
-        elif kind is not RequestTimeout:  # those have been counted as what they are
-            self._note(self._parse_errors, PARSE_ERRORS.get(kind, PARSE_ERRORS[BadRequest]))
-
-    def timed_out(self, kind: str) -> None:
-        """Count a deadline that passed: of `TIMEOUT_KINDS`, `REQUEST_TIMEOUT` or `QUEUE_TIMEOUT`."""
-        self._note(self._timeouts, kind)
-
-    def read(self) -> MishapFigures:
-        """Return the counts until now."""
-        with self._lock:
-            return {
-                "parse_errors": dict(self._parse_errors),
-                "rejected": dict(self._rejected),
-                "timeouts": dict(self._timeouts),
-            }
-
-    def _note(self, counts: dict[str, int], why: str) -> None:
-        with self._lock:
-            counts[why] = counts.get(why, 0) + 1
-
-
-class MishapFigures(TypedDict):
-    """What `Mishaps` has counted."""
-
-    parse_errors: dict[str, int]
-    rejected: dict[str, int]
-    timeouts: dict[str, int]
 
 
 class _Durations:

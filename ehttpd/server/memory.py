@@ -25,12 +25,12 @@ M_ARENA_MAX = -8
 
 
 class Memory:
-    """Gives back what is free; ``blocks`` are dropped first. To be made before there are threads."""
+    """Gives back what is free; ``blocks`` are dropped first."""
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
         self._next = time.monotonic() + WHEN_BUSY_EVERY
-        self._trim = find_trim()
+        self._trim: Callable[[int], int] | None = None
 
     def tidy_if_due(self) -> None:
         """Give back what is free, unless that was done a while ago."""
@@ -41,19 +41,35 @@ class Memory:
         """Give back what is free."""
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._blocks.drop_free()
+        if self._trim is None:
+            self._trim = find_trim()
         self._trim(0)
 
 
 def find_trim() -> Callable[[int], int]:
-    """Have threads share one arena from now on; return what gives free memory back, all but so many octets of it."""
+    """Return what gives free memory back, all but so many octets of it."""
+    library = c_library()
+    trim: Callable[[int], int] | None = getattr(library, "malloc_trim", None)
+    return trim if trim is not None else lambda kept: 0  # not glibc
+
+
+def share_arena() -> None:
+    """Have all threads take memory from one arena, in a process that is a server and little else. Before there are
+    threads.
+
+    An arena of its own keeps whatever is free at its end: 1 to 4 MB for each thread that was ever busy. And there is
+    little to wait for, since who allocates holds the GIL.
+    """
+    limit = getattr(c_library(), "mallopt", None)
+    if limit is not None:
+        limit(M_ARENA_MAX, 1)
+
+
+def c_library() -> object:
+    """Return the C library of the process; None where there is no telling."""
     import ctypes  # takes 1.4 ms and 300 KB
 
     try:
-        library = ctypes.CDLL(None)
-        trim: Callable[[int], int] = library.malloc_trim
-        # An arena of its own keeps whatever is free at its end: 1 to 4 MB for each thread that was ever busy. And there
-        # is little to wait for, since who allocates holds the GIL.
-        library.mallopt(M_ARENA_MAX, 1)
-    except (AttributeError, OSError, TypeError):  # not glibc, or not a POSIX system
-        return lambda kept: 0
-    return trim
+        return ctypes.CDLL(None)
+    except (OSError, TypeError):  # not a POSIX system
+        return None

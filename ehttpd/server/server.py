@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 from ehttpd.errors import ListenError
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Handler, Streams, always, streams_of
-from ehttpd.records import Record
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
-from ehttpd.server.exchange import HTTPService, RecordedService, Service
-from ehttpd.server.figures import Requests
+from ehttpd.server.exchange import HTTPService, Service
 from ehttpd.server.health import with_health
 from ehttpd.server.incoming import guarded
 from ehttpd.server.lane import Lane
@@ -36,7 +34,10 @@ from ehttpd.settings import Settings
 if TYPE_CHECKING:
     import ssl
 
+    from ehttpd.records import Record
     from ehttpd.server.activity import Activity
+    from ehttpd.server.figures import Requests
+    from ehttpd.server.recorded import RecordedService
     from ehttpd.server.snapshot import Snapshot
     from ehttpd.server.tls.socket import Identity
 
@@ -50,7 +51,7 @@ LAST_MOMENT = 1.0
 TURN_WITHIN = 1.0
 TURN_LOOKED_FOR = 0.001  # so often, in seconds
 
-Recorder: TypeAlias = Callable[[Record], object]
+Recorder: TypeAlias = "Callable[[Record], object]"
 
 
 class Server:
@@ -99,7 +100,7 @@ class Server:
         self._connection_handler = connection
         self._streams: Streams | None = None
         self._recorders: list[Recorder] = []
-        self._requests = Requests() if counts else None
+        self._requests = _new_count() if counts else None
         self._collector = CollectorClock()
         self._name = name
         self._started = time.time()
@@ -141,6 +142,8 @@ class Server:
 
     def _recorded(self, handler: Handler) -> RecordedService:
         named = bool(self.settings.request_id_header)
+        from ehttpd.server.recorded import RecordedService  # for those who want to know
+
         return RecordedService(handler, self._standing, *self._recorders, count=self._requests, named=named)
 
     def share(self, seat: Seat) -> None:
@@ -393,6 +396,12 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:  # fmt: skip
         self.stop()
+
+
+def _new_count() -> Requests:
+    from ehttpd.server.figures import Requests  # for those who count
+
+    return Requests()
 
 
 def read_certificates(settings: Settings) -> Identity:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ehttpd.server.memory import share_arena
+
 if TYPE_CHECKING:
     from ehttpd.server.server import Server
 
@@ -41,6 +43,7 @@ class FirstStop:
 
 def run(server: Server) -> None:
     """Start ``server``, wait for a signal, drain. A second signal stops at once. Main thread only."""
+    share_arena()
     with signals_as_octets() as (inbox, outbox):
 
         def drain() -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from ehttpd import __version__
 from ehttpd.http11.state import State
-from ehttpd.server.figures import MishapFigures, Mishaps, RequestFigures
+from ehttpd.server.figures import RequestFigures
+from ehttpd.server.mishaps import MishapFigures, Mishaps
 from ehttpd.server.process import processor_seconds, resident_octets
 
 if TYPE_CHECKING:

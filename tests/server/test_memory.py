@@ -11,7 +11,7 @@ from ehttpd.messages import Request, Response
 from ehttpd.server import memory
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
-from ehttpd.server.memory import Memory, find_trim
+from ehttpd.server.memory import Memory, find_trim, share_arena
 from tests.server.conftest import LiveServers
 from tests.server.live import come_true
 
@@ -55,6 +55,7 @@ def test_while_the_leader_is_busy_it_is_done_now_and_then(monkeypatch: pytest.Mo
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda name: object())
     assert find_trim()(0) == 0
+    share_arena()
 
 
 def test_it_is_done_when_the_server_rests(live_server: LiveServers, monkeypatch: pytest.MonkeyPatch) -> None:
