@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, NotImplementedHere, VersionNotSupported
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11 import grammar
-from ehttpd.http11.fieldlines import KnownLines, parse_field_line
+from ehttpd.http11.fieldlines import REPEATING, KnownLines, parse_field_line
 from ehttpd.http11.framing import body_length, expects_continue, persists
 from ehttpd.http11.limits import Limits
 
@@ -170,7 +170,8 @@ class Sections:
     """Parses the header sections of many connections.
 
     Who connects anew for every request, such as a probe, sends the same section each time. So the last one is kept with
-    what it parsed to, as a reader does for its own connection. Any thread.
+    what it parsed to, as a reader does for its own connection; but only if nothing in it identifies anybody. Any
+    thread.
     """
 
     def __init__(self) -> None:
@@ -188,7 +189,8 @@ class Sections:
         section = HeaderSection(parse_section(octets, limits), version)
         if 0 < limits.body < section.body_length:
             raise ContentTooLarge(f"A body may have {limits.body} octets. Content-Length is {section.body_length}.")
-        self._last = octets, version, limits, section
+        if REPEATING.issuperset(section.fields.values):
+            self._last = octets, version, limits, section
         return section
 
 

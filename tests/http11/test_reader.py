@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, RequestRefused, URITooLong
-from ehttpd.http11.limits import Limits
+from ehttpd.http11.head import Sections
+from ehttpd.http11.limits import DEFAULT_LIMITS, Limits
 from ehttpd.http11.reader import RequestReader
 from ehttpd.messages import NO_BODY, Client
 from tests.http11.reading import chunked, read, request
@@ -231,7 +232,7 @@ def test_a_request_line_that_ends_with_lf_alone_is_refused_at_once(octets: bytes
 
 
 def test_a_section_that_another_connection_sent_before_is_read_anew() -> None:
-    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: b\r\n\r\n"
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-Proto: http\r\n\r\n"
     first, second = RequestReader(), RequestReader()
     one, other = first.next_request(data=head), second.next_request(data=head)
     assert one is not None and other is not None
@@ -241,6 +242,15 @@ def test_a_section_that_another_connection_sent_before_is_read_anew() -> None:
     assert other.headers.derived is None
     assert first.section.forwarded and second.section.forwarded
     assert not first.section.persistent and not second.section.persistent
+
+
+def test_a_section_that_opens_doors_is_not_kept_beyond_its_connection() -> None:
+    sections = Sections()
+    harmless = b"Host: a\r\n\r\n"
+    sections.parse(harmless, "HTTP/1.1", DEFAULT_LIMITS)
+    sections.parse(b"Host: a\r\nAuthorization: Basic abc\r\n\r\n", "HTTP/1.1", DEFAULT_LIMITS)
+    assert sections._last is not None
+    assert sections._last[0] == harmless
 
 
 def test_a_section_that_was_read_with_other_limits_is_judged_by_these() -> None:
