@@ -19,7 +19,7 @@ import pytest
 from ehttpd.errors import ConnectionLost
 from ehttpd.http11.state import State
 from ehttpd.messages import FileBody, Request, Response
-from ehttpd.server.output import SEND_AT_ONCE
+from ehttpd.server.output import FILE_AT_ONCE
 from ehttpd.server.tls.socket import TLSSocket
 from ehttpd.server.tunnel import Tunnel
 from tests.server.live import PATIENCE, Peer, come_true, hello
@@ -195,7 +195,7 @@ def test_renegotiation_is_refused(secure_server: SecureServers) -> None:
         process.close()
 
 
-@pytest.mark.parametrize("size", [10, 100_000, SEND_AT_ONCE * 5 + 1])
+@pytest.mark.parametrize("size", [10, 100_000, FILE_AT_ONCE * 5 + 1])
 def test_a_file_is_sent(secure_server: SecureServers, tmp_path: Path, size: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(LARGE[:size])
