@@ -67,7 +67,6 @@ class HeaderSection:
         elif version != "HTTP/1.0":
             raise BadRequest("A request must have a Host field.")
 
-
     def again(self) -> HeaderSection:
         """Return the same section, read anew: with nothing derived from its fields."""
         section = HeaderSection.__new__(HeaderSection)

@@ -82,9 +82,15 @@ class Entrance:
         if self.seat is not None:
             self.seat.count(self.inside)
 
+    def leave_seat(self) -> None:
+        """Let the other processes have what comes from now on."""
+        if self.seat is not None:
+            self.seat.leave()
+            self.seat = None
+
     @property
-    def has_room_again(self) -> bool:
-        """Whether it was closed until somebody leaves."""
+    def waits_for_room(self) -> bool:
+        """Whether it is closed until somebody leaves."""
         return not self._is_open and self.again == math.inf
 
     def accept(self, listener: Listener, taken: int, *, exhausted: bool) -> tuple[SocketType, Address] | None:
@@ -121,9 +127,3 @@ class Entrance:
         self._left_until = now + PAUSE
         self.close(self._left_until)
         return True
-
-    def leave_seat(self) -> None:
-        """Let the other processes have what comes from now on."""
-        if self.seat is not None:
-            self.seat.leave()
-            self.seat = None

@@ -443,7 +443,7 @@ class Lane:
                 self.entrance.leave()
         if self._stop_at is not None:
             self.wake()
-        elif self.entrance.has_room_again:
+        elif self.entrance.waits_for_room:
             self.entrance.again = 0.0
             self.wake()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ehttpd.errors import BadRequest, RequestRefused
 from ehttpd.http11.state import State
 from ehttpd.logs import log
+from ehttpd.server.body import DECODE_AT_ONCE
 from ehttpd.server.needs import Next
 from ehttpd.server.poller import WRITE
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ehttpd.server.tls.socket import Identity
     from ehttpd.settings import Settings
 
-RECEIVE_AT_ONCE = 1 << 14
 VERSIONS = {"v1": frozenset([1]), "v2": frozenset([2]), "on": frozenset([1, 2])}
 
 
@@ -79,7 +79,7 @@ class Greeting:
         if self._identity is not None:
             return connection.secure(self._identity, now)
         try:
-            data = connection.socket.recv(RECEIVE_AT_ONCE)  # most send the request behind it
+            data = connection.socket.recv(DECODE_AT_ONCE)  # most send the request behind it
         except BlockingIOError:
             return Next.WAIT
         except OSError:

@@ -50,7 +50,6 @@ class RecordedService(HTTPService):
         self._named = named
         self._ledgers = [each for each in recorders if isinstance(each, Ledger)]
         self._recorders = [each for each in recorders if not isinstance(each, Ledger)]
-        self._takes_notes_only = not self._recorders and not any(each.whole for each in self._ledgers)
         self._whole = any(each.whole for each in self._ledgers)
         self._notes: list[Noted] = []  # emptied, and never replaced: any thread may append
         self._taking = threading.Lock()
@@ -65,33 +64,11 @@ class RecordedService(HTTPService):
             return self._exchange_refusal(connection, began)
         step = HTTPService.exchange(self, connection)
         seconds = monotonic() - began
-        response = connection.answered
-        if response is not None and connection.held and self._takes_notes_only and connection.sent_octets < 0:
-            # As nearly always: a whole response waits on the lead for others. The call to `_noted` would be felt.
-            self._notes.append(
-                (
-                    line,
-                    request.headers,
-                    request.client,
-                    request._name if request._state is None and not self._named else request.id,
-                    response.status,
-                    len(response.body),
-                    seconds,
-                    connection.queued,
-                    time.time(),
-                    this_thread.name,
-                    USUAL if request.body is NO_BODY else Besides.of(request, response),
-                )
-            )
-            connection.answered = None
-            if not connection.held:  # the lead was lost meanwhile, and whoever has it may rest already
-                self.catch_up()
-            return step
         if step is _SERVE:
             connection.whole_at = began + seconds  # a request that was pipelined behind this one has waited since now
         if connection.claim is not None and connection.given_up:
             return step  # the lane has answered, and has told of that
-        octets, connection.answered = connection.sent_octets, None
+        response, octets, connection.answered = connection.answered, connection.sent_octets, None
         if octets < 0:
             octets = len(response.body) if response is not None and type(response.body) is bytes else 0
         if type(connection.underway) is Feed:

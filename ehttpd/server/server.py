@@ -105,27 +105,28 @@ class Server:
         self._name = name
         self._started = time.time()
         if handler is not None:
-            if self.settings.url_prefix:
-                from ehttpd.messages.mounting import below  # for those who have a prefix
-
-                handler = below(handler, self.settings.url_prefix.rstrip("/"))
-            self._streams = always if self.settings.stream_bodies else streams_of(handler)
-            if self.settings.request_timeout:
-                handler = bounded(handler, self.settings.request_timeout)
-            if self.settings.health_path:
-                handler = with_health(handler, self.settings.health_path, self._ailment)
-            self._handler = handler
-            self._service = (
-                HTTPService(handler, self._standing)
-                if self._requests is None
-                else self._recorded(handler)
-            )
+            self._handler = self._equipped(handler)
+            self._service = self._recorded() if counts else HTTPService(self._handler, self._standing)
         self._lane: Lane | None = None
         self._seat: Seat | None = None
         self._draining = False
         self._stopped = threading.Event()
         if record is not None:
             self.add_recorder(record)
+
+    def _equipped(self, handler: Handler) -> Handler:
+        """Return what serves requests: the handler with its prefix, its deadline, and the health path beside it."""
+        settings = self.settings
+        if settings.url_prefix:
+            from ehttpd.messages.mounting import below  # for those who have a prefix
+
+            handler = below(handler, settings.url_prefix.rstrip("/"))
+        self._streams = always if settings.stream_bodies else streams_of(handler)
+        if settings.request_timeout:
+            handler = bounded(handler, settings.request_timeout)
+        if settings.health_path:
+            handler = with_health(handler, settings.health_path, self._ailment)
+        return handler
 
     def add_recorder(self, record: Recorder) -> None:
         """Have ``record`` called with a `Record` of every exchange, on the thread that served it; after those that were
@@ -138,13 +139,13 @@ class Server:
             raise RuntimeError("The server has been started already.")
         if self._service is not None:
             self._recorders.append(record)
-            self._service = self._recorded(self._handler)
+            self._service = self._recorded()
 
-    def _recorded(self, handler: Handler) -> RecordedService:
-        named = bool(self.settings.request_id_header)
+    def _recorded(self) -> RecordedService:
         from ehttpd.server.recorded import RecordedService  # for those who want to know
 
-        return RecordedService(handler, self._standing, *self._recorders, count=self._requests, named=named)
+        named = bool(self.settings.request_id_header)
+        return RecordedService(self._handler, self._standing, *self._recorders, count=self._requests, named=named)
 
     def share(self, seat: Seat) -> None:
         """Share the connections with other processes that accept from the same sockets. Before `start`."""

@@ -20,7 +20,7 @@ from ehttpd.server.overdue import answer_overdue
 from ehttpd.server.raw import Sink, Source
 from tests.conftest import open_sockets
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving
+from tests.server.live import PATIENCE, Gate, LiveServer, Peer, come_true, hello, in_parallel, serving
 from tests.server.test_pool import Misbehaving, block, many_switches, watch
 from tests.server.watch import Watch
 
@@ -53,6 +53,16 @@ def let_deadlines_pass(server: LiveServer) -> None:
     come_true(lambda: bool(serving._expires))  # until the leader was relieved of it, nobody counts its time
     expire(server)
     come_true(lambda: serving.overdue_at > 0)
+
+
+def ask_past_the_deadline(server: LiveServer, gate: Gate) -> Peer:
+    """Have a request handled that is not done at its deadline, and is done then."""
+    peer = server.connect()
+    peer.send(GET)
+    gate.await_arrivals()
+    let_deadlines_pass(server)
+    gate.open()
+    return peer
 
 
 def write_off(server: LiveServer, stuck: int = 1) -> None:
@@ -131,11 +141,7 @@ def test_a_body_is_not_cut_once_it_has_begun(live_server: LiveServers, gate: Gat
         yield b"second"
 
     server = live_server(lambda request: Response.stream(pieces()), request_timeout=PATIENCE)
-    peer = server.connect()
-    peer.send(GET)
-    gate.await_arrivals()
-    let_deadlines_pass(server)
-    gate.open()
+    peer = ask_past_the_deadline(server, gate)
     assert peer.reply().body == b"firstsecond"
     assert peer.ask().body == b"firstsecond"
     assert peer.ask(method="HEAD").status == 200
@@ -150,11 +156,7 @@ def test_a_response_that_began_before_the_handler_returned_is_not_cut(live_serve
         return Response(b"")
 
     server = live_server(handler, request_timeout=PATIENCE)
-    peer = server.connect()
-    peer.send(GET)
-    gate.await_arrivals()
-    let_deadlines_pass(server)
-    gate.open()
+    peer = ask_past_the_deadline(server, gate)
     assert peer.reply().body == b"firstsecond"
     assert peer.ask().body == b"firstsecond"
 
