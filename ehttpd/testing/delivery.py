@@ -5,6 +5,8 @@ Runs on the thread that serves the connection.
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from threading import Event
@@ -20,6 +22,8 @@ from ehttpd.testing.connection import ObservedConnection
 from ehttpd.testing.faults import Ending, Fault, Script, Transmission
 
 PATIENCE = 30.0  # Seconds. A client that takes nothing for so long gets no more of a response that goes wrong.
+# How much may be unsent for there to be room: a number that not every system has.
+UNSENT_BOUND: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class WireStream(BodyStream):
@@ -102,6 +106,7 @@ def played(script: Script, stream: WireStream, ending: Event) -> Iterator[bytes]
             stream.persistent = False
         else:
             take_away(stream.connection)
+            leave_kernel(stream.connection)
             stream.connection.abort()
             raise ConnectionLost("reset on purpose")
 
@@ -113,3 +118,10 @@ def take_away(connection: ObservedConnection) -> None:
         if not connection.wait_until(WRITE, deadline - time.monotonic()):
             raise ConnectionLost("the client was silent for too long")
         connection.flush()
+
+
+def leave_kernel(connection: ObservedConnection) -> None:
+    """Wait until the kernel has sent what it has: a reset would throw it away."""
+    if connection.remote[1] and UNSENT_BOUND is not None:  # not a Unix socket
+        connection.socket.setsockopt(socket.IPPROTO_TCP, UNSENT_BOUND, struct.pack("i", 1))
+        connection.wait_until(WRITE, PATIENCE)

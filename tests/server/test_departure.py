@@ -25,6 +25,7 @@ from tests.server.watch import Watch
 __all__ = ["many_switches", "watch"]  # fixtures
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+NEXT = b"GET /next HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 def close(peer: Peer) -> None:
@@ -172,7 +173,11 @@ def test_a_departure_behind_a_pipelined_request_is_noticed(
         peer = server.connect()
         peer.send(GET)
         told.await_begun()
-        peer.send(b"GET /next HTTP/1.1\r\nHost: here\r\n\r\n")
+        if isinstance(server.lane._poller, SelectorPoller):
+            # It cannot watch for an end alone, and looks once: both have to be there by then, in one packet.
+            peer.socket.send(NEXT, socket.MSG_MORE)
+        else:
+            peer.send(NEXT)
         peer.half_close()
         assert told.await_answer()
         assert [peer.reply().body for _ in range(2)] == [b"hello"] * 2
