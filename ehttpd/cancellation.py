@@ -9,7 +9,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+
+from ehttpd.typed import Protocol
 
 
 class Leaver(Protocol):

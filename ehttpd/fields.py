@@ -6,9 +6,12 @@ RFC 9110 §5. Knows what fields mean to each other (§5.3), not how they are wri
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
 
 from ehttpd.errors import HandlerError
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 FieldLine: TypeAlias = tuple[str, str]
 FieldLines: TypeAlias = "Fields | Mapping[str, str] | Iterable[FieldLine]"

@@ -6,9 +6,7 @@ for, so that a program pays for what it uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ehttpd.fields import Fields, Headers
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, streaming
@@ -16,8 +14,12 @@ from ehttpd.server.raw import ConnectionHandler, Sink
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
 from ehttpd.server.tunnel import Tunnel
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
     from ehttpd.toolkit.access_log import access_log
     from ehttpd.toolkit.answers import Answer, View, answer_of
     from ehttpd.toolkit.basic_auth import basic_auth
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.timeout import timeout
     from ehttpd.toolkit.trust_proxy import trust_proxy
     from ehttpd.toolkit.websocket import WebSocket, WebSocketClosed
+
+    F = TypeVar("F", bound=Callable[..., object])
 
 __all__ = [
     "Answer",
@@ -139,8 +143,6 @@ LATER = {
     "trust_proxy": "trust_proxy",
 }
 
-F = TypeVar("F", bound=Callable[..., object])
-
 if not TYPE_CHECKING:  # or every name would seem to be here
 
     def __getattr__(name: str) -> Any:
@@ -170,7 +172,8 @@ def serve(
     Raises:
         SettingsError, ListenError: see `Server`.
     """
-    run(Server(cast("Handler", handler), connection=connection, bind=bind, **settings))
+    served: Any = handler  # the server makes responses of what it returns
+    run(Server(served, connection=connection, bind=bind, **settings))
 
 
 def connection_handler(function: F) -> F:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ehttpd.admin.history import Point, point
 from ehttpd.admin.merging import count_of
 from ehttpd.admin.threads import place, printable
 from ehttpd.admin.wording import duration, mishaps, number_said, size
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 BARS = " ▁▂▃▄▅▆▇█"

@@ -16,11 +16,11 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
 
 from ehttpd.logs import log
 from ehttpd.server.server import Server
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.admin.source import Source
@@ -31,12 +31,15 @@ PAUSE = 0.1  # seconds
 ROOT = 0
 
 
-class Peer(NamedTuple):
+class Peer:
     """Who is at the other end of a Unix socket, as the operating system knows it."""
 
-    process: int
-    user: int
-    group: int
+    __slots__ = ("group", "process", "user")
+
+    def __init__(self, process: int, user: int, group: int) -> None:
+        self.process = process
+        self.user = user
+        self.group = group
 
     @classmethod
     def of(cls, connected: socket.socket) -> Peer:

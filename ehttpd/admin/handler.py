@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from ehttpd.admin import exposition, page, probes, threads
 from ehttpd.admin.guard import refusal_of_command, refusal_of_reading
@@ -15,6 +14,10 @@ from ehttpd.admin.history import History
 from ehttpd.admin.source import COMMANDS, CommandRefused, Source
 from ehttpd.admin.statistics import statistics
 from ehttpd.messages import Request, Response
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 FRESH = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LONGEST_ARGUMENT = 64  # octets

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ehttpd.server.figures import BOUNDS, RequestFigures
 from ehttpd.server.snapshot import AILING, BOOTING, DRAINING, READY, Queue, Snapshot, Total
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # What is added up. Of the queue the longest wait is that of the whole server.
 ADDED = ("threads", "connections", "connections_total", "mishaps", "tls_handshakes", "upgrades_total", "process")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from ehttpd.admin.handler import Admin
 from ehttpd.admin.history import History
 from ehttpd.admin.source import Source
 from ehttpd.admin.statsd import Statsd
 from ehttpd.server.server import Server
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 
 class AdminServer:

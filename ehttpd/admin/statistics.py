@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from ehttpd.admin.merging import count_of, quantile, total
 from ehttpd.admin.source import Overview
 from ehttpd.server.figures import BOUNDS
 from ehttpd.server.snapshot import BOOTING, Snapshot, Total
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from typing import Self
 
 from ehttpd.admin.merging import total
 from ehttpd.errors import SettingsError
 from ehttpd.server.figures import BOUNDS, RequestFigures
 from ehttpd.server.snapshot import Snapshot, Total
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 # What fits a datagram on any path, less than which nobody gains.
 DATAGRAM = 1400

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ehttpd.admin.board import Board, plain
 from ehttpd.launch.admin_client import find_admin
 from ehttpd.launch.arguments import Parser
 from ehttpd.server.snapshot import READY
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 NOT_READY = 1
 WIDTH = 100

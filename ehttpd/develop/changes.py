@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch, translate
 from glob import glob
-from typing import Protocol
 
 from ehttpd.settings import Settings
+from ehttpd.typed import Protocol
 
 # Python's own, and what templates are called by Django, Jinja, Mako and Chameleon.
 PATTERNS = ("*.py", "*.html", "*.htm", "*.jinja", "*.jinja2", "*.j2", "*.mako", "*.pt", ".env")
@@ -75,7 +75,6 @@ class Changes(Protocol):
 
     def look(self) -> list[str]:
         """Return the paths of files that are new, changed or gone."""
-        ...
 
 
 class Polling:

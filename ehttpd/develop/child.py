@@ -12,7 +12,6 @@ import select
 import socket
 import sys
 import time
-from typing import Any
 
 from ehttpd.develop import tracebacks
 from ehttpd.develop.pages import with_pages
@@ -22,6 +21,10 @@ from ehttpd.launch.kind import Kind
 from ehttpd.launch.serve import PATIENCE, leave_next_time, make_server, prepare_logging
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 STOPPED = 0
 COULD_NOT_START = 3

@@ -6,12 +6,15 @@ Wraps a handler, and changes nothing of what it answers while all goes well.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any
 
 from ehttpd.develop import tracebacks
 from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
 from ehttpd.logs import log
 from ehttpd.messages import Handler, Request, Response
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def with_pages(handler: Handler, generation: int) -> Handler:

@@ -7,11 +7,14 @@ of late are remembered, as those of requests are.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 _ORDINARY, _LENGTH, _CONNECTION, _DROPPED, _DATE, _SERVER = range(6)
 
@@ -38,15 +41,9 @@ MOST_SECTIONS = 500
 MOST_OCTETS_KEPT = 1000
 
 
-class Section(NamedTuple):
-    """An application's header section, but for the fields that are the server's business."""
-
-    octets: bytes
-    length: int | None  # what Content-Length says, and its line
-    length_line: bytes
-    closes: bool  # Connection: close
-    has_date: bool
-    has_server: bool
+# An application's header section, but for the fields that are the server's business: octets, what Content-Length says
+# and its line, whether there is Connection: close, Date, Server. A plain tuple, since each response takes it apart.
+Section: TypeAlias = tuple[bytes, "int | None", bytes, bool, bool, bool]
 
 
 class KnownSections(dict[tuple[FieldLine, ...], Section]):
@@ -62,7 +59,8 @@ class KnownSections(dict[tuple[FieldLine, ...], Section]):
         section = self._older.get(lines)
         if section is None:
             section = encode_section(lines)
-        if len(section.octets) <= MOST_OCTETS_KEPT and b"cookie:" not in section.octets.lower():
+        octets = section[0]
+        if len(octets) <= MOST_OCTETS_KEPT and b"cookie:" not in octets.lower():
             if len(self) >= MOST_SECTIONS:
                 self._older = dict(self)
                 self.clear()
@@ -87,7 +85,7 @@ def encode_section(lines: Iterable[FieldLine]) -> Section:
         has_date = has_date or kind == _DATE
         has_server = has_server or kind == _SERVER
         texts.append("".join((name, ": ", value, "\r\n")))  # never what a subclass of str would make of itself
-    return Section(_encode(texts), length, length_line, closes, has_date, has_server)
+    return _encode(texts), length, length_line, closes, has_date, has_server
 
 
 def encode_field_lines(lines: Iterable[FieldLine]) -> bytes:

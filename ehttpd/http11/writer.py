@@ -6,7 +6,6 @@ RFC 9112 §4 to §6, RFC 9110 §6.4. What cannot be sent safely raises HandlerEr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine, Headers
@@ -15,6 +14,10 @@ from ehttpd.http11.framing import Framing
 from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_section, encode_upgrade
 from ehttpd.messages import Status
 from ehttpd.messages.response import SharedFields
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 _BY_LENGTH, _BY_CLOSING = Framing.LENGTH, Framing.CLOSE
@@ -99,14 +102,15 @@ def encode_head(
         section = _known_sections[lines]
     except TypeError:  # a line that is a list, or worse
         section = encode_section(lines)
-    octets, length, length_line, closes, has_date, has_server = section
+    octets, declared, length_line, closes, has_date, has_server = section
     status_line = _known_status_lines[status.text if type(status) is Status else status]
-    if length is None and body_length is not None:
+    length = declared
+    if declared is None and body_length is not None:
         length, length_line = body_length, _known_length_lines[body_length]
     if length is not None and method != "HEAD" and status not in _UNUSUAL:
         framing, framing_line = _BY_LENGTH, length_line
     else:
-        framing, framing_line = _frame(status, length, length_line, section.length is not None, method, version)
+        framing, framing_line = _frame(status, length, length_line, declared is not None, method, version)
         length = length if length is not None and framing is _BY_LENGTH else 0
         if status == 426:
             framing_line += encode_upgrade(lines)  # RFC 9110 §15.5.22: it must say to what
@@ -137,7 +141,7 @@ def encode_shared(
     if begun is None or type(status) is not int:  # one with a reason of its own is equal to its code
         if type(status) is not int or status in _UNUSUAL:
             return None
-        begun = fields.derived[status] = _known_status_lines[status] + _known_sections[fields.lines].octets
+        begun = fields.derived[status] = _known_status_lines[status] + _known_sections[fields.lines][0]
     return b"".join((begun, _known_length_lines[len(body)], standing.octets, body))
 
 
@@ -165,7 +169,7 @@ def switching(protocol: str, headers: Iterable[FieldLine] = ()) -> bytes:
     Raises HandlerError if a field cannot be sent. Those that concern the connection are left out, as everywhere.
     """
     status_line = f"HTTP/1.1 {Status(101).text}\r\n".encode()
-    return b"".join((status_line, encode_upgrade([("Upgrade", protocol)]), encode_section(headers).octets, b"\r\n"))
+    return b"".join((status_line, encode_upgrade([("Upgrade", protocol)]), encode_section(headers)[0], b"\r\n"))
 
 
 def interim(status: int, headers: Iterable[FieldLine] = ()) -> bytes:

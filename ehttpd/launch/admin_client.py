@@ -9,7 +9,6 @@ import json
 import os
 import socket
 from http.client import HTTPConnection, HTTPException
-from typing import Any
 
 from ehttpd.admin.control import PREFIX, control_address
 from ehttpd.errors import OperatorError, SettingsError
@@ -17,6 +16,10 @@ from ehttpd.launch.port_holder import describe
 from ehttpd.launch.running import controlled_processes, is_genuine
 from ehttpd.launch.sources import from_environment, from_files
 from ehttpd.settings import AdminAddress, Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PATIENCE = 5.0  # seconds
 

@@ -10,12 +10,15 @@ import re
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any
 
 from ehttpd.errors import ApplicationImportError, SettingsError
 from ehttpd.launch import failures
 from ehttpd.launch.kind import SERVABLE, Kind, kind_of
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 USUAL_NAMES = ("application", "app", "create_app()")
 NAME = r"(?P<place>[^:]+)(?::(?P<attribute>[A-Za-z_][\w.]*(?:\(\))?))?"

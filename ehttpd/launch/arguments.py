@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
 
 from ehttpd.errors import SettingsError
 from ehttpd.launch import strangers
 from ehttpd.launch.failures import nearest
 from ehttpd.settings import Given, Setting, Settings, Switch
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 WIDTH = 80
 SEE_HELP = "See ehttpd --help."

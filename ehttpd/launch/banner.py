@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 from ehttpd import __version__
 from ehttpd.launch.arguments import COMMAND_LINE
 from ehttpd.launch.cautions import Caution
 from ehttpd.launch.kind import Kind
 from ehttpd.settings import Settings
+from ehttpd.typed import Protocol
 
 
 class Described(Protocol):

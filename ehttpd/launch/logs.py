@@ -6,14 +6,15 @@ The operator's. There is one configuration in a process, as there is one of Pyth
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import SettingsError
 from ehttpd.logs import log
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
+    from typing import Any
 
     from ehttpd.records.formats import AccessLog, Format
     from ehttpd.records.targets import Target

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from ehttpd.records.moments import rfc3339
 from ehttpd.records.quoting import json_string, logfmt_value
 from ehttpd.records.writer import Writer
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # What every record of Python's logging has: what else there is was given by who logged.
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Self
 
 from ehttpd.errors import SettingsError
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
 
 SUCCESSOR = ".2"  # as gunicorn calls the file of a process that is to replace another
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from ehttpd.admin.control import ControlSocket, has_control_sockets
 from ehttpd.errors import ListenError, OperatorError
@@ -31,6 +30,7 @@ from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import STOPPING, FirstStop, next_signal, signals_as_octets
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.admin.server import AdminServer

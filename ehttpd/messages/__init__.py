@@ -6,7 +6,6 @@ RFC 9110. Plain values: nothing here knows how a message is written, and nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, FileParts, NoBody, Outlet
 from ehttpd.messages.client import NO_CLIENT, Client
@@ -15,6 +14,10 @@ from ehttpd.messages.response import Response
 from ehttpd.messages.status import REASONS, Status
 from ehttpd.messages.streaming import Streams, always, streaming, streaming_as, streams_of
 from ehttpd.messages.targets import percent_decode
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 __all__ = [
     "NO_BODY",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ehttpd.fields import Fields
 from ehttpd.messages.request import Request
 from ehttpd.messages.streaming import streams_of
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class MountedRequest(Request):

@@ -6,15 +6,17 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
 from ehttpd.fields import Fields
 from ehttpd.messages.bodies import NO_BODY, NoBody
 from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.targets import percent_decode
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import IO, Any, BinaryIO
+
     from ehttpd.messages.tls import TLS
     from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.forms import Form

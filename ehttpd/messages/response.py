@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ehttpd.fields import FieldLines, Headers
 from ehttpd.messages.bodies import check_body
 from ehttpd.messages.status import Status
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any, BinaryIO, TypeAlias
 
     from ehttpd.messages.request import Request
     from ehttpd.toolkit.answers import Answer

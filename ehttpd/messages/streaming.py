@@ -7,13 +7,16 @@ requests whose bodies have not arrived yet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
 
 from ehttpd.messages.request import Request
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias, TypeVar
+
+    F = TypeVar("F", bound=Callable[..., object])
 
 Streams: TypeAlias = Callable[[Request], bool]
-
-F = TypeVar("F", bound=Callable[..., object])
 
 
 def always(request: Request) -> bool:

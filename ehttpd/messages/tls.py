@@ -5,10 +5,11 @@ Knows nothing of sockets; OpenSSL is asked once, when the handshake is done.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Any, Self, TypeAlias
 
 # A distinguished name: attributes such as ``("commonName", "Anna")``, the most general first.
 Name: TypeAlias = "tuple[tuple[str, str], ...]"

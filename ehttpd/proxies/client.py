@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
 
 from ehttpd.cancellation import Disconnection
 from ehttpd.fields import FieldLine
 from ehttpd.messages import Client, Request
 from ehttpd.proxies.origin import Origin
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.messages.proxied import ProxyHeader
     from ehttpd.messages.tls import TLS
 

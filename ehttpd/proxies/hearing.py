@@ -8,7 +8,6 @@ is kept with the fields that it belongs to (`Fields.derived`), and what the othe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, TypeAlias
 
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.logs import log
@@ -17,6 +16,10 @@ from ehttpd.proxies.client import ClientBehindProxy
 from ehttpd.proxies.nodes import read_node
 from ehttpd.proxies.origin import FOR, FORWARDED, KNOWN, Origin, read_origin
 from ehttpd.proxies.trust import Trusted
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal, TypeAlias
 
 # Field values whose meaning is remembered: for the process, and for a connection.
 MOST_ORIGINS = 5000

@@ -11,7 +11,6 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 from ehttpd.errors import SettingsError
 from ehttpd.fields import Fields, combined
@@ -20,6 +19,10 @@ from ehttpd.messages.naming import new_name
 from ehttpd.records import moments
 from ehttpd.records.note import Note, Noted
 from ehttpd.records.quoting import bare, escaped
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Atom: TypeAlias = "Callable[[Note], object]"
 Escape: TypeAlias = "Callable[[str], str]"

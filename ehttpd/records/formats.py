@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 from ehttpd.errors import SettingsError
 from ehttpd.records.atoms import compiled
 from ehttpd.records.note import Ledger, Noted
 from ehttpd.records.record import Record
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Lines: TypeAlias = "Callable[[Sequence[Noted]], list[str]]"
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from time import time
-from typing import Any
 
 from ehttpd.fields import combined
 from ehttpd.messages import NO_FIELDS, Client, Request, Response
 from ehttpd.messages.naming import new_name
 from ehttpd.records.note import Besides, KeptLine, Noted
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # The status of an exchange whose client left before there was an answer. nginx has made the number known.
 CLIENT_LEFT = 499

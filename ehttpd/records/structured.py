@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
 
 from ehttpd.fields import Fields
 from ehttpd.messages import Client
@@ -18,6 +17,10 @@ from ehttpd.records import moments
 from ehttpd.records.moments import milliseconds, rfc3339
 from ehttpd.records.note import USUAL, Besides, Line, Noted
 from ehttpd.records.quoting import json_string, logfmt_value
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Encode: TypeAlias = Callable[[str], str]
 

@@ -10,7 +10,8 @@ import select
 import socket
 import stat
 from collections.abc import Iterator
-from typing import Protocol
+
+from ehttpd.typed import Protocol
 
 # So many octets at once are never mixed with those of others who write into the same pipe (POSIX, "write").
 PIPE_AT_ONCE = getattr(select, "PIPE_BUF", 512)

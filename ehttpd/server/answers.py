@@ -10,7 +10,7 @@ held.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.connection import Connection

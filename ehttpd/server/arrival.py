@@ -5,12 +5,11 @@ The lane's. Knows deadlines and what is wrong with a body that does not arrive; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ehttpd.errors import InsufficientStorage, RequestRefused, RequestTimeout, ServiceUnavailable
 from ehttpd.http11.state import State
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
 from ehttpd.server.needs import Next
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.messages import Request

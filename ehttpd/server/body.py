@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import threading
-from typing import IO, TYPE_CHECKING
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mmap import mmap
+    from typing import IO
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 

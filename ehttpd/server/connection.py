@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Iterable
 from io import BufferedReader
 from socket import SocketType
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import (
     BadRequest,
@@ -32,6 +31,7 @@ from ehttpd.server.needs import Next as Next
 from ehttpd.server.needs import Underway
 from ehttpd.server.opening import Handshake
 from ehttpd.server.served import Served
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.messages.proxied import ProxyHeader

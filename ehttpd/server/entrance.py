@@ -9,11 +9,11 @@ import errno
 import math
 import time
 from socket import SocketType
-from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.server.poller import READ
 from ehttpd.server.seat import PAUSE, TAKEN_AFTER_PAUSE
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ehttpd.errors import (
     ConnectionLost,
@@ -32,8 +31,11 @@ from ehttpd.server.stacks import traceback_of
 from ehttpd.server.stream import BodyStream
 from ehttpd.server.switch import Switch
 from ehttpd.server.tunnel import Tunnel
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.server.clock import StandingFields
 
 # Beyond this, copying a body behind its head costs more than a second call to send.
@@ -41,19 +43,17 @@ JOINED = 1 << 15
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 _LENGTH, _SERVE = Framing.LENGTH, Next.SERVE
 
-C = TypeVar("C", contravariant=True)
 
-
-class Service(Protocol[C]):
+class Service(Protocol):
     """What a lane has done with a connection that asks to be served."""
 
-    def exchange(self, connection: C) -> Next:
+    def exchange(self, connection: Any) -> Next:
         """Serve it, and return what it needs next. Raises nothing."""
 
     def catch_up(self) -> None:
         """Do what was put off while clients waited for their answers."""
 
-    def record_overdue(self, connection: C, request: Request, response: Response, thread: int) -> None:
+    def record_overdue(self, connection: Any, request: Request, response: Response, thread: int) -> None:
         """Take it that the lane has answered in the place of the thread with that identifier."""
 
 

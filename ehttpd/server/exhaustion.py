@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.server.stacks import summary
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.pool import Pool

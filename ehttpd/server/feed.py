@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import ConnectionLost, ServiceUnavailable
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.logs import log
 from ehttpd.server.needs import Next
 from ehttpd.server.poller import WRITE
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,13 @@ import io
 import os
 import stat
 from collections.abc import Iterable
-from typing import Any, TypeAlias
 
 from ehttpd.messages import FileBody, FileParts
 from ehttpd.server.output import FileSlice
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 Piece: TypeAlias = "bytes | FileSlice"
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import time
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused, RequestTimeout
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.logs import log
 from ehttpd.server.needs import Next
 from ehttpd.server.poller import READ
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

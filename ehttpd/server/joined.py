@@ -9,9 +9,12 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from typing import BinaryIO
 
 from ehttpd.server.raw import Sink
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 AT_ONCE = 1 << 16
 

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from functools import cached_property
 from socket import SocketType
-from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
 from ehttpd.http11.limits import Limits
@@ -35,8 +34,10 @@ from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.slowness import report_slow
 from ehttpd.server.stacks import stack_of
 from ehttpd.server.tunnel import Tunnels
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+
     from ehttpd.messages import Streams
     from ehttpd.proxies.hearing import Hearing
     from ehttpd.server.clock import StandingFields
@@ -70,7 +71,7 @@ class Lane:
     """Drives its connections. See the module's docstring for who may call what."""
 
     def __init__(
-        self, service: Service[Any], settings: Settings, limits: Limits, standing: StandingFields, most_connections: int
+        self, service: Service, settings: Settings, limits: Limits, standing: StandingFields, most_connections: int
     ) -> None:
         self.service = service
         self.settings = settings

@@ -11,7 +11,8 @@ import socket
 import struct
 import sys
 from socket import SocketType
-from typing import TYPE_CHECKING
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.tls.socket import Identity

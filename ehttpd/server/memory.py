@@ -10,7 +10,8 @@ The relief's, who looks after it when the leader has rested for a while, and whi
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

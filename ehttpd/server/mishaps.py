@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import TypedDict
 
 from ehttpd.errors import (
     BadRequest,
@@ -21,6 +20,18 @@ from ehttpd.errors import (
     VersionNotSupported,
 )
 from ehttpd.http11.state import TIMEOUTS
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    class MishapFigures(TypedDict):
+        """What `Mishaps` has counted."""
+
+        parse_errors: dict[str, int]
+        rejected: dict[str, int]
+        timeouts: dict[str, int]
+
 
 # Why a request was refused before any handler saw it -> what it is counted as.
 PARSE_ERRORS: dict[type[RequestRefused], str] = {
@@ -76,11 +87,3 @@ class Mishaps:
     def _note(self, counts: dict[str, int], why: str) -> None:
         with self._lock:
             counts[why] = counts.get(why, 0) + 1
-
-
-class MishapFigures(TypedDict):
-    """What `Mishaps` has counted."""
-
-    parse_errors: dict[str, int]
-    rejected: dict[str, int]
-    timeouts: dict[str, int]

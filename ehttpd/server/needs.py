@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Protocol
+
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ehttpd.server.connection import Connection

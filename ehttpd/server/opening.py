@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from socket import SocketType
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import BadRequest, RequestRefused
 from ehttpd.http11.state import State
@@ -16,6 +15,7 @@ from ehttpd.logs import log
 from ehttpd.server.body import DECODE_AT_ONCE
 from ehttpd.server.needs import Next
 from ehttpd.server.poller import WRITE
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.messages.proxied import ProxyHeader

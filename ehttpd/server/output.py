@@ -9,12 +9,14 @@ import os
 from collections import deque
 from collections.abc import Callable
 from socket import SocketType
-from typing import TYPE_CHECKING, BinaryIO
 
 from ehttpd.logs import log
 from ehttpd.server.budget import Budget
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from ehttpd.server.sender import Connected
 
 # How much of one connection's output is sent before others have their turn: a fifth of a millisecond for a client on

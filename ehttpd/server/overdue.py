@@ -7,7 +7,6 @@ answers first, the thread or the lane, is decided by one atomic step: the connec
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from ehttpd.cancellation import Deadline
 from ehttpd.http11.serialize import serialize
@@ -16,6 +15,7 @@ from ehttpd.logs import log
 from ehttpd.messages import Handler, Request, Response
 from ehttpd.server.connection import Connection
 from ehttpd.server.stacks import written
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from traceback import StackSummary  # dear to import, and seldom needed

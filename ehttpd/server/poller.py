@@ -11,9 +11,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from _typeshed import HasFileno
 
 # What to wait for: something to read, room to write, or only that the client leaves.

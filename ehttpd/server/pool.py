@@ -30,7 +30,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
@@ -39,6 +38,7 @@ from ehttpd.server.places import Places
 from ehttpd.server.relief import Relief
 from ehttpd.server.serving import Follower, Serving
 from ehttpd.server.waiting import WaitingLine
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.messages import Request

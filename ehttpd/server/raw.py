@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from ehttpd.errors import ConnectionLost
 from ehttpd.http11.state import State
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.poller import READ
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any, BinaryIO, TypeAlias
+
     from _typeshed import WriteableBuffer
 
     from ehttpd.messages import Request, Response
 
-ConnectionHandler: TypeAlias = Callable[[BinaryIO, "Sink"], object]
+ConnectionHandler: TypeAlias = Callable[["BinaryIO", "Sink"], object]
 """What is called with source and sink of a connection when there is something to read; true: and again."""
 
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.messages import NO_BODY, Handler, Request, Response
@@ -19,6 +18,7 @@ from ehttpd.records.record import CLIENT_LEFT, this_thread
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exchange import HTTPService
 from ehttpd.server.feed import Feed
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.records.note import Line, Noted

@@ -6,9 +6,9 @@ One thread of the pool's. It only looks, until the leader has to be relieved; th
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from ehttpd.server import memory
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.pool import Pool

@@ -9,7 +9,7 @@ The figures are hints. Nobody locks them, and a wrong one costs evenness for a m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import mmap

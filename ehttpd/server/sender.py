@@ -10,12 +10,12 @@ import socket
 import struct
 import time
 from socket import SocketType
-from typing import TYPE_CHECKING, Protocol
 
 from ehttpd.errors import ConnectionLost, ServiceUnavailable
 from ehttpd.messages import Client
 from ehttpd.server.output import SEND_AT_ONCE, Output
 from ehttpd.server.poller import WRITE, wait_for
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Callable
 from socket import SocketType
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import ConnectionLost
 from ehttpd.logs import log
@@ -14,6 +13,7 @@ from ehttpd.messages import Request
 from ehttpd.messages.naming import given_name, new_name
 from ehttpd.server.poller import has_ended
 from ehttpd.server.sender import Sender
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.lane import Lane

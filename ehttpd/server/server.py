@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeAlias
 
 from ehttpd.errors import ListenError
 from ehttpd.http11.limits import Limits
@@ -30,9 +29,11 @@ from ehttpd.server.process import CollectorClock
 from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService, Sink
 from ehttpd.server.seat import Seat
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Any, BinaryIO, Self, TypeAlias
 
     from ehttpd.records import Record
     from ehttpd.server.activity import Activity
@@ -182,7 +183,7 @@ class Server:
 
     def _new_lane(self) -> Lane:
         settings = self.settings
-        service: Service[Any] = self._service or RawService(self._connection_handler)  # type: ignore[arg-type]
+        service: Service = self._service or RawService(self._connection_handler)  # type: ignore[arg-type]
         lane = Lane(service, settings, _limits(settings), self._standing, settings.max_connections or _descriptors())
         if self._service is None:
             lane.connection_type = RawConnection

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING
 
 from ehttpd.logs import log
 from ehttpd.server.stacks import frames_of, top, written
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.connection import Connection

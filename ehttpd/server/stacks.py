@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import takewhile
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import traceback

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
 from ehttpd.errors import ConnectionLost, ServiceUnavailable
 from ehttpd.server.poller import READ, WRITE, wait_for
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from ehttpd.server.connection import Connection
 
 RECEIVE_AT_ONCE = 1 << 16

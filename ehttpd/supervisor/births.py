@@ -11,9 +11,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Protocol
 
 from ehttpd.supervisor.channel import Channel
+from ehttpd.typed import Protocol
 
 # A hung worker takes nothing from its channel: how long the supervisor tries to tell it something, in seconds.
 SEND_AT_MOST = 1.0

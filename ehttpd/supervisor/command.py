@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import ListenError, SettingsError
 from ehttpd.launch.serve import controlled, wants_figures, with_port_holder
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
 
 POSIX = os.name == "posix"
 

@@ -6,11 +6,14 @@ What waits in the backlog when a worker leaves is accepted by another: the socke
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.listener import Listener
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Doors:

@@ -9,11 +9,14 @@ serving) and ``worker_exit``, each with a `Worker`. Those that are not there are
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ehttpd.launch.application import import_place, resolve
 from ehttpd.logs import log
 from ehttpd.settings import Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Worker:

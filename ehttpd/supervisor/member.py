@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import enum
 import signal
-from typing import Any
 
 from ehttpd.errors import OperatorError
 from ehttpd.logs import log
 from ehttpd.supervisor.births import Process, name_of
 from ehttpd.supervisor.channel import Channel
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Phase(enum.Enum):

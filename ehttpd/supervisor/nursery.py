@@ -18,7 +18,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
@@ -30,6 +29,7 @@ from ehttpd.supervisor.channel import Channel, Message
 from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.privileges import give_up_privileges
 from ehttpd.supervisor.worker import FAILED, prepare_signals, report_failure, settings_of, work
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.tls.socket import Identity

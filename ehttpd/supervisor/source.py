@@ -10,13 +10,16 @@ import os
 import threading
 from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 from ehttpd.admin.source import COMMANDS, CommandRefused, Overview, WorkerThreads
 from ehttpd.server.snapshot import Snapshot
 from ehttpd.supervisor.member import Member
 from ehttpd.supervisor.orders import Orders
 from ehttpd.supervisor.supervisor import Supervisor
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # How long workers have to answer, and the supervisor to act, in seconds.
 ANSWERS_WITHIN = 1.0

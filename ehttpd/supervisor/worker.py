@@ -15,7 +15,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ehttpd.admin.source import CommandRefused, set_log_level
 from ehttpd.errors import OperatorError, SettingsError
@@ -34,6 +33,7 @@ from ehttpd.supervisor.expiry import Expiry
 from ehttpd.supervisor.hooks import Hooks, Worker
 from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.privileges import give_up_privileges
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.tls.socket import Identity

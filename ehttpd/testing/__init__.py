@@ -7,9 +7,12 @@ its plugin. Nothing of pytest is imported but by plugin.py.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.testing import faults
     from ehttpd.testing.client import Answer, Client
     from ehttpd.testing.journal import Exchange, ReceivedRequest

@@ -16,10 +16,13 @@ import ssl
 import tempfile
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from ehttpd.testing import der
 from ehttpd.testing.p256 import Key
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 HOSTS = ("localhost", "127.0.0.1", "::1")
 # A clock that is slow, on a machine that lends its time from another, must not refuse what was made a second ago.

@@ -11,10 +11,13 @@ import socket
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
 
 from ehttpd.fields import Fields
 from ehttpd.testing.wire import PATIENCE, Address, connect
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, Self
 
 
 class Answer:

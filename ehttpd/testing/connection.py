@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, Protocol
 
 from ehttpd.http11.state import State
 from ehttpd.messages import Request
@@ -15,8 +14,11 @@ from ehttpd.server.arrival import Arrival
 from ehttpd.server.connection import Connection, Next
 from ehttpd.testing.faults import Ending, Fault
 from ehttpd.testing.wire_log import RecordedSocket, WireLog
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.server.tls.socket import Identity
 
 

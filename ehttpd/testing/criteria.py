@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from re import Pattern
-from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from ehttpd.testing.journal import ReceivedRequest
 from ehttpd.testing.paths import PathPattern
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 ANYTHING: Any = object()  # for a criterion that is not given, where None would be one
 # "GET /items/{id}", "GET|HEAD /files/{path...}", "/anything"

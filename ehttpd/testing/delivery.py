@@ -10,7 +10,6 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 from threading import Event
-from typing import IO, Any
 
 from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.fields import FieldLine
@@ -20,6 +19,10 @@ from ehttpd.server.poller import WRITE
 from ehttpd.server.stream import BodyStream
 from ehttpd.testing.connection import ObservedConnection
 from ehttpd.testing.faults import Ending, Fault, Script, Transmission
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 PATIENCE = 30.0  # Seconds. A client that takes nothing for so long gets no more of a response that goes wrong.
 # How much may be unsent for there to be room: a number that not every system has.

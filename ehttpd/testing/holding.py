@@ -9,9 +9,12 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.testing.server import TestServer
 
 ADDRESS = re.compile(r"\[?[\w.:%-]*\]?:\d{1,5}|unix:.+")

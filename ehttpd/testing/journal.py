@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import Any
 from urllib.parse import parse_qs
 
 from ehttpd.fields import Fields
 from ehttpd.messages import Request
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Origin:

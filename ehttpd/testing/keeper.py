@@ -8,15 +8,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import indent
-from typing import TYPE_CHECKING, Any
 
 from ehttpd.testing.leaks import Inventory
 from ehttpd.testing.mock import MockServer
 from ehttpd.testing.server import TestServer
 from ehttpd.testing.verification import SlowStop, StrayRequest, all_together
 from ehttpd.testing.wire_log import WireLog
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.testing.session import SharedServer
 
 

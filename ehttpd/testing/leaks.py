@@ -15,10 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from ehttpd.server.stacks import top
 from ehttpd.testing.verification import LeftBehind
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.testing.server import TestServer

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from re import Pattern
-from typing import TYPE_CHECKING, Any
 
 from ehttpd.messages import Request, Response
 from ehttpd.testing.criteria import ANYTHING, Criteria, Query
@@ -18,8 +17,11 @@ from ehttpd.testing.observation import answered
 from ehttpd.testing.rules import Rule, Step, place_of_caller
 from ehttpd.testing.server import TestServer
 from ehttpd.testing.verification import UnexpectedRequest
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.testing.certificates import Authority
 
 # How many rules are shown that were near to an unexpected request.

@@ -11,7 +11,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
 
 from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
 from ehttpd.messages import NO_BODY, Client, Request, Response, Streams
@@ -21,6 +20,7 @@ from ehttpd.testing.delivery import break_response, pause
 from ehttpd.testing.faults import IN_A_RESPONSE, Fault
 from ehttpd.testing.journal import Exchange, Journal, Origin, ReceivedRequest
 from ehttpd.testing.watching import NotedBody, watch
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ehttpd.testing.wire_log import WireLog

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ehttpd.messages import Handler
@@ -19,9 +18,11 @@ from ehttpd.server.server import Server
 from ehttpd.testing.connection import ObservedConnection, Observer
 from ehttpd.testing.listening import Port, Switch
 from ehttpd.testing.wire import Address
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Any
 
 
 class ObservedServer(Server):

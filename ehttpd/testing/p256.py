@@ -8,7 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import TypeAlias
+
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 # FIPS 186-5 refers to SP 800-186 §3.2.1.3: y² = x³ - 3x + B modulo P; the base point has the order N.
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1

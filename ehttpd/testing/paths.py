@@ -6,10 +6,13 @@ The test author's. The language of the toolkit's router, and more: a part need n
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from ehttpd.typed import TYPE_CHECKING
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.toolkit.patterns import CaptureType
 
 # {name}, {name:type}, {name...}, {name*}

@@ -6,11 +6,14 @@ Pytest's. Loaded by pytest alone, at its start: so it imports nothing of ehttpd 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ehttpd.typed import TYPE_CHECKING
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.testing.certificates import Authority
     from ehttpd.testing.keeper import Keeper
     from ehttpd.testing.mock import MockServer

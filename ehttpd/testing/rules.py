@@ -11,16 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 from ehttpd.messages import Handler, Request
 from ehttpd.testing.criteria import Criteria
 from ehttpd.testing.faults import BEFORE_A_REQUEST, Fault
 from ehttpd.testing.replies import Reply, ReplyOptions
 from ehttpd.testing.verification import UnmetRule
+from ehttpd.typed import TYPE_CHECKING
 from ehttpd.wsgi import Application, adapt
 
 if TYPE_CHECKING:
+    from typing import Any, Self, TypeAlias, Unpack
+
     from ehttpd.testing.mock import MockServer
     from ehttpd.toolkit.answers import Answer
 

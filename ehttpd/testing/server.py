@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
 
 from ehttpd.launch.kind import Kind, kind_of
 from ehttpd.messages import Handler, Request, Response, streaming_as, streams_of
@@ -21,10 +20,12 @@ from ehttpd.testing.observed import ObservedServer
 from ehttpd.testing.slowness import SLOW_STOP
 from ehttpd.testing.verification import NoRequest, Unanswered, all_together
 from ehttpd.testing.wire import PATIENCE, Address, connect, say
+from ehttpd.typed import TYPE_CHECKING
 from ehttpd.wsgi import Application, adapt
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Any, Self
 
     from ehttpd.testing.certificates import Authority
     from ehttpd.testing.wire_log import WireLog

@@ -5,12 +5,14 @@ The test author's. Between two tests nobody is answered: what comes then is late
 
 from __future__ import annotations
 
-from typing import Any
-
 from ehttpd.messages import Request, Response
 from ehttpd.testing.faults import Fault
 from ehttpd.testing.journal import ReceivedRequest
 from ehttpd.testing.mock import MockServer
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 DRAIN = 1.0  # Seconds that requests may take once their test is over.
 

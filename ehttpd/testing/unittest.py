@@ -5,10 +5,12 @@ unittest's. What a test author may change are attributes of the class.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ehttpd.testing.mock import MockServer
 from ehttpd.testing.server import TestServer
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ServerMixin:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
 from ehttpd.errors import EhttpdError
 from ehttpd.fields import FieldLine
@@ -15,8 +14,11 @@ from ehttpd.messages import FedBody, FileBody, FileParts, Outlet, Request, Respo
 from ehttpd.server.switch import Switch
 from ehttpd.server.tunnel import Tunnel
 from ehttpd.testing.journal import Exchange, Journal, ReceivedRequest
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from _typeshed import WriteableBuffer
 
 # Bodies that are not produced piece by piece by the application.

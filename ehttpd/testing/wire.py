@@ -8,7 +8,11 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, TypeAlias
+
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 PATIENCE = 10.0  # Seconds of silence.
 # Host and port, or the path of a Unix socket.

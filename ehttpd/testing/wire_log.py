@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 MOST_SHOWN = 2000  # octets of one line

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.records import Record
 from ehttpd.records.formats import format_of, to_logger
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.pipeline import Middleware
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def access_log(format: str = "combined") -> Middleware:

@@ -6,11 +6,14 @@ The handler author's. The one place where this is decided: the router, middlewar
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
 
 from ehttpd.errors import HandlerError, RaisedAnswer, RequestRefused
 from ehttpd.messages import Request, Response
 from ehttpd.toolkit.errors import HTTPError
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 Answer: TypeAlias = "Response | str | bytes | Mapping[str, Any] | list[Any] | None"
 """What a handler may return: see `Response.of`."""

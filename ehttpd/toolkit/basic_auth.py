@@ -11,13 +11,16 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import TypeAlias
 
 from ehttpd.errors import HandlerError
 from ehttpd.messages import Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.pipeline import Middleware
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Check: TypeAlias = Callable[[str, str], bool]
 

@@ -11,12 +11,15 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ehttpd.errors import BadRequest, ContentTooLarge
 from ehttpd.http11.grammar import TCHAR
 from ehttpd.messages import Request
 from ehttpd.toolkit.refusals import UnsupportedMediaType
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 READ_AT_ONCE = 1 << 16
 # RFC 9110 §8.3.1:  media-type = type "/" subtype parameters;  parameter = parameter-name "=" parameter-value

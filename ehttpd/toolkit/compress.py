@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from ehttpd.messages import FileBody, Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
@@ -15,6 +14,10 @@ from ehttpd.toolkit.codings import Encoder, encoders
 from ehttpd.toolkit.negotiation import best_coding
 from ehttpd.toolkit.pipeline import Middleware
 from ehttpd.toolkit.vary import add_vary
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Images, films and archives are compressed already.
 WORTHWHILE = re.compile(

@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any
 
 from ehttpd.errors import BadRequest, ContentTooLarge, HandlerError
 from ehttpd.messages import Request
 from ehttpd.toolkit.bodies import READ_AT_ONCE, check_coding, check_length, kept_of, media_type, pieces_of, read_all
 from ehttpd.toolkit.query import MOST_PAIRS, MultiMap, Query, TextMap
 from ehttpd.toolkit.refusals import UnsupportedMediaType
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import IO, Any
+
     from multipart import MultipartSegment, PushMultipartParser
 
 URLENCODED = "application/x-www-form-urlencoded"

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias
 
 from ehttpd.messages import Handler, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 Middleware: TypeAlias = Callable[[View], Handler]
 """What makes a handler of one that it is put around."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 from ehttpd.fields import FieldLines
 from ehttpd.messages import Response
 from ehttpd.server.switch import Switch
 from ehttpd.server.tunnel import Tunnel
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 __all__ = ["Talk", "Tunnel", "switched", "upgrade"]
 

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import CertificateError, OperatorError
 from ehttpd.logs import log
 from ehttpd.server.tls.context import new_context
 from ehttpd.server.tls.files import Pair, Signature, pairs, signature
 from ehttpd.server.tls.x509 import Statement
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.settings import Settings

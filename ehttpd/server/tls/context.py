@@ -6,11 +6,11 @@ The operator's and OpenSSL's.
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
 
 from ehttpd.errors import CertificateError, SettingsError
 from ehttpd.server.tls.files import Pair
 from ehttpd.server.tls.x509 import Statement
+from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.settings import Settings

@@ -14,11 +14,11 @@ import socket
 import ssl
 import threading
 from socket import SocketType
-from typing import TYPE_CHECKING, Protocol
 
 from ehttpd.errors import BadRequest
 from ehttpd.messages.tls import TLS
 from ehttpd.server.poller import READ, WRITE, has_ended
+from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
