@@ -8,7 +8,8 @@ answer that is raised (`RaisedAnswer`). Catch the base, raise the leaf.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
+from ehttpd.typed import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from typing import Any
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False
+from ehttpd.typed import TYPE_CHECKING
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping

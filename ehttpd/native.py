@@ -10,7 +10,6 @@ from importlib import import_module
 
 from ehttpd.fields import Fields, Headers
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, streaming
-from ehttpd.server.raw import ConnectionHandler, Sink
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
 from ehttpd.server.tunnel import Tunnel
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from ehttpd.server.raw import ConnectionHandler, Sink
     from ehttpd.toolkit.access_log import access_log
     from ehttpd.toolkit.answers import Answer, View, answer_of
     from ehttpd.toolkit.basic_auth import basic_auth
@@ -102,45 +102,47 @@ __all__ = [
     "trust_proxy",
 ]
 
-# Name -> module of toolkit/.
+# Name -> the module that has it, imported when it is asked for.
 LATER = {
-    "Answer": "answers",
-    "ByteRange": "ranges",
-    "Cookies": "cookies",
-    "Event": "events",
-    "EventQueue": "publisher",
-    "EventSource": "events",
-    "Form": "forms",
-    "HTTPError": "errors",
-    "Middleware": "pipeline",
-    "MountedRequest": "mounting",
-    "MultipartForm": "forms",
-    "NotFound": "refusals",
-    "PatternError": "patterns",
-    "Publisher": "publisher",
-    "Query": "query",
-    "RangeSet": "ranges",
-    "Router": "router",
-    "StaticFiles": "static",
-    "UnsupportedMediaType": "refusals",
-    "Upload": "forms",
-    "View": "answers",
-    "WebSocket": "websocket",
-    "WebSocketClosed": "websocket",
-    "access_log": "access_log",
-    "answer_of": "answers",
-    "basic_auth": "basic_auth",
-    "compress": "compress",
-    "cors": "cors",
-    "from_wsgi": "bridges",
-    "limit_body": "limit_body",
-    "percent_decode": "query",
-    "pipeline": "pipeline",
-    "request_id": "request_id",
-    "safe_join": "static",
-    "timeout": "timeout",
-    "to_wsgi": "bridges",
-    "trust_proxy": "trust_proxy",
+    "Answer": "toolkit.answers",
+    "ByteRange": "toolkit.ranges",
+    "ConnectionHandler": "server.raw",
+    "Cookies": "toolkit.cookies",
+    "Event": "toolkit.events",
+    "EventQueue": "toolkit.publisher",
+    "EventSource": "toolkit.events",
+    "Form": "toolkit.forms",
+    "HTTPError": "toolkit.errors",
+    "Middleware": "toolkit.pipeline",
+    "MountedRequest": "toolkit.mounting",
+    "MultipartForm": "toolkit.forms",
+    "NotFound": "toolkit.refusals",
+    "PatternError": "toolkit.patterns",
+    "Publisher": "toolkit.publisher",
+    "Query": "toolkit.query",
+    "RangeSet": "toolkit.ranges",
+    "Router": "toolkit.router",
+    "Sink": "server.raw",
+    "StaticFiles": "toolkit.static",
+    "UnsupportedMediaType": "toolkit.refusals",
+    "Upload": "toolkit.forms",
+    "View": "toolkit.answers",
+    "WebSocket": "toolkit.websocket",
+    "WebSocketClosed": "toolkit.websocket",
+    "access_log": "toolkit.access_log",
+    "answer_of": "toolkit.answers",
+    "basic_auth": "toolkit.basic_auth",
+    "compress": "toolkit.compress",
+    "cors": "toolkit.cors",
+    "from_wsgi": "toolkit.bridges",
+    "limit_body": "toolkit.limit_body",
+    "percent_decode": "toolkit.query",
+    "pipeline": "toolkit.pipeline",
+    "request_id": "toolkit.request_id",
+    "safe_join": "toolkit.static",
+    "timeout": "toolkit.timeout",
+    "to_wsgi": "toolkit.bridges",
+    "trust_proxy": "toolkit.trust_proxy",
 }
 
 if not TYPE_CHECKING:  # or every name would seem to be here
@@ -148,7 +150,7 @@ if not TYPE_CHECKING:  # or every name would seem to be here
     def __getattr__(name: str) -> Any:
         if name not in LATER:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"ehttpd.toolkit.{LATER[name]}"), name)
+        value = getattr(import_module(f"ehttpd.{LATER[name]}"), name)
         globals()[name] = value
         return value
 

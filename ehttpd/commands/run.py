@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 
 from ehttpd import __version__
@@ -17,14 +17,11 @@ from ehttpd.errors import ApplicationImportError, OperatorError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
-from ehttpd.launch.failures import nearest
-from ehttpd.launch.pidfile import PidFile
 from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
-from ehttpd.supervisor.command import is_supervised, supervise
 
 VERSION = f"ehttpd {__version__}"
 
@@ -47,12 +44,23 @@ def run(words: Sequence[str]) -> int:
     prepare_surroundings(settings)
     for note in hints(arguments, os.environ):
         log.warning("%s", note)
-    if is_supervised(settings):
+    if settings.supervised:
+        from ehttpd.supervisor.command import supervise
+
         return supervise(settings, lambda: read_again(arguments, folder, environment), folder, environment, began)
-    with PidFile(settings.pid) if settings.pid else nullcontext():
+    with pid_file(settings):
         if settings.umask >= 0:
             os.umask(settings.umask)
         return serve(imported(settings), settings, began)
+
+
+def pid_file(settings: Settings) -> AbstractContextManager[object]:
+    """Return the file with the number of this process, if there is to be one."""
+    if not settings.pid:
+        return nullcontext()
+    from ehttpd.launch.pidfile import PidFile
+
+    return PidFile(settings.pid)
 
 
 def read_again(arguments: Arguments, folder: str, environment: dict[str, str]) -> Settings:
@@ -95,6 +103,8 @@ def imported(settings: Settings) -> Application:
     try:
         return load_application(settings)
     except ApplicationImportError as error:
+        from ehttpd.launch.failures import nearest
+
         named = settings.app
         log.debug("Cannot serve %s.", named, exc_info=error.__cause__)
         near = nearest(named, COMMANDS) if named.isalpha() else []

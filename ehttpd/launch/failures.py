@@ -12,8 +12,8 @@ from types import ModuleType
 
 from ehttpd.errors import ApplicationImportError
 from ehttpd.launch.kind import SERVABLE, Kind, kind_of
+from ehttpd.typed import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from traceback import FrameSummary
 

@@ -59,7 +59,6 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     """Serve ``application`` until a signal arrives, and return the exit code. ``began`` is when the process did."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
-    share_arena()
     server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)
@@ -79,6 +78,7 @@ def serve(application: Application, settings: Settings, began: float) -> int:
         if hasattr(signal, "SIGQUIT"):
             signal.signal(signal.SIGQUIT, end_quietly)
         notifier = Notifier()
+        share_arena()
         with Watchdog(notifier, server.pulse):
             notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
             while (number := next_signal(inbox, (*REOPEN, *RENEW, *BEYOND))) not in STOPPING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the 3 ms that typing takes
+from ehttpd.typed import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -29,7 +29,6 @@ from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
 from ehttpd.server.incoming import Incoming, Unread
 from ehttpd.server.needs import Next as Next
 from ehttpd.server.needs import Underway
-from ehttpd.server.opening import Handshake
 from ehttpd.server.served import Served
 from ehttpd.typed import TYPE_CHECKING
 
@@ -217,6 +216,8 @@ class Connection(Served):
 
     def secure(self, identity: Identity, now: float) -> Next:
         """Speak TLS from now on, before anything was received."""
+        from ehttpd.server.opening import Handshake
+
         assert isinstance(self.socket, SocketType)
         self.underway = handshake = Handshake(self.socket, identity)
         self.socket = handshake.secured

@@ -27,11 +27,8 @@ from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.mishaps import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
-from ehttpd.server.opening import Greeter
-from ehttpd.server.overdue import answer_overdue, report_overdue
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
-from ehttpd.server.slowness import report_slow
 from ehttpd.server.stacks import stack_of
 from ehttpd.server.tunnel import Tunnels
 from ehttpd.typed import TYPE_CHECKING
@@ -43,6 +40,7 @@ if TYPE_CHECKING:
     from ehttpd.server.clock import StandingFields
     from ehttpd.server.exchange import Service
     from ehttpd.server.listener import Listener
+    from ehttpd.server.opening import Greeter
     from ehttpd.server.pool import Pool
     from ehttpd.server.tls.socket import Identity
     from ehttpd.settings import Settings
@@ -76,7 +74,7 @@ class Lane:
         self.service = service
         self.settings = settings
         self.scheme = settings.url_scheme or "http"
-        self.greeter = Greeter(settings) if settings.proxy_protocol != "off" else None
+        self.greeter = greeter(settings) if settings.proxy_protocol != "off" else None
         self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
         self.now = time.monotonic()
         self.lock = threading.Lock()
@@ -376,9 +374,7 @@ class Lane:
         if now >= pool.serving.overdue_at:
             self._answer_overdue(now)
         if now >= pool.serving.slow_at:
-            with self.lock:
-                slow = pool.serving.slow(now)
-            report_slow(slow)
+            self._report_slow(now)
         if now >= pool.line.expires:
             with self.lock:
                 expired = pool.line.expired(now)
@@ -539,8 +535,18 @@ class Lane:
                 if connection.has_left():
                     connection.client_left()
 
+    def _report_slow(self, now: float) -> None:
+        """Tell of requests that have become slow."""
+        from ehttpd.server.slowness import report_slow
+
+        with self.lock:
+            slow = self.pool.serving.slow(now)
+        report_slow(slow)
+
     def _answer_overdue(self, now: float) -> None:
         """Answer in the place of threads whose handlers have exceeded their deadline."""
+        from ehttpd.server.overdue import answer_overdue, report_overdue
+
         seconds, reports = self.settings.request_timeout, []
         with self.lock:
             for thread, connection, request in self.pool.overdue(now):
@@ -635,3 +641,10 @@ class Lane:
         self._poller.close()
         self._inbox.close()
         self._outbox.close()
+
+
+def greeter(settings: Settings) -> Greeter:
+    """Return what hears the headers of the PROXY protocol."""
+    from ehttpd.server.opening import Greeter  # for those who have such proxies
+
+    return Greeter(settings)

@@ -19,14 +19,11 @@ from ehttpd.messages import Handler, Streams, always, streams_of
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, Service
-from ehttpd.server.health import with_health
 from ehttpd.server.incoming import guarded
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener, address_of, is_tcp
-from ehttpd.server.overdue import bounded
 from ehttpd.server.pool import Pool
 from ehttpd.server.process import CollectorClock
-from ehttpd.server.raw import ConnectionHandler, RawConnection, RawService, Sink
 from ehttpd.server.seat import Seat
 from ehttpd.settings import Settings
 from ehttpd.typed import TYPE_CHECKING
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
     from ehttpd.records import Record
     from ehttpd.server.activity import Activity
     from ehttpd.server.figures import Requests
+    from ehttpd.server.raw import ConnectionHandler, Sink
     from ehttpd.server.recorded import RecordedService
     from ehttpd.server.snapshot import Snapshot
     from ehttpd.server.tls.socket import Identity
@@ -124,8 +122,12 @@ class Server:
             handler = below(handler, settings.url_prefix.rstrip("/"))
         self._streams = always if settings.stream_bodies else streams_of(handler)
         if settings.request_timeout:
+            from ehttpd.server.overdue import bounded
+
             handler = bounded(handler, settings.request_timeout)
         if settings.health_path:
+            from ehttpd.server.health import with_health
+
             handler = with_health(handler, settings.health_path, self._ailment)
         return handler
 
@@ -183,7 +185,11 @@ class Server:
 
     def _new_lane(self) -> Lane:
         settings = self.settings
-        service: Service = self._service or RawService(self._connection_handler)  # type: ignore[arg-type]
+        service: Service | None = self._service
+        if service is None:
+            from ehttpd.server.raw import RawConnection, RawService
+
+            service = RawService(self._connection_handler)  # type: ignore[arg-type]
         lane = Lane(service, settings, _limits(settings), self._standing, settings.max_connections or _descriptors())
         if self._service is None:
             lane.connection_type = RawConnection

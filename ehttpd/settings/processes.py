@@ -86,3 +86,20 @@ class ProcessSettings(Group, section="Processes"):
         Text(""),
         "Call the functions of this module, or of module:object, at turns of the life of supervisor and workers.",
     )
+
+    @property
+    def supervised(self) -> bool:
+        """Whether there is to be a supervisor: for several workers, for one that is replaced now and then, or for one
+        that may do less than who opens the addresses.
+        """
+        return bool(
+            self.workers > 1
+            or self.supervise
+            or self.preload
+            or self.max_requests
+            or self.max_rss
+            or self.max_lifetime
+            or self.user
+            or self.group
+            or self.hooks
+        )

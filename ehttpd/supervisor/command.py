@@ -1,4 +1,4 @@
-"""How a supervised server is run: whether there is to be a supervisor, and what it is made of."""
+"""How a supervised server is run: what its supervisor is made of."""
 
 from __future__ import annotations
 
@@ -19,23 +19,6 @@ if TYPE_CHECKING:
     from ehttpd.supervisor.births import Births
     from ehttpd.supervisor.orders import Orders
     from ehttpd.supervisor.supervisor import Supervisor
-
-
-def is_supervised(settings: Settings) -> bool:
-    """Tell whether ``settings`` need a supervisor: for several workers, for one that is replaced now and then, or for
-    one that may do less than who opens the addresses.
-    """
-    return bool(
-        settings.workers > 1
-        or settings.supervise
-        or settings.preload
-        or settings.max_requests
-        or settings.max_rss
-        or settings.max_lifetime
-        or settings.user
-        or settings.group
-        or settings.hooks
-    )
 
 
 def supervise(

@@ -18,7 +18,7 @@ import pytest
 from ehttpd.errors import SettingsError
 from ehttpd.launch.pidfile import PidFile
 from ehttpd.settings import Settings
-from ehttpd.supervisor.command import is_supervised, supervise
+from ehttpd.supervisor.command import supervise
 from ehttpd.supervisor.privileges import identity
 from tests.running import PATIENCE, ROOT
 from tests.server.live import come_true
@@ -253,9 +253,9 @@ def test_the_service_manager_is_told_of_life_reloads_upgrades_and_stops(monkeypa
 
 
 def test_what_needs_a_supervisor() -> None:
-    assert not is_supervised(Settings())
+    assert not Settings().supervised
     for given in ({"workers": 2}, {"supervise": True}, {"max_requests": 9}, {"user": "nobody"}, {"preload": True}):
-        assert is_supervised(Settings(**given))
+        assert Settings(**given).supervised
 
 
 def test_without_worker_processes_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
