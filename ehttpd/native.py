@@ -12,7 +12,6 @@ from ehttpd.fields import Fields, Headers
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, streaming
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
-from ehttpd.server.tunnel import Tunnel
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from ehttpd.server.raw import ConnectionHandler, Sink
+    from ehttpd.server.tunnel import Tunnel
     from ehttpd.toolkit.access_log import access_log
     from ehttpd.toolkit.answers import Answer, View, answer_of
     from ehttpd.toolkit.basic_auth import basic_auth
@@ -124,6 +124,7 @@ LATER = {
     "Router": "toolkit.router",
     "Sink": "server.raw",
     "StaticFiles": "toolkit.static",
+    "Tunnel": "server.tunnel",
     "UnsupportedMediaType": "toolkit.refusals",
     "Upload": "toolkit.forms",
     "View": "toolkit.answers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ ROOMS = [
     "settings",
     "logs",
     "errors",
+    "typed",
 ]
 # RFC 9112 is about bytes: who reads it needs no operating system.
 FORBIDDEN_IN_HTTP11 = {"socket", "threading", "_thread", "time", "ssl", "logging", "select", "selectors", "os"}
@@ -206,3 +208,24 @@ def test_functions_are_short(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=module_name)
 def test_every_module_says_what_its_job_is(file: Path) -> None:
     assert ast.get_docstring(ast.parse(file.read_text())), f"{file.relative_to(ROOT)} has no docstring."
+
+
+# Dear, or for those who have what the name says: a start with no flag but an address needs none of them.
+NOT_AT_START = {"typing", "dataclasses", "inspect", "logging", "ssl", "ctypes", "subprocess", "tempfile", "email", "json"}
+NOT_AT_START |= {f"ehttpd.server.{name}" for name in ("raw", "tunnel", "switch", "opening", "overdue", "snapshot")}
+NOT_AT_START |= {"ehttpd.supervisor.command", "ehttpd.launch.strangers", "ehttpd.records", "ehttpd.proxies"}
+
+
+def test_what_a_plain_start_does_not_need_is_not_imported() -> None:
+    program = """if True:
+        import sys
+        from ehttpd.commands import run
+        import ehttpd.native
+        from ehttpd.launch.arguments import read_arguments
+
+        read_arguments(["hello.py", "--bind", ":8000"], run.VERSION, run.COMMANDS)
+        print(*sys.modules)
+    """
+    imported = subprocess.check_output([sys.executable, "-S", "-c", program], cwd=ROOT, text=True).split()
+    assert "ehttpd.server.lane" in imported
+    assert not NOT_AT_START & set(imported)

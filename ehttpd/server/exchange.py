@@ -29,14 +29,14 @@ from ehttpd.server.files import Piece, cut, length_of, pieces_of
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stacks import traceback_of
 from ehttpd.server.stream import BodyStream
-from ehttpd.server.switch import Switch
-from ehttpd.server.tunnel import Tunnel
 from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from typing import Any
 
     from ehttpd.server.clock import StandingFields
+    from ehttpd.server.switch import Switch
+    from ehttpd.server.tunnel import Tunnel
 
 # Beyond this, copying a body behind its head costs more than a second call to send.
 JOINED = 1 << 15
@@ -163,12 +163,15 @@ class HTTPService:
         return given > promised
 
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
-        body = response.body
-        if isinstance(connection.stream, Tunnel):  # the application has talked all it wanted
+        body, stream = response.body, connection.stream
+        if stream is not None and stream.left_http:  # the application has talked all it wanted
             _close(body)
-            return self._leave(connection, request, connection.stream)
-        if isinstance(body, Switch):
-            return self._switch(connection, request, response, body)
+            return self._leave(connection, request, stream)
+        if response.status == 101:
+            from ehttpd.server.switch import Switch  # for those who switch
+
+            if isinstance(body, Switch):
+                return self._switch(connection, request, response, body)
         if connection.incoming is not None and connection.stream is None and response.status == 500:
             refusal = connection.incoming.refusal
             if refusal is not None:  # frameworks take what `read` raised for a failure of the application
@@ -240,7 +243,7 @@ class HTTPService:
         500.
         """
         stream = connection.stream
-        assert not isinstance(stream, Tunnel)
+        assert stream is None or not stream.left_http
         stream = stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
         connection.stream = stream
         try:
@@ -323,9 +326,10 @@ class HTTPService:
 
     def take_over(self, connection: Connection) -> Tunnel:
         """Have a connection leave HTTP; see `Client.take_over`."""
-        if isinstance(connection.stream, Tunnel):
-            return connection.stream
-        if connection.stream is not None:
+        stream = connection.stream
+        if stream is not None and stream.left_http:
+            return stream
+        if stream is not None:
             raise HandlerError("A response has begun, so the connection cannot leave HTTP.")
         connection.claim_answer()
         connection.stream = tunnel = connection.lane.tunnels.open(connection)
@@ -363,7 +367,7 @@ class HTTPService:
     def _lose(self, connection: Connection, request: Request) -> Next:
         """End an exchange with a client that has gone."""
         stream, connection.stream = connection.stream, None
-        if isinstance(stream, Tunnel):
+        if stream is not None and stream.left_http:
             connection.lane.tunnels.close(stream)
         elif stream is not None:
             connection.sent_octets = stream.sent
@@ -384,7 +388,7 @@ class HTTPService:
     def _fail(self, connection: Connection, request: Request, error: BaseException) -> Next:
         """Answer 500 for an exception that came before anything was sent; log it."""
         stream, connection.stream = connection.stream, None
-        if isinstance(stream, Tunnel):
+        if stream is not None and stream.left_http:
             # WSGI: so say those who have taken werkzeug.socket or gunicorn.socket that nothing is to be answered.
             if not isinstance(error, (StopIteration, ConnectionError)):
                 _log_failure(request, error)

@@ -30,7 +30,7 @@ from ehttpd.server.mishaps import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS,
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.stacks import stack_of
-from ehttpd.server.tunnel import Tunnels
+from ehttpd.server.tunnels import Tunnels
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

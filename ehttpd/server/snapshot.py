@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from ehttpd import __version__
 from ehttpd.http11.state import State
 from ehttpd.server.figures import RequestFigures
-from ehttpd.server.mishaps import MishapFigures, Mishaps
+from ehttpd.server.mishaps import Mishaps
 from ehttpd.server.process import processor_seconds, resident_octets
 
 if TYPE_CHECKING:
     from ehttpd.server.lane import Lane
+    from ehttpd.server.mishaps import MishapFigures
 
 # States as an operator counts them: a connection of which a thread serves a request is in HANDLER.
 CONNECTION_STATES = tuple(state.value for state in State if state is not State.CLOSED)

@@ -13,6 +13,10 @@ from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import Head
 from ehttpd.server.connection import Connection
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 _NONE, _LENGTH, _CHUNKED = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
@@ -21,6 +25,7 @@ _NONE, _LENGTH, _CHUNKED = Framing.NONE, Framing.LENGTH, Framing.CHUNKED
 class BodyStream:
     """Sends a body piece by piece: the head with the first data, then each piece as the framing wants it."""
 
+    left_http: Literal[False] = False  # see `Tunnel`
     __slots__ = (
         "_connection",
         "_make_head",

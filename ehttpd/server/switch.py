@@ -12,7 +12,10 @@ from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11.grammar import TCHAR
 from ehttpd.messages import Request
-from ehttpd.server.tunnel import Tunnel
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ehttpd.server.tunnel import Tunnel
 
 # RFC 9110 §7.8:  protocol = protocol-name [ "/" protocol-version ]
 PROTOCOL = re.compile(rf"{TCHAR}+(?:/{TCHAR}+)?")

@@ -13,14 +13,15 @@ import time
 from collections.abc import Iterator
 from types import TracebackType
 
-from ehttpd.errors import ConnectionLost, ServiceUnavailable
+from ehttpd.errors import ConnectionLost
 from ehttpd.server.poller import READ, WRITE, wait_for
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Literal, Self
 
     from ehttpd.server.connection import Connection
+    from ehttpd.server.tunnels import Tunnels
 
 RECEIVE_AT_ONCE = 1 << 16
 
@@ -32,6 +33,8 @@ class Tunnel:
     its end, as if the client had sent its last, and ``stopping`` is true; writing still works, until the grace is over.
     """
 
+    left_http: Literal[True] = True
+    """What tells it from a response; see `BodyStream`."""
     started = True
     """No response can be sent any more; see `BodyStream`."""
 
@@ -190,79 +193,3 @@ class Tunnel:
     def _await_room(self) -> None:
         if not wait_for(self._connection.socket, WRITE, self._connection.settings.send_timeout):
             raise ConnectionLost("the client took nothing for too long")
-
-
-class Tunnels:
-    """The tunnels of a lane: ``most`` at once. Any thread."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = threading.Lock()
-        self._open: set[Tunnel] = set()
-        self._signal: tuple[socket.socket, socket.socket] | None = None
-        self._ended = False
-        self.opened = 0  # ever
-        self.stopping = False
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    @property
-    def stop_signal(self) -> socket.socket | None:
-        """What has something to read once the server stops."""
-        return self._signal[0] if self._signal is not None else None
-
-    def open(self, connection: Connection) -> Tunnel:
-        """Make a tunnel of a connection; the caller, who serves it, gives up his place in the pool.
-
-        Raises:
-            ServiceUnavailable: there are too many.
-        """
-        reader = connection.reader
-        with self._lock:
-            if len(self._open) >= self._most:
-                raise ServiceUnavailable("The server is busy: as many connections have left HTTP as may.")
-            if self._signal is None:
-                self._signal = socket.socketpair()
-                if self.stopping:
-                    self._signal[1].close()
-            tunnel = Tunnel(connection, self, reader.unread)
-            self._open.add(tunnel)
-            self.opened += 1
-        reader.unread = b""
-        connection.lane.pool.leave(connection)
-        connection.lane.unwatch(connection)  # whoever looks whether the client has reset it takes the error away
-        return tunnel
-
-    def close(self, tunnel: Tunnel) -> None:
-        """Forget a tunnel; the caller, who served it, waits until there is a place for him in the pool."""
-        tunnel.end()
-        with self._lock:
-            self._open.discard(tunnel)
-        tunnel._connection.lane.pool.places.come_back()
-        self._let_go()
-
-    def stop(self) -> None:
-        """Tell whoever talks to come to an end."""
-        with self._lock:
-            self.stopping = True
-            if self._signal is not None:
-                self._signal[1].close()
-
-    def cut_off(self) -> None:
-        """Break the tunnels that are left."""
-        with self._lock:
-            for tunnel in self._open:
-                tunnel.cut_off()
-
-    def end(self) -> None:
-        """Let go of what is needed while there are tunnels, once there are none."""
-        self._ended = True
-        self.stop()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        with self._lock:
-            if self._ended and not self._open and self._signal is not None:
-                for end in self._signal:
-                    end.close()

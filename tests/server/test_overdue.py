@@ -15,7 +15,7 @@ import pytest
 from ehttpd.errors import ConnectionLost
 from ehttpd.messages import Request, Response
 from ehttpd.records import Record
-from ehttpd.server import lane
+from ehttpd.server import overdue
 from ehttpd.server.overdue import answer_overdue
 from ehttpd.server.raw import Sink, Source
 from tests.conftest import open_sockets
@@ -478,7 +478,7 @@ def test_a_thread_that_has_lost_waits_until_the_lane_has_answered(gate: Gate, mo
         block(0.02)
         return answer_overdue(*arguments)
 
-    monkeypatch.setattr(lane, "answer_overdue", answer_slowly)
+    monkeypatch.setattr(overdue, "answer_overdue", answer_slowly)
     records: list[Record] = []
     with serving(stuck_at(gate), request_timeout=TIMEOUT, record=records.append) as server:
         assert server.connect().ask("/stuck").status == 504
