@@ -65,7 +65,7 @@ def leave_pipe() -> int:
 
 def complain(error: OperatorError, exit_code: int) -> int:
     """Tell the operator what went wrong and what to do, and return ``exit_code``."""
-    from ehttpd.launch.serve import announce
+    from ehttpd.launch.banner import announce
 
     announce("\n  ".join([f"ehttpd: {error}", *error.cure.splitlines()]))
     return exit_code

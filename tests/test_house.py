@@ -211,9 +211,10 @@ def test_every_module_says_what_its_job_is(file: Path) -> None:
 
 
 # Dear, or for those who have what the name says: a start with no flag but an address needs none of them.
-NOT_AT_START = {"typing", "dataclasses", "inspect", "logging", "ssl", "ctypes", "subprocess", "tempfile", "email", "json"}
+NOT_AT_START = {"typing", "dataclasses", "inspect", "logging", "ssl", "ctypes", "subprocess", "tempfile", "json"}
 NOT_AT_START |= {f"ehttpd.server.{name}" for name in ("raw", "tunnel", "switch", "opening", "overdue", "snapshot")}
 NOT_AT_START |= {"ehttpd.supervisor.command", "ehttpd.launch.strangers", "ehttpd.records", "ehttpd.proxies"}
+NOT_AT_START |= {"ehttpd.launch.attending", "ehttpd.launch.banner", "ehttpd.admin.control", "ehttpd.server.notify"}
 
 
 def test_what_a_plain_start_does_not_need_is_not_imported() -> None:

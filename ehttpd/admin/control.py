@@ -14,7 +14,8 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 from ehttpd.logs import log
@@ -114,6 +115,20 @@ class ControlSocket:
         admin = Admin(source, History(source), commands_from_anywhere=False)
         own = Settings(threads=(1, 2), graceful_timeout=1.0, limit_request_body="64k")
         return ServerOfGiven(admin, settings=own, name="ehttpd-control").start()
+
+
+@contextmanager
+def controlled(settings: Settings, source: Callable[[], Source]) -> Iterator[None]:
+    """Take commands of the operator by the control socket, as far as ``settings`` and the system have one."""
+    if settings.control_socket == "off" or not has_control_sockets():
+        yield
+        return
+    control = ControlSocket(source)
+    control.start()
+    try:
+        yield
+    finally:
+        control.stop()
 
 
 class ServerOfGiven(Server):

@@ -14,7 +14,7 @@ from ehttpd.develop.reloader import GRACE
 from ehttpd.develop.serve import develop
 from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
-from ehttpd.launch.serve import announce
+from ehttpd.launch.banner import announce
 from ehttpd.settings import Settings
 
 

@@ -17,8 +17,9 @@ from ehttpd.develop import tracebacks
 from ehttpd.develop.pages import with_pages
 from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.kind import Kind
-from ehttpd.launch.serve import PATIENCE, leave_next_time, make_server, prepare_logging
+from ehttpd.launch.serve import leave_next_time, make_server, prepare_logging
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
 from ehttpd.typed import TYPE_CHECKING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from ehttpd.errors import ListenError
-from ehttpd.launch.serve import announce
+from ehttpd.launch.banner import announce
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.listener import Listener
 from ehttpd.settings import Settings

@@ -19,7 +19,8 @@ from ehttpd.develop import tracebacks
 from ehttpd.develop.changes import Changes, Watched, watching
 from ehttpd.develop.failure import Failure, shown
 from ehttpd.develop.ports import urls
-from ehttpd.launch.serve import PATIENCE, announce
+from ehttpd.launch.attending import PATIENCE
+from ehttpd.launch.banner import announce
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server
 from ehttpd.server.signals import signals_as_octets

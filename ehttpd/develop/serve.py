@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from ehttpd import __version__
 from ehttpd.develop.ports import close, opened, urls
 from ehttpd.develop.reloader import Reloader
+from ehttpd.launch.banner import announce
 from ehttpd.launch.cautions import listens_everywhere
-from ehttpd.launch.serve import announce
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.launch.usual import usual_application
 from ehttpd.settings import Settings

@@ -107,3 +107,8 @@ def python_version() -> str:
 def url(address: str) -> str:
     """Return an address as it would be asked for, if it can be."""
     return address if address.startswith(("unix:", "https://")) else f"http://{address}"
+
+
+def announce(text: str, end: str = "\n") -> None:
+    """Print to the standard error."""
+    print(text, file=sys.stderr, flush=True, end=end)

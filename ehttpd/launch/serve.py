@@ -1,6 +1,6 @@
-"""Serve one application in this process until a signal: logging, the server, the banner, the end.
+"""Serve one application in this process until a signal: the server, from nothing until it listens.
 
-The operator's room. Knows the order of events and the signals; how the words were read is commands/'s.
+The operator's room. What follows is attending.py's; how the words were read is commands/'s.
 """
 
 from __future__ import annotations
@@ -9,26 +9,17 @@ import errno
 import gc
 import os
 import signal
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from types import FrameType
 
-from ehttpd.admin.control import ControlSocket, has_control_sockets
-from ehttpd.errors import ListenError, OperatorError
+from ehttpd.errors import ListenError
 from ehttpd.launch.application import Application
-from ehttpd.launch.banner import banner, warnings
-from ehttpd.launch.cautions import cautions
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs, wants_names
-from ehttpd.logs import log
-from ehttpd.server.memory import share_arena
-from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
-from ehttpd.server.signals import STOPPING, FirstStop, next_signal, signals_as_octets
+from ehttpd.server.signals import HEEDED, STOPPING, FirstStop, signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.typed import TYPE_CHECKING
 
@@ -39,13 +30,6 @@ if TYPE_CHECKING:
 STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
 INTERRUPTED = SIGNALLED + signal.SIGINT
-# A client that was busy this long ago may be about to send its next request: see Server.stop.
-PATIENCE = 1.0
-# Logs were moved away; and what else can be read again without another process.
-REOPEN = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()
-RENEW = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
-# What only a supervisor can do; unheard, they would stop or end the process.
-BEYOND = (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2) if hasattr(signal, "SIGUSR2") else ()
 
 
 def prepare_logging(settings: Settings, worker: int = 0) -> None:
@@ -62,61 +46,19 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)
-    terminal = sys.stderr.isatty()
-    with signals_as_octets(leave_next_time, (*REOPEN, *RENEW, *BEYOND)) as (inbox, _), controlled(settings, source):
+    with signals_as_octets(leave_next_time, HEEDED) as (inbox, _):
         try:
             server.start()
             if admin is not None:
                 admin.start()
         except ListenError as error:
             raise with_port_holder(error) from error
-        unusual = list(cautions(application.target, settings))
-        announce(warnings(unusual, terminal=terminal), end="")
-        shown = admin.addresses if admin is not None else []
-        took = time.perf_counter() - began
-        announce(banner(application, server.addresses, settings, took, shown, terminal=terminal))
-        if hasattr(signal, "SIGQUIT"):
-            signal.signal(signal.SIGQUIT, end_quietly)
-        notifier = Notifier()
-        share_arena()
-        with Watchdog(notifier, server.pulse):
-            notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
-            while (number := next_signal(inbox, (*REOPEN, *RENEW, *BEYOND))) not in STOPPING:
-                heed(signal.Signals(number), server)
-            notifier.stopping("What was accepted is being answered")
-            if settings.drain_delay:
-                server.drain()
-                time.sleep(settings.drain_delay)
-            finish(server, settings, terminal=terminal)
-            if admin is not None:
-                admin.stop()
+        from ehttpd.launch.attending import attend  # while it serves already
+
+        attend(server, application, settings, source, inbox, began, admin.addresses if admin is not None else [])
+        if admin is not None:
+            admin.stop()
     return STOPPED
-
-
-def heed(number: signal.Signals, server: Server) -> None:
-    """Do what a signal says that does not stop."""
-    if number in BEYOND:
-        log.warning("%s is for a supervisor, and there is none: start with --supervise or --workers.", number.name)
-        return
-    reopen_logs()
-    if number in RENEW:
-        renew_certificates(server)
-        log.info("Logs and certificates are opened anew. Code and settings stay: a reload of these wants --supervise.")
-
-
-def renew_certificates(server: Server) -> None:
-    """Read certificates again whose files have changed. What is wrong is logged, and changes nothing."""
-    try:
-        server.reload_certificates()
-    except OperatorError as error:
-        log.error("Certificates were not read again: %s", error)
-
-
-def finish(server: Server, settings: Settings, *, terminal: bool) -> None:
-    """Answer what was accepted, then stop."""
-    if terminal:
-        announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
-    server.stop(grace=settings.graceful_timeout, patience=PATIENCE)
 
 
 def make_server(application: Application, settings: Settings, *, multiprocess: bool = False) -> Server:
@@ -161,20 +103,6 @@ def make_admin(source: Callable[[], Source], settings: Settings) -> AdminServer 
     return AdminServer(source(), settings)
 
 
-@contextmanager
-def controlled(settings: Settings, source: Callable[[], Source]) -> Iterator[None]:
-    """Take commands of the operator by the control socket, as far as ``settings`` and the system have one."""
-    if settings.control_socket == "off" or not has_control_sockets():
-        yield
-        return
-    control = ControlSocket(source)
-    control.start()
-    try:
-        yield
-    finally:
-        control.stop()
-
-
 def reopen() -> str:
     """Open the logs anew."""
     reopen_logs()
@@ -202,11 +130,6 @@ def leave_next_time(number: int, frame: FrameType | None) -> None:
         signal.signal(again, leave)
 
 
-def end_quietly(number: int, frame: FrameType | None) -> None:
-    """End the process there and then, as was wanted."""
-    os._exit(STOPPED)
-
-
 def raise_descriptor_limit() -> None:
     """Let the process open as many files and sockets as the system allows it."""
     try:
@@ -230,8 +153,3 @@ def with_port_holder(error: ListenError) -> ListenError:
     holder = port_holder(int(port))
     cure = f"By {holder}.\n{error.cure}" if holder else error.cure
     return ListenError(str(error), cure, address=error.address, errno=error.errno)
-
-
-def announce(text: str, end: str = "\n") -> None:
-    """Print to the standard error."""
-    print(text, file=sys.stderr, flush=True, end=end)

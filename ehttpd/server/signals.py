@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from ehttpd.server.server import Server
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+# Logs were moved away; and what else can be read again without another process.
+REOPEN = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()
+RENEW = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+# What only a supervisor can do; unheard, they would stop or end the process.
+BEYOND = (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2) if hasattr(signal, "SIGUSR2") else ()
+HEEDED = (*REOPEN, *RENEW, *BEYOND)
 ECHO = 0.25  # seconds
 DRAINED = 0  # which is no signal's number
 

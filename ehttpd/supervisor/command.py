@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
 
+from ehttpd.admin.control import controlled
 from ehttpd.errors import ListenError, SettingsError
-from ehttpd.launch.serve import controlled, wants_figures, with_port_holder
+from ehttpd.launch.serve import wants_figures, with_port_holder
 from ehttpd.settings import Settings
 from ehttpd.typed import TYPE_CHECKING
 

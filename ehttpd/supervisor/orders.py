@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 
 from ehttpd.errors import OperatorError
+from ehttpd.launch.banner import announce
 from ehttpd.launch.logs import reopen_logs
-from ehttpd.launch.serve import SIGNALLED, announce
+from ehttpd.launch.serve import SIGNALLED
 from ehttpd.logs import log
 from ehttpd.server.signals import FirstStop
 from ehttpd.settings import Settings

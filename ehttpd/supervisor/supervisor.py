@@ -18,9 +18,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
-from ehttpd.launch.banner import banner, warnings
+from ehttpd.launch.banner import announce, banner, warnings
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
-from ehttpd.launch.serve import STOPPED, announce, with_port_holder
+from ehttpd.launch.serve import STOPPED, with_port_holder
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.signals import signals_as_octets
