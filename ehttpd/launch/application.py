@@ -74,7 +74,7 @@ def load_application(settings: Settings) -> Application:
         ApplicationImportError: it cannot be imported or served.
     """
     # gunicorn separates folders by commas, Python by colons.
-    for folder in reversed(re.split(rf"[,{os.pathsep}]", ",".join(settings.pythonpath))):
+    for folder in reversed(",".join(settings.pythonpath).replace(os.pathsep, ",").split(",")):
         if folder:
             search_first(os.path.abspath(folder))
     folder = settings.app_dir or "."
