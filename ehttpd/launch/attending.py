@@ -20,7 +20,6 @@ from ehttpd.launch.banner import announce, banner, warnings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.logs import reopen_logs
 from ehttpd.logs import log
-from ehttpd.server.memory import share_arena
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
 from ehttpd.server.signals import BEYOND, HEEDED, RENEW, STOPPING, next_signal
@@ -53,7 +52,6 @@ def attend(
     notifier = Notifier()
     with controlled(settings, source), Watchdog(notifier, server.pulse):
         introduce(server, application, settings, time.perf_counter() - began, shown_at)
-        share_arena()
         notifier.ready(f"Serving {application.name} at {', '.join(server.addresses)}")
         while (number := next_signal(inbox, HEEDED)) not in STOPPING:
             heed(signal.Signals(number), server)

@@ -18,6 +18,7 @@ from ehttpd.errors import ListenError
 from ehttpd.launch.application import Application
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs, wants_names
+from ehttpd.server.memory import share_arena
 from ehttpd.server.server import Server
 from ehttpd.server.signals import HEEDED, STOPPING, FirstStop, signals_as_octets
 from ehttpd.settings import Settings
@@ -43,6 +44,7 @@ def serve(application: Application, settings: Settings, began: float) -> int:
     """Serve ``application`` until a signal arrives, and return the exit code. ``began`` is when the process did."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
+    share_arena()
     server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)

@@ -23,6 +23,7 @@ from ehttpd.server.answers import TOGETHER, Answers
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.draining import Draining
 from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
@@ -30,6 +31,7 @@ from ehttpd.server.mishaps import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS,
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.stacks import stack_of
+from ehttpd.server.table import Table
 from ehttpd.server.tunnels import Tunnels
 from ehttpd.typed import TYPE_CHECKING
 
@@ -61,8 +63,6 @@ RESTS_AFTER = 1.0
 FED_AT_ONCE = 2
 # What the poller is told of a connection that rests.
 INTERESTS = {Next.WAIT: READ, Next.SEND: WRITE, Next.FEED: DEPARTURE}
-# Who is in one of these has been answered.
-BETWEEN_REQUESTS = (State.IDLE, State.UNREAD)
 
 
 class Lane:
@@ -91,8 +91,7 @@ class Lane:
         self._standing = standing
         self._poller = new_poller()
         self.entrance = Entrance(self._poller, most_connections)
-        self._resting: dict[int, Connection] = {}
-        self._served: dict[int, Connection] = {}  # by a thread that does not lead; watched for their clients' departure
+        self.table = Table(self._poller, self.lock)
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
         self._posted: deque[Feed] = deque()  # with something to send
         self.handshakes = 0  # of TLS, ever
@@ -102,13 +101,8 @@ class Lane:
         self._inbox.setblocking(False)
         self._outbox.setblocking(False)
         self._poller.register(self._inbox.fileno(), READ)
-        self._stop_at: float | None = None
-        self._stopped_at = 0.0
-        self._patience = 0.0
-        self._shared = False
+        self._draining: Draining | None = None
         self._exhaustion = Exhaustion()
-        self.given_up = False  # stopped with something unanswered
-        self.closed = False
 
     @cached_property
     def hearing(self) -> Hearing:
@@ -133,17 +127,20 @@ class Lane:
         """How many connections there are, resting or served."""
         return self.entrance.inside
 
-    def connection_states(self) -> list[State]:
-        """Return the state of each connection: `State.HANDLER` where a thread serves a request or one waits for it."""
-        with self.lock:
-            resting, served = list(self._resting.values()), list(self._served.values())
-        states = [each.state for each in resting]
-        return states + [each.state if each.state is State.TUNNEL else State.HANDLER for each in served]
+    @property
+    def closed(self) -> bool:
+        """Whether the lane has come to its end."""
+        return self.table.closed
 
     @property
     def finished(self) -> bool:
         """Whether the lane is stopping and has nothing left to do."""
-        return self._stop_at is not None and (not self.entrance.inside or self.given_up) and not self.entrance.listeners
+        return self._draining is not None and self._draining.finished
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the lane has stopped with something unanswered."""
+        return self._draining is not None and self._draining.given_up
 
     def wake(self) -> None:
         """Have the leader look up from its poller."""
@@ -168,8 +165,7 @@ class Lane:
 
         See `Server.stop` for the others.
         """
-        self._stopped_at, self._patience, self._shared = time.monotonic(), patience, shared
-        self._stop_at = deadline
+        self._draining = Draining(self, deadline, patience, shared=shared)
         self.tunnels.stop()
         self.wake()
 
@@ -178,36 +174,20 @@ class Lane:
     def settle(self, connection: Connection, step: Next) -> None:
         """Give the lane a connection that was served off the lead: to rest, or to be closed."""
         with self.lock:
-            stops = self._stop_at is not None
-            leaves = stops and not self._patience and connection.state in BETWEEN_REQUESTS
+            draining = self._draining
+            leaves = draining is not None and draining.is_farewell(connection)
             rests = step is not Next.CLOSE and not self.closed and not leaves
             sooner = rests and connection.deadline < self._next_sweep
             if sooner:
                 self._next_sweep = connection.deadline
             if rests:
-                self._register(connection, INTERESTS[step])
+                self._rest(connection, step)
             else:
-                self._unregister(connection)
+                self.table.forget(connection)
         if not rests:
             self._close(connection)
-        elif sooner or stops:
+        elif sooner or draining is not None:
             self.wake()
-
-    def detach(self, connection: Connection) -> None:
-        """Have the poller tell nothing more of a connection than that its client leaves, before the lead is given up.
-
-        With the lock held.
-        """
-        self._resting.pop(connection.descriptor, None)
-        self._served[connection.descriptor] = connection
-        self._watch(connection, DEPARTURE)
-
-    def unwatch(self, connection: Connection) -> None:
-        """Have the poller tell nothing at all of a connection that is served off the lead."""
-        with self.lock:
-            if connection.interest == DEPARTURE:
-                self._poller.unregister(connection.descriptor)
-                connection.interest = 0
 
     # The leader
 
@@ -217,7 +197,7 @@ class Lane:
         Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
         """
         pool, answers = self.pool, self.answers
-        resting, exchange = self._resting, self.service.exchange
+        resting, exchange = self.table.resting, self.service.exchange
         while True:
             events = self._await_events()
             now = self.now
@@ -264,7 +244,7 @@ class Lane:
                     if connection.deadline < self._next_sweep:
                         self._next_sweep = connection.deadline
                 else:
-                    self._arrange(connection, step)
+                    self.arrange(connection, step)
             lost = self._between_turns(now, lease)
             if lost is not None:
                 return lost
@@ -291,8 +271,8 @@ class Lane:
             return 0.0
         serving = self.pool.serving
         at = min(self._next_sweep, self.entrance.again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
-        if self._stop_at is not None:
-            at = min(at, self._stop_at)
+        if self._draining is not None:
+            at = min(at, self._draining.deadline)
         return None if at == math.inf else max(0.0, at - time.monotonic())
 
     def _serve_on(self, connection: Connection, step: Next, lease: list[Connection]) -> tuple[Connection, Next] | None:
@@ -302,7 +282,7 @@ class Lane:
         pool = self.pool
         for _ in range(SERVE_AT_ONCE):
             if step is not Next.SERVE:
-                self._arrange(connection, step)
+                self.arrange(connection, step)
                 return None
             direct = pool.direct or connection.refusal is not None or self._asks_for_health(connection)
             route = connection.route  # the next request's, once this one is served
@@ -323,24 +303,24 @@ class Lane:
                 pool.was_quick(route)
         if step is Next.SERVE:
             with self.lock:
-                self.detach(connection)
+                self.table.detach(connection)
             self._turns.append(connection)
         else:
-            self._arrange(connection, step)
+            self.arrange(connection, step)
         return None
 
     def _hand_over(self, connection: Connection) -> tuple[Connection, Next] | None:
         """Hand the lead to a follower, or the request to the queue if every thread is inside a handler."""
         connection.whole_at = connection.whole_at or self.now
         with self.lock:
-            self.detach(connection)
+            self.table.detach(connection)
             if self.pool.give_lead(connection):
                 return connection, Next.SERVE
             waits = self.pool.enqueue(connection)
             exhausted = self.pool.exhausted
         if not waits:
             refusal = QueueFull("The server is busy: every thread is occupied and the queue is full.")
-            self._arrange(connection, self._overloaded(connection, refusal))
+            self.arrange(connection, self._overloaded(connection, refusal))
         if exhausted:
             self._exhaustion.report(self.pool, self.now)
         return None
@@ -360,7 +340,7 @@ class Lane:
         while self.answers.unsent:
             connection = self.answers.unsent.pop()
             if connection.output is not None:
-                self._arrange(connection, Next.SEND)
+                self.arrange(connection, Next.SEND)
         for _ in range(len(self._turns)):
             connection = self._turns.popleft()
             lost = self._serve_on(connection, Next.SERVE, lease)
@@ -381,56 +361,38 @@ class Lane:
             for connection in expired:
                 self.mishaps.timed_out(QUEUE_TIMEOUT)
                 refusal = QueueTimeout("The server is busy: the request has waited too long for a thread.")
-                self._arrange(connection, self._overloaded(connection, refusal))
+                self.arrange(connection, self._overloaded(connection, refusal))
         if pool.places.found:
             self._take_waiting()
         if now >= self.entrance.again:
             self.entrance.open()
-        if self._stop_at is not None:
-            return self._drain(now, lease)
+        if self._draining is not None:
+            return self._draining.move(now, lease)
         return None
 
-    def _arrange(self, connection: Connection, step: Next) -> None:
+    def arrange(self, connection: Connection, step: Next) -> None:
         """Do what a connection asks for that the leader owns and has not lost."""
         if step is Next.CLOSE:
             with self.lock:
-                self._unregister(connection)
+                self.table.forget(connection)
             self._close(connection)
             return
         if step is Next.SERVE:
             with self.lock:
-                self.detach(connection)
+                self.table.detach(connection)
             self._turns.append(connection)
             return
         with self.lock:
-            self._register(connection, INTERESTS[step])
+            self._rest(connection, step)
         self._next_sweep = min(self._next_sweep, connection.deadline)
 
-    def _register(self, connection: Connection, interest: int) -> None:
-        """Have a connection rest. With the lock held."""
-        if connection.interest not in (READ, WRITE):
-            self._served.pop(connection.descriptor, None)
-            self._resting[connection.descriptor] = connection
+    def _rest(self, connection: Connection, step: Next) -> None:
+        """Have a connection rest until it can be moved on. With the lock held."""
         feed = connection.underway
         if type(feed) is Feed and not feed.rests:
             feed.rests = True
             self.post(feed)
-        self._watch(connection, interest)
-
-    def _unregister(self, connection: Connection) -> None:
-        """Forget a connection that is to be closed. With the lock held."""
-        self._resting.pop(connection.descriptor, None)
-        self._served.pop(connection.descriptor, None)
-        if connection.interest and not self.closed:
-            self._poller.unregister(connection.descriptor)
-        connection.interest = 0
-
-    def _watch(self, connection: Connection, interest: int) -> None:
-        if connection.interest == 0:
-            self._poller.register(connection.descriptor, interest)
-        elif connection.interest != interest:
-            self._poller.modify(connection.descriptor, interest)
-        connection.interest = interest
+        self.table.rest(connection, INTERESTS[step])
 
     def _close(self, connection: Connection) -> None:
         counted = not connection.given_up
@@ -438,7 +400,7 @@ class Lane:
         if counted:
             with self.lock:
                 self.entrance.leave()
-        if self._stop_at is not None:
+        if self._draining is not None:
             self.wake()
         elif self.entrance.waits_for_room:
             self.entrance.again = 0.0
@@ -455,11 +417,11 @@ class Lane:
             return None
         listener = self.entrance.listeners.get(descriptor)
         if listener is not None:
-            return self._accept(listener, lease)
-        self._note_departure(descriptor)
+            return self.accept(listener, lease)
+        self.table.note_departure(descriptor)
         return None
 
-    def _accept(
+    def accept(
         self, listener: Listener, lease: list[Connection], most: int = ACCEPT_AT_ONCE
     ) -> tuple[Connection, Next] | None:  # fmt: skip
         identity = listener.identity
@@ -521,19 +483,9 @@ class Lane:
             if step is Next.FEED and connection.interest == DEPARTURE:
                 self._next_sweep = min(self._next_sweep, connection.deadline)
             else:
-                self._arrange(connection, step)
+                self.arrange(connection, step)
 
     # Those who are served
-
-    def _note_departure(self, descriptor: int) -> None:
-        """Tell a handler that its client has left, if that is so. Either way it is told nothing more."""
-        with self.lock:
-            connection = self._served.get(descriptor)
-            if connection is not None and connection.interest == DEPARTURE:
-                self._poller.unregister(descriptor)
-                connection.interest = 0
-                if connection.has_left():
-                    connection.client_left()
 
     def _report_slow(self, now: float) -> None:
         """Tell of requests that have become slow."""
@@ -567,16 +519,19 @@ class Lane:
 
     # Time
 
+    def sweep_by(self, moment: float) -> None:
+        """Look at the deadlines by this moment. The leader's."""
+        self._next_sweep = min(self._next_sweep, moment)
+
     def _sweep(self, now: float) -> None:
         """Expire what is overdue, and find the next deadline."""
         began = time.monotonic()
-        with self.lock:
-            connections = list(self._resting.values())
-            self._next_sweep = math.inf  # until then, lowered by those who put a connection back
+        self._next_sweep = math.inf  # until then, lowered by those who put a connection back
+        connections = self.table.all_resting()
         earliest = math.inf
         for connection in connections:
             if connection.deadline <= now:
-                self._arrange(connection, self._expire(connection, now))
+                self.arrange(connection, self._expire(connection, now))
             if connection.state is not State.CLOSED and connection.deadline < earliest:
                 earliest = connection.deadline
         pause = SWEEP_SHARE * (time.monotonic() - began)
@@ -589,49 +544,11 @@ class Lane:
             self.mishaps.timed_out(TIMEOUT_KINDS[state])
         return step
 
-    def _drain(self, now: float, lease: list[Connection]) -> tuple[Connection, Next] | None:
-        """Stop: take what waits in the backlog, close the listeners and whoever is idle; late, close everybody."""
-        if self.entrance.listeners:
-            listeners = list(self.entrance.listeners.values())
-            self.entrance.close()
-            self.entrance.leave_seat()
-            for listener in () if self._shared else listeners:
-                if self._patience:
-                    listener.seal()
-                lost = self._accept(listener, lease, self.settings.backlog)
-                if lost is not None:
-                    return lost
-            self.entrance.listeners.clear()
-            for listener in listeners:
-                listener.close()
-            self.wake()
-            return None  # one more turn, for requests that have arrived but were not read
-        assert self._stop_at is not None
-        with self.lock:
-            connections = list(self._resting.values())
-        for connection in connections:
-            if type(connection.underway) is Feed and now < self._stop_at:
-                self._arrange(connection, connection.underway.stop(now))
-                continue
-            idle = connection.state in BETWEEN_REQUESTS
-            until = min(connection.silent_since, self._stopped_at) + self._patience if idle else self._stop_at
-            if now < min(until, self._stop_at):
-                self._next_sweep = min(self._next_sweep, until)
-            else:
-                self.given_up |= connection.state not in (*BETWEEN_REQUESTS, State.LINGER)
-                self._arrange(connection, Next.CLOSE)
-        if now >= self._stop_at and self.entrance.inside:
-            self.given_up = True
-            self.tunnels.cut_off()
-        return None
-
     def close(self) -> None:
         """Close what is left. After the last leader."""
         self.service.catch_up()
         with self.lock:
-            self.closed = True
-            left = [*self._resting.values(), *self._turns, *self.pool.line.abandon()]
-            self._resting.clear()
+            left = [*self.table.close(), *self._turns, *self.pool.line.abandon()]
             self._turns.clear()
         for connection in left:
             self._close(connection)

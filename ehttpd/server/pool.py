@@ -333,7 +333,7 @@ class Pool:
                 return False
             dropped = lease.pop() if lease else None
             if dropped is not None:
-                self.lane.detach(dropped)
+                self.lane.table.detach(dropped)
         if dropped is not None:
             self.lane.settle(dropped, Next.CLOSE)
         return True
@@ -461,7 +461,7 @@ class Pool:
             connection = lease.pop()
         except IndexError:
             return None
-        self.lane.detach(connection)
+        self.lane.table.detach(connection)
         connection.send_held()
         self._pass_lead(connection)
         return connection

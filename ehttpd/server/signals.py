@@ -49,6 +49,7 @@ class FirstStop:
 
 def run(server: Server) -> None:
     """Start ``server``, wait for a signal, drain. A second signal stops at once. Main thread only."""
+    share_arena()
     with signals_as_octets() as (inbox, outbox):
 
         def drain() -> None:
@@ -59,7 +60,6 @@ def run(server: Server) -> None:
                 pass
 
         server.start()
-        share_arena()
         first = FirstStop(next_signal(inbox))
         threading.Thread(target=drain, name="ehttpd-stop", daemon=True).start()
         while first.is_echoed_by(number := next_signal(inbox)):

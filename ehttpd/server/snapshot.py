@@ -132,7 +132,7 @@ def _queue(lane: Lane | None) -> Queue:
 
 def _connections(lane: Lane | None) -> dict[str, int]:
     counts = dict.fromkeys(CONNECTION_STATES, 0)
-    for state in lane.connection_states() if lane else ():
+    for state in lane.table.states() if lane else ():
         if state is not State.CLOSED:
             counts[state.value] += 1
     return counts

@@ -54,7 +54,7 @@ class Tunnels:
             self.opened += 1
         reader.unread = b""
         connection.lane.pool.leave(connection)
-        connection.lane.unwatch(connection)  # whoever looks whether the client has reset it takes the error away
+        connection.lane.table.unwatch(connection)  # whoever looks whether the client has reset it takes the error away
         return tunnel
 
     def close(self, tunnel: Tunnel) -> None:

@@ -143,6 +143,7 @@ class Working:
         """Serve until the supervisor, a signal or a limit says stop; return the exit code."""
         gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
         raise_descriptor_limit()
+        share_arena()
         with signals_as_octets(others=REOPEN) as (inbox, _):
             self._server.start()
             self._hooks.call("post_worker_init", self._view)
@@ -154,7 +155,6 @@ class Working:
                 description=application.description,
                 unusual=[(each.sentence, each.cure) for each in cautions(application.target, self._settings)],
             )
-            share_arena()
             self._listen(inbox)
         self._hooks.call("worker_exit", self._view)
         return 0

@@ -68,7 +68,7 @@ class OneTurn:
     def _await_arrival(self, peer: Peer) -> None:
         """Wait until the server can read what a peer has sent."""
         remote = peer.socket.getsockname()
-        ours = next(each for each in self.server.lane._resting.values() if each.remote == remote)
+        ours = next(each for each in self.server.lane.table.resting.values() if each.remote == remote)
         assert select.select([ours.socket], [], [], PATIENCE)[0]
 
 
@@ -183,7 +183,7 @@ def test_a_client_that_does_not_read_gets_every_answer_in_order(live_server: Liv
     peer = server.connect(receive_buffer=4096)
 
     def is_unsent() -> bool:
-        return any(ours.output is not None for ours in server.lane._resting.copy().values())
+        return any(ours.output is not None for ours in server.lane.table.resting.copy().values())
 
     sent: list[str] = []
     while not is_unsent():

@@ -192,7 +192,7 @@ def test_a_connection_that_is_reset_in_a_body_lets_go_of_its_request(live_server
     peer = server.connect()
     peer.send(CHUNKED + b"5\r\nab")
     assert server.connect().ask().status == 200
-    [connection] = [each for each in server.lane._resting.values() if each.request is not None]
+    [connection] = [each for each in server.lane.table.resting.values() if each.request is not None]
     peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     peer.close()  # with a reset: nobody is left to be refused
     assert server.stop()

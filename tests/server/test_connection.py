@@ -277,8 +277,8 @@ def test_each_piece_of_a_body_puts_off_its_deadline(live_server: LiveServers) ->
     server = live_server(echo, minimum_rate=0)
     peer = server.connect()
     peer.send(HEAD + b"Content-Length: 12\r\n\r\n")
-    come_true(lambda: [each.state for each in server.lane._resting.values()] == [State.BODY])
-    (connection,) = server.lane._resting.values()
+    come_true(lambda: [each.state for each in server.lane.table.resting.values()] == [State.BODY])
+    (connection,) = server.lane.table.resting.values()
     for _ in range(11):
         before = connection.deadline
         peer.send(b"x")

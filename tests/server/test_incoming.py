@@ -362,7 +362,7 @@ def test_a_server_that_stops_does_not_wait_for_what_nobody_reads(live_server: Li
     peer = server.connect()
     peer.send(post(length(5)))
     assert peer.reply().body == b"hello"
-    come_true(lambda: [each.state for each in server.lane._resting.values()] == [State.UNREAD])
+    come_true(lambda: [each.state for each in server.lane.table.resting.values()] == [State.UNREAD])
     assert server.stop()
     assert peer.ended()
 

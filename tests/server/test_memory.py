@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from ehttpd.messages import Request, Response
 from ehttpd.server import memory
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
-from ehttpd.server.memory import Memory, find_trim, share_arena
+from ehttpd.server.memory import Memory, c_function, find_trim, share_arena
 from tests.server.conftest import LiveServers
 from tests.server.live import come_true
 
@@ -53,9 +54,18 @@ def test_while_the_leader_is_busy_it_is_done_now_and_then(monkeypatch: pytest.Mo
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    def find_nothing(library: int, name: str) -> int:
+        raise OSError(f"undefined symbol: {name}")
+
+    monkeypatch.setattr("_ctypes.dlsym", find_nothing)
     assert find_trim()(0) == 0
     share_arena()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas to be shared")
+def test_what_is_asked_of_the_c_library_is_there() -> None:
+    for name in ("mallopt", "malloc_trim"):
+        assert c_function(name) is not None
 
 
 def test_it_is_done_when_the_server_rests(live_server: LiveServers, monkeypatch: pytest.MonkeyPatch) -> None:

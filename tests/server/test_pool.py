@@ -19,6 +19,7 @@ from ehttpd.server.lane import Lane
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
 from ehttpd.server.pool import Pool
 from ehttpd.server.relief import LONG_TICK
+from ehttpd.server.table import Table
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving
 from tests.server.watch import Watch
@@ -301,19 +302,19 @@ def test_a_refusal_that_lost_the_lead_lets_no_handler_run_beyond_the_maximum(
 def test_a_connection_is_not_closed_while_the_relief_takes_it_out_of_the_poller(
     live_server: LiveServers, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    detach, close, closed = Lane.detach, Connection.close, threading.Event()
+    detach, close, closed = Table.detach, Connection.close, threading.Event()
 
-    def detach_slowly(lane: Lane, connection: Connection) -> None:
+    def detach_slowly(table: Table, connection: Connection) -> None:
         if threading.current_thread().name.endswith("relief"):
             gate.open()
             assert not closed.wait(0.1)
-        detach(lane, connection)
+        detach(table, connection)
 
     def close_openly(connection: Connection) -> None:
         close(connection)
         closed.set()
 
-    monkeypatch.setattr(Lane, "detach", detach_slowly)
+    monkeypatch.setattr(Table, "detach", detach_slowly)
     monkeypatch.setattr(Connection, "close", close_openly)
     server = live_server(waits_at(gate))
     assert server.connect().ask("/wait", "Connection: close").status == 200

@@ -218,9 +218,9 @@ def test_with_patience_connections_that_stay_silent_are_closed_in_the_end(live_s
     long_silent.ask()
     began = time.monotonic()
     used.ask()
-    until(lambda: len(server.lane._resting) == 3)
+    until(lambda: len(server.lane.table.resting) == 3)
     name = long_silent.socket.getsockname()
-    next(each for each in server.lane._resting.values() if each.remote == name).deadline -= 9
+    next(each for each in server.lane.table.resting.values() if each.remote == name).deadline -= 9
     with in_parallel(lambda: server.stop(patience=0.2)):
         assert long_silent.ended()
         assert fresh.ended()

@@ -53,7 +53,7 @@ def test_a_client_that_asks_leaves_http(live_server: LiveServers) -> None:
     assert (reply.status, reply.reason) == (101, "Switching Protocols")
     assert reply.fields == {"upgrade": "echo", "connection": "upgrade"}
     assert say(peer, b"one\n") == b"one\n"
-    assert [connection.state for connection in server.lane._served.values()] == [State.TUNNEL]
+    assert [connection.state for connection in server.lane.table.served.values()] == [State.TUNNEL]
     assert say(peer, b"GET / HTTP/1.1\r\n") == b"GET / HTTP/1.1\r\n"
     peer.half_close()
     assert peer.ended()

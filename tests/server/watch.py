@@ -13,9 +13,9 @@ import pytest
 
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exchange import HTTPService
-from ehttpd.server.lane import Lane
 from ehttpd.server.poller import DEPARTURE, Events, Poller
 from ehttpd.server.pool import Pool
+from ehttpd.server.table import Table
 
 # A connection that the poller tells nothing of, but that its client leaves.
 OFF = (0, DEPARTURE)
@@ -37,7 +37,7 @@ class Watch:
         monkeypatch.setattr("ehttpd.server.lane.new_poller", lambda: WatchedPoller(make_poller(), self))
         self._wrap(monkeypatch, HTTPService, "exchange", self._exchange)
         self._wrap(monkeypatch, Connection, "receive", self._receive)
-        self._wrap(monkeypatch, Lane, "_register", self._register)
+        self._wrap(monkeypatch, Table, "rest", self._rest)
         self._wrap(monkeypatch, Pool, "_pass_lead", self._pass_lead)
 
     @staticmethod
@@ -80,10 +80,10 @@ class Watch:
             self.require(owner in (None, me), "2: received while another serves it")
         return receive(connection, *arguments)
 
-    def _register(self, register: Callable[..., None], lane: Lane, connection: Connection, interest: int) -> None:
+    def _rest(self, rest: Callable[..., None], table: Table, connection: Connection, interest: int) -> None:
         with self._judging:
             self.require(connection not in self._served, "2: back in the poller before its handler has ended")
-        register(lane, connection, interest)
+        rest(table, connection, interest)
 
     def _pass_lead(self, pass_lead: Callable[..., bool], pool: Pool, *connection: Connection) -> bool:
         lease = pool.lease

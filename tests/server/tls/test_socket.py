@@ -208,7 +208,7 @@ def test_a_client_that_takes_little_gets_everything(secure_server: SecureServers
     served = secure_server(lambda request: Response(LARGE))
     peer = served.connect(receive_buffer=4096)
     peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    come_true(lambda: any(each.state is State.RESPONSE for each in served.server.lane._resting.values()))
+    come_true(lambda: any(each.state is State.RESPONSE for each in served.server.lane.table.resting.values()))
     assert served.connect().ask().status == 200, "nobody else waits"
     assert peer.reply().body == LARGE
 
