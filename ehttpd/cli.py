@@ -21,9 +21,6 @@ NOBODY_READS = 128 + 13  # SIGPIPE, as shells have it
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line ``words``, those of the process by default, and return its exit code."""
-    from ehttpd.launch.surroundings import open_standard_streams
-
-    open_standard_streams()
     words = sys.argv[1:] if words is None else words
     command, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("run", words)
     run = runner(command)
@@ -48,9 +45,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def runner(command: str) -> Callable[[Sequence[str]], int]:
-    """Import a command. Nothing of that is garbage, so nobody looks for any, neither meanwhile nor afterwards."""
+    """Import a command, once standard streams are open. Nothing of that is garbage, so nobody looks for any, neither
+    meanwhile nor afterwards.
+    """
     gc.disable()
     try:
+        from ehttpd.launch.surroundings import open_standard_streams
+
+        open_standard_streams()
         run: Callable[[Sequence[str]], int] = import_module(f"ehttpd.commands.{command}").run
         return run
     finally:

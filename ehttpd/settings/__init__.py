@@ -7,6 +7,8 @@ Knows nothing of argv, of files or of what a setting is used for.
 
 from __future__ import annotations
 
+from functools import cache
+
 from ehttpd.settings.application import ApplicationSettings, ReloadSettings
 from ehttpd.settings.declaration import Given, Setting, declarations, meant, read_given
 from ehttpd.settings.listening import Addresses, ListenSettings, TLSSettings
@@ -83,6 +85,7 @@ class Settings(
         return settings
 
     @classmethod
+    @cache
     def declared(cls) -> dict[str, Setting]:
         """Return the table: every declaration by name, in order."""
         return {entry.name: entry for section in Settings.__bases__ for entry in declarations(section)}
