@@ -14,6 +14,7 @@ from socket import SocketType
 from ehttpd.errors import (
     BadRequest,
     ConnectionLost,
+    HandlerError,
     RequestRefused,
     RequestTimeout,
 )
@@ -256,8 +257,20 @@ class Connection(Served):
         service.send_interim(self, request, status, headers)
 
     def take_over(self) -> Tunnel:
-        service: HTTPService = self.lane.service  # type: ignore[assignment]
-        return service.take_over(self)
+        stream = self.stream
+        if stream is not None and stream.left_http:
+            return stream
+        if stream is not None:
+            raise HandlerError("A response has begun, so the connection cannot leave HTTP.")
+        self.claim_answer()
+        self.stream = tunnel = self.lane.tunnels.open(self)
+        self.state = State.TUNNEL
+        return tunnel
+
+    def come_back(self, tunnel: Tunnel) -> None:
+        """End what left HTTP, so that a thread of the pool may close the connection."""
+        self.stream = None
+        self.lane.tunnels.close(tunnel)
 
     def answer(self, octets: bytes, persistent: bool, now: float) -> Next:
         """Send a whole response, and end the exchange. On the lead it is held, to leave with others (`Answers`).

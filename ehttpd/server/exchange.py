@@ -324,18 +324,6 @@ class HTTPService:
         if request.version != "HTTP/1.0":
             connection.write(interim(status, headers))
 
-    def take_over(self, connection: Connection) -> Tunnel:
-        """Have a connection leave HTTP; see `Client.take_over`."""
-        stream = connection.stream
-        if stream is not None and stream.left_http:
-            return stream
-        if stream is not None:
-            raise HandlerError("A response has begun, so the connection cannot leave HTTP.")
-        connection.claim_answer()
-        connection.stream = tunnel = connection.lane.tunnels.open(connection)
-        connection.state = State.TUNNEL
-        return tunnel
-
     def _switch(self, connection: Connection, request: Request, response: Response, switch: Switch) -> Next:
         """Send 101 and have the two talk; or say why not."""
         if not switch.is_asked_for(request):
@@ -346,7 +334,7 @@ class HTTPService:
             head = switching(switch.protocol, [*response.headers, *switch.fields(request)])
         except RaisedAnswer as raised:
             return self._answer_error(connection, request, raised.response(request))
-        tunnel = self.take_over(connection)
+        tunnel = connection.take_over()
         tunnel.write(head)
         try:
             switch.talk(request, tunnel)
@@ -358,9 +346,8 @@ class HTTPService:
 
     def _leave(self, connection: Connection, request: Request, tunnel: Tunnel) -> Next:
         """End what left HTTP."""
-        connection.stream = None
         connection.answered, connection.sent_octets = Response(b"", 101), 0
-        connection.lane.tunnels.close(tunnel)
+        connection.come_back(tunnel)
         request.body.close()
         return connection.retire(time.monotonic())
 
@@ -368,7 +355,7 @@ class HTTPService:
         """End an exchange with a client that has gone."""
         stream, connection.stream = connection.stream, None
         if stream is not None and stream.left_http:
-            connection.lane.tunnels.close(stream)
+            connection.come_back(stream)
         elif stream is not None:
             connection.sent_octets = stream.sent
         request.body.close()
