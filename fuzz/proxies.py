@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from ehttpd.errors import BadRequest
+from ehttpd.errors import BadRequest, RequestRefused
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11.head import check_host
 from ehttpd.http11.reader import RequestReader
@@ -68,7 +68,7 @@ def _hear(reader: RequestReader, hearing: Hearing, octets: bytes) -> Heard | Non
         fields, client = request.headers, CONNECTION
         if reader.section.forwarded:
             fields, client = hearing.hear(client, fields)
-    except BadRequest:
+    except RequestRefused:
         return None
     return Heard(list(fields), dict(fields.values), client.remote, client.local, client.scheme, client.prefix)
 
