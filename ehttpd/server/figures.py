@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TypedDict, TypeVar
 
-from ehttpd.records.note import USUAL, Ledger, Line, Noted
+from ehttpd.records.note import USUAL, Ledger, Noted
 
 # The upper ends of what durations are sorted into, in seconds. A tenth of a millisecond is what a quick handler takes.
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -21,6 +21,7 @@ FOLD_AT = 128
 # A client may invent methods, and each would be a name of its own for ever.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "other"
+NO_STATUS = 0
 
 T = TypeVar("T")
 
@@ -36,7 +37,8 @@ class Requests(Ledger):
     """Counts exchanges."""
 
     def __init__(self) -> None:
-        self._fresh: dict[tuple[str, int], list[float]] = {}  # seconds, by method and status
+        self._fresh: list[tuple[str, int, int]] = []  # method, status, and how many
+        self._fresh_seconds: list[float] = []
         self._fresh_queued: list[float] = []  # seconds
         self._fresh_sent: list[int] = []  # octets
         self._fresh_received: list[int] = []
@@ -50,24 +52,25 @@ class Requests(Ledger):
 
     def enter(self, notes: Sequence[Noted]) -> None:
         """Count these exchanges."""
-        for line, _, _, _, status, _, seconds, _, _, _, besides in notes:
-            try:
-                self._fresh[line.method, status].append(seconds)  # type: ignore[union-attr]  # caught
-            except (AttributeError, KeyError):
-                self._append(line, status, seconds)
-            if besides is not USUAL:
-                self._fresh_received.append(besides.received or 0)
+        # Of what is told together, most is alike: what is counted is how many in a row.
+        method, status, row = "", NO_STATUS, 0
+        for note in notes:
+            line = note[0]
+            if note[4] is not status or line is None or line.method is not method:
+                self._fresh.append((method, status, row))
+                method, status, row = line.method if line is not None else OTHER_METHOD, note[4], 0
+            row += 1
+            if note[10] is not USUAL:
+                self._fresh_received.append(note[10].received or 0)
+        self._fresh.append((method, status, row))
         self._fresh_sent.append(sum([note[5] for note in notes]))
+        self._fresh_seconds.extend([note[6] for note in notes])
         self._fresh_queued.extend([note[7] for note in notes])
         if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()
             finally:
                 self._folding.release()
-
-    def _append(self, line: Line | None, status: int, seconds: float) -> None:
-        method = line.method if line is not None and line.method in METHODS else OTHER_METHOD
-        self._fresh.setdefault((method, status), []).append(seconds)
 
     def read(self) -> RequestFigures:
         """Return the sums until now. Any thread."""
@@ -84,13 +87,13 @@ class Requests(Ledger):
 
     def _fold(self) -> None:
         """Sum up what is fresh, while others go on putting more behind it."""
-        for (method, status), fresh in list(self._fresh.items()):
-            if fresh:
-                by_class, code_class = self._by_kind.setdefault(method, {}), f"{status // 100}xx"
-                taken = _take(fresh)
-                by_class[code_class] = by_class.get(code_class, 0) + len(taken)
-                self._by_status[str(status)] = self._by_status.get(str(status), 0) + len(taken)
-                self._seconds.add(taken)
+        for method, status, count in _take(self._fresh):
+            if count:
+                name, code_class = method if method in METHODS else OTHER_METHOD, f"{status // 100}xx"
+                by_class = self._by_kind.setdefault(name, {})
+                by_class[code_class] = by_class.get(code_class, 0) + count
+                self._by_status[str(status)] = self._by_status.get(str(status), 0) + count
+        self._seconds.add(_take(self._fresh_seconds))
         self._queued.add(_take(self._fresh_queued))
         self._sent += sum(_take(self._fresh_sent))
         self._received += sum(_take(self._fresh_received))

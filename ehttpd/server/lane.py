@@ -78,6 +78,8 @@ class Lane:
         self.greeter = Greeter(settings) if settings.proxy_protocol != "off" else None
         self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
         self.now = time.monotonic()
+        self.since_epoch = time.time() - self.now  # what the monotonic clock lacks, as of this turn
+        self.driver = ""  # the name of the thread that leads
         self.lock = threading.Lock()
         self.connection_type: type[Connection] = Connection
         self.pool: Pool
@@ -217,6 +219,7 @@ class Lane:
 
         Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
         """
+        self.driver = threading.current_thread().name
         pool, answers = self.pool, self.answers
         resting, exchange = self._resting, self.service.exchange
         while True:
@@ -283,7 +286,7 @@ class Lane:
         if pool.relief.rests:
             pool.relief.wake()
         self.now = time.monotonic()
-        self._standing.refresh()
+        self.since_epoch = self._standing.refresh() - self.now
         return events
 
     def _timeout(self) -> float | None:

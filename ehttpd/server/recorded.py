@@ -6,7 +6,6 @@ On the thread that serves; what is told together is told by whoever leads. Impor
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
 _SERVE = Next.SERVE
+# So does looking up an attribute of a class.
+_exchange = HTTPService.exchange
 
 
 class RecordedService(HTTPService):
@@ -62,10 +63,10 @@ class RecordedService(HTTPService):
         connection.answered, connection.sent_octets = None, -1
         if request is None:
             return self._exchange_refusal(connection, began)
-        step = HTTPService.exchange(self, connection)
-        seconds = monotonic() - began
+        step = _exchange(self, connection)
+        ended = monotonic()
         if step is _SERVE:
-            connection.whole_at = began + seconds  # a request that was pipelined behind this one has waited since now
+            connection.whole_at = ended  # a request that was pipelined behind this one has waited since now
         if connection.claim is not None and connection.given_up:
             return step  # the lane has answered, and has told of that
         response, octets, connection.answered = connection.answered, connection.sent_octets, None
@@ -74,29 +75,31 @@ class RecordedService(HTTPService):
         if type(connection.underway) is Feed:
             self._tell_at_end(connection.underway, connection, line, request, response)
             return step
-        self._notes.append(self._noted(connection, line, request, response, octets, seconds))
+        self._notes.append(self._noted(connection, line, request, response, octets, began, ended))
         # Who has lost the lead tells at once: whoever has it may rest already.
         if not connection.held and connection not in connection.lane.pool.lease:
             self.catch_up()
         if self._recorders:
-            self._record(Record(request.client, request, response, octets, seconds, connection.queued))
+            self._record(Record(request.client, request, response, octets, ended - began, connection.queued))
         return step
 
     def _noted(
         self, connection: Connection, line: Line, request: Request, response: Response | None, octets: int,
-        seconds: float,
+        began: float, ended: float,
     ) -> Noted:  # fmt: skip
+        lane = connection.lane
+        leader = lane.driver  # read before the lease: while that has the connection, the lead is ours
         return (
             line,
             request.headers,
             request.client,
-            request._name if request._state is None and not self._named else request.id,
+            request._name if request._state is None and not self._named else request.named(),
             response.status if response is not None else CLIENT_LEFT,
             octets,
-            seconds,
+            ended - began,
             connection.queued,
-            time.time(),
-            this_thread.name,
+            ended + lane.since_epoch,
+            leader if connection in lane.pool.lease else this_thread.name,
             USUAL if request.body is NO_BODY and response is not None and not self._whole
             else Besides.of(request, response),
         )  # fmt: skip
@@ -107,12 +110,12 @@ class RecordedService(HTTPService):
         """Count a response that has only begun, and tell of it when it has ended."""
         began, queued = connection.began, connection.queued
         if self._count is not None:
-            self._count.enter([self._noted(connection, line, request, response, 0, monotonic() - began)])
+            self._count.enter([self._noted(connection, line, request, response, 0, began, monotonic())])
 
         def ended(octets: int) -> None:
-            seconds = monotonic() - began
-            self._enter([self._noted(connection, line, request, response, octets, seconds)])
-            self._record(Record(request.client, request, response, octets, seconds, queued))
+            now = monotonic()
+            self._enter([self._noted(connection, line, request, response, octets, began, now)])
+            self._record(Record(request.client, request, response, octets, now - began, queued))
 
         feed.when_ended = ended
 
