@@ -185,11 +185,12 @@ class Request:
 
     def named(self) -> str:
         """As `id`, and a tenth of a microsecond faster than a property."""
-        name: str = self._name if self._state is None else self._state.get("request_id", "")
+        if self._state is None:
+            self._name = name = self._name or self.client.name_of(self)
+            return name
+        name = self._state.get("request_id", "")
         if not name:
-            name = self._name = self.client.name_of(self)
-            if self._state is not None:
-                self._state["request_id"] = name
+            self._state["request_id"] = self._name = name = self.client.name_of(self)
         return name
 
     @property

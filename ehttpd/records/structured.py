@@ -91,8 +91,10 @@ def structured(
                 known = _known(line, fields, client, encode, begin)
             if besides is not USUAL:
                 known += _besides(besides, encode, begin)
-            took, waited = durations[int(seconds * 1e6)], durations[int(queued * 1e6)]
-            made.append(f"{common}{took}{of_queue}{waited}{of_name}{encode(identity or new_name())}{known}{end}")
+            made.append(
+                f"{common}{durations[int(seconds * 1e6)]}{of_queue}{durations[int(queued * 1e6)]}"
+                f"{of_name}{encode(identity or new_name())}{known}{end}"
+            )
         return made
 
     return lines

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ehttpd.server.figures import Requests
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
-_SERVE = Next.SERVE
+_SERVE, _WAIT = Next.SERVE, Next.WAIT
 # So does looking up an attribute of a class.
 _exchange = HTTPService.exchange
 
@@ -52,36 +52,64 @@ class RecordedService(HTTPService):
         self._ledgers = [each for each in recorders if isinstance(each, Ledger)]
         self._recorders = [each for each in recorders if not isinstance(each, Ledger)]
         self._whole = any(each.whole for each in self._ledgers)
+        self._brief = not (named or self._whole or self._recorders)  # of most exchanges a note is all that is wanted
         self._notes: list[Noted] = []  # emptied, and never replaced: any thread may append
         self._taking = threading.Lock()
 
     def exchange(self, connection: Connection) -> Next:
-        request, line = connection.request, connection.reader.line
-        began = monotonic()
-        connection.began, connection.queued = began, began - (connection.whole_at or connection.lane.now)
+        request, line, lane = connection.request, connection.reader.line, connection.lane
+        began, leader = monotonic(), lane.driver
+        connection.began, connection.queued = began, began - (connection.whole_at or lane.now)
         connection.whole_at = 0.0
         connection.answered, connection.sent_octets = None, -1
         if request is None:
             return self._exchange_refusal(connection, began)
         step = _exchange(self, connection)
         ended = monotonic()
+        response = connection.answered
+        # An answer that leaves with others is a whole one, and made by the leader. The tuple is that of `_noted`, made
+        # here because a call takes a tenth of a microsecond.
+        if (
+            step is _WAIT
+            and connection.held
+            and response is not None
+            and request.body is NO_BODY
+            and request._state is None
+            and self._brief
+        ):
+            connection.answered, octets = None, connection.sent_octets
+            if octets < 0:
+                octets = len(response.body)
+            self._notes.append(
+                (
+                    line, request.headers, request.client, request._name, response.status, octets, ended - began,
+                    connection.queued, ended + lane.since_epoch, leader, USUAL,
+                )
+            )  # fmt: skip
+            return step
+        self._tell_of(connection, line, request, step, began, ended)
+        return step
+
+    def _tell_of(
+        self, connection: Connection, line: Line, request: Request, step: Next, began: float, ended: float
+    ) -> None:  # fmt: skip
+        """Tell of an exchange, or note it if that is all that is to be done now."""
         if step is _SERVE:
             connection.whole_at = ended  # a request that was pipelined behind this one has waited since now
         if connection.claim is not None and connection.given_up:
-            return step  # the lane has answered, and has told of that
+            return  # the lane has answered, and has told of that
         response, octets, connection.answered = connection.answered, connection.sent_octets, None
         if octets < 0:
             octets = len(response.body) if response is not None and type(response.body) is bytes else 0
         if type(connection.underway) is Feed:
             self._tell_at_end(connection.underway, connection, line, request, response)
-            return step
+            return
         self._notes.append(self._noted(connection, line, request, response, octets, began, ended))
         # Who has lost the lead tells at once: whoever has it may rest already.
         if not connection.held and connection not in connection.lane.pool.lease:
             self.catch_up()
         if self._recorders:
             self._record(Record(request.client, request, response, octets, ended - began, connection.queued))
-        return step
 
     def _noted(
         self, connection: Connection, line: Line, request: Request, response: Response | None, octets: int,
