@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import load
-from processes import ServerFailed, get
+from processes import Family, ServerFailed, get
 from scenarios import Scenario
 from servers import Server, serving
 
@@ -41,23 +41,33 @@ def measure(server: Server, scenario: Scenario, peers: Path, seconds: int, *, pi
         family, port = stack.enter_context(
             serving(server, peers, application=scenario.application, threads=scenario.threads, pinned=pinned)
         )
-        check_answer(port, scenario)
-        load.finish(load.start(scenario, port, WARM_UP_SECONDS, pinned=pinned))
-        beside = load.start(scenario.beside, port, seconds, pinned=pinned) if scenario.beside else None
-        before = family.cpu_seconds()
-        report = load.finish(load.start(scenario, port, seconds, pinned=pinned))
-        spent = family.cpu_seconds() - before
-        if not report.requests:
-            raise ServerFailed(f"no request was complete within {seconds} seconds")
-        return Measurement(
-            rate=report.rate,
-            p99_ms=report.p99_ms,
-            cpu_us=spent / report.requests * 1e6,
-            memory_mib=family.resident_bytes() / (1 << 20),
-            errors=report.errors,
-            requests=report.requests,
-            beside_rate=load.finish(beside).rate if beside else None,
-        )
+        warm_up(port, scenario, pinned=pinned)
+        return measure_running(family, port, scenario, seconds, pinned=pinned)
+
+
+def warm_up(port: int, scenario: Scenario, *, pinned: bool) -> None:
+    """Load a server for a moment, once it has shown that it gives the answer. Raises ServerFailed."""
+    check_answer(port, scenario)
+    load.finish(load.start(scenario, port, WARM_UP_SECONDS, pinned=pinned))
+
+
+def measure_running(family: Family, port: int, scenario: Scenario, seconds: int, *, pinned: bool) -> Measurement:
+    """Load a server that is warm for ``seconds``. Raises ServerFailed if it completes no request."""
+    beside = load.start(scenario.beside, port, seconds, pinned=pinned) if scenario.beside else None
+    before = family.cpu_seconds()
+    report = load.finish(load.start(scenario, port, seconds, pinned=pinned))
+    spent = family.cpu_seconds() - before
+    if not report.requests:
+        raise ServerFailed(f"no request was complete within {seconds} seconds")
+    return Measurement(
+        rate=report.rate,
+        p99_ms=report.p99_ms,
+        cpu_us=spent / report.requests * 1e6,
+        memory_mib=family.resident_bytes() / (1 << 20),
+        errors=report.errors,
+        requests=report.requests,
+        beside_rate=load.finish(beside).rate if beside else None,
+    )
 
 
 def check_answer(port: int, scenario: Scenario) -> None:

@@ -86,7 +86,7 @@ def adapt(
         if request.deadline is not NO_DEADLINE:
             environ["ehttpd.deadline"] = request.deadline
         if named:
-            environ["ehttpd.request_id"] = request.id
+            environ["ehttpd.request_id"] = request.named()
             if kept:
                 request.state["environ"] = environ
         answer = Answer(request)

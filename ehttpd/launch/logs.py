@@ -238,4 +238,4 @@ def _tell_on_standard_error(text: str) -> None:
     except OSError:
         return
     if last_resort.takes(2 * len(text)):
-        last_resort.write(f"{text}\n".encode())
+        last_resort.write([f"{text}\n".encode()])

@@ -46,18 +46,23 @@ def on_the_clock(second: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(second))
 
 
-# Writing a number with three digits behind the point takes a sixth of a microsecond; most durations are short, and come
-# again.
-_MOST_KEPT = 5000
-written: dict[int, str] = {}  # by microseconds
+class _InMilliseconds(dict[int, str]):
+    """Durations by microseconds, as `milliseconds` writes them. To write one takes a sixth of a microsecond; most are
+    short, and come again.
+    """
+
+    MOST_KEPT = 5000
+
+    def __missing__(self, microseconds: int) -> str:
+        text = f"{microseconds / 1e3:.3f}"
+        if len(self) < self.MOST_KEPT:
+            self[microseconds] = text
+        return text
+
+
+in_milliseconds = _InMilliseconds()
 
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds, with three digits behind the point, as JSON has numbers."""
-    microseconds = int(seconds * 1e6)
-    text = written.get(microseconds)
-    if text is None:
-        text = f"{microseconds / 1e3:.3f}"
-        if len(written) < _MOST_KEPT:
-            written[microseconds] = text
-    return text
+    return in_milliseconds[int(seconds * 1e6)]

@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ehttpd.fields import Fields
 from ehttpd.messages import Client
 from ehttpd.messages.naming import new_name
-from ehttpd.records import moments
-from ehttpd.records.moments import milliseconds, rfc3339
+from ehttpd.records.moments import in_milliseconds, rfc3339
 from ehttpd.records.note import USUAL, Besides, Line, Noted
 from ehttpd.records.quoting import json_string, logfmt_value
 from ehttpd.typed import TYPE_CHECKING
@@ -69,13 +68,17 @@ def structured(
     of_when = ends[0] + of_when[len(comma) :] + quote
 
     def lines(notes: Sequence[Noted]) -> list[str]:
-        made, durations = [], moments.written
+        made, durations = [], in_milliseconds
         since = until = 0.0
         last_status = last_octets = 0
         last_thread = common = ""
         for line, fields, client, identity, status, octets, seconds, queued, ended, thread, besides in notes:
-            alike = status == last_status and octets == last_octets and thread is last_thread
-            if not (alike and since <= ended < until):
+            if (
+                octets != last_octets
+                or status is not last_status
+                or thread is not last_thread
+                or not since <= ended < until
+            ):
                 millisecond = int(ended * 1e3)
                 since, until = millisecond / 1e3, (millisecond + 1) / 1e3
                 last_status, last_octets, last_thread = status, octets, thread
@@ -91,9 +94,10 @@ def structured(
                 known = _known(line, fields, client, encode, begin)
             if besides is not USUAL:
                 known += _besides(besides, encode, begin)
-            took = durations.get(int(seconds * 1e6)) or milliseconds(seconds)
-            waited = durations.get(int(queued * 1e6)) or milliseconds(queued)
-            made.append(f"{common}{took}{of_queue}{waited}{of_name}{encode(identity or new_name())}{known}{end}")
+            made.append(
+                f"{common}{durations[int(seconds * 1e6)]}{of_queue}{durations[int(queued * 1e6)]}"
+                f"{of_name}{encode(identity or new_name())}{known}{end}"
+            )
         return made
 
     return lines

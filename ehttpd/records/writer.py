@@ -72,10 +72,10 @@ class Writer:
             if self._chunks or not self._target.takes(len(chunk)):
                 self._add(chunk)
                 return
-            written, error = self._target.write(chunk)
+            written, error = self._target.write([chunk])
         finally:
             self._writes.release()
-        self._note(chunk, written, error)
+        self._note([chunk], written, error)
 
     def reopen(self) -> None:
         """Have the target opened anew before the next line is written."""
@@ -153,10 +153,9 @@ class Writer:
         chunks = [self._chunks.popleft() for _ in range(len(self._chunks))]
         self._held = 0
         if chunks:
-            lines = b"".join(chunks)
             with self._writes:
-                written, error = self._target.write(lines)
-            self._note(lines, written, error)
+                written, error = self._target.write(chunks)
+            self._note(chunks, written, error)
         return bool(chunks)
 
     def _reopen(self) -> None:
@@ -171,10 +170,10 @@ class Writer:
 
     # What is lost
 
-    def _note(self, lines: bytes, written: int, error: OSError | None) -> None:
+    def _note(self, chunks: Sequence[bytes], written: int, error: OSError | None) -> None:
         """Note how many octets of the lines that were given to the target it has taken."""
         if error is not None:
-            self._lose(lines.count(b"\n", written), error.strerror or str(error))
+            self._lose(b"".join(chunks).count(b"\n", written), error.strerror or str(error))
             return
         with self._guard:
             untold, self._untold = self._untold, 0

@@ -33,10 +33,12 @@ class StandingFields:
         self._others = "".join(f"{name}: {value.strip()}\r\n" for name, _, value in lines).encode()
         self.refresh()
 
-    def refresh(self) -> None:
-        """Make them anew if the second has changed."""
-        second = int(time.time())
+    def refresh(self) -> float:
+        """Make them anew if the second has changed. Return the time since the epoch."""
+        now = time.time()
+        second = int(now)
         if second != self._second:
             self._second = second
             date = f"Date: {imf_fixdate(second)}\r\n".encode() if self._dated else b""
             self.now = Standing(date, self._server, self._others)
+        return now

@@ -21,6 +21,7 @@ FOLD_AT = 128
 # A client may invent methods, and each would be a name of its own for ever.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "other"
+NO_STATUS = 0
 
 T = TypeVar("T")
 
@@ -36,7 +37,8 @@ class Requests(Ledger):
     """Counts exchanges."""
 
     def __init__(self) -> None:
-        self._fresh: dict[tuple[str, int], list[float]] = {}  # seconds, by method and status
+        self._fresh: list[tuple[str, int, int]] = []  # method, status, and how many
+        self._fresh_seconds: list[float] = []
         self._fresh_queued: list[float] = []  # seconds
         self._fresh_sent: list[int] = []  # octets
         self._fresh_received: list[int] = []
@@ -50,24 +52,30 @@ class Requests(Ledger):
 
     def enter(self, notes: Sequence[Noted]) -> None:
         """Count these exchanges."""
-        for line, _, _, _, status, _, seconds, _, _, _, besides in notes:
-            try:
-                self._fresh[line.method, status].append(seconds)  # type: ignore[union-attr]  # caught
-            except (AttributeError, KeyError):
-                self._append(line, status, seconds)
-            if besides is not USUAL:
-                self._fresh_received.append(besides.received or 0)
-        self._fresh_sent.append(sum([note[5] for note in notes]))
-        self._fresh_queued.extend([note[7] for note in notes])
+        if not notes:
+            return
+        lines, _, _, _, statuses, octets, seconds, queued, _, _, besides = zip(*notes, strict=True)
+        self._append_kinds(lines, statuses)
+        self._fresh_sent.append(sum(octets))
+        self._fresh_seconds.extend(seconds)
+        self._fresh_queued.extend(queued)
+        if besides.count(USUAL) < len(besides):
+            self._fresh_received.append(sum([each.received or 0 for each in besides]))
         if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()
             finally:
                 self._folding.release()
 
-    def _append(self, line: Line | None, status: int, seconds: float) -> None:
-        method = line.method if line is not None and line.method in METHODS else OTHER_METHOD
-        self._fresh.setdefault((method, status), []).append(seconds)
+    def _append_kinds(self, lines: Sequence[Line | None], statuses: Sequence[int]) -> None:
+        """Note how many in a row are of a kind: of what is told together, most are."""
+        method, status, row = "", NO_STATUS, 0
+        for line, each in zip(lines, statuses, strict=True):
+            if each is not status or line is None or line.method is not method:
+                self._fresh.append((method, status, row))
+                method, status, row = line.method if line is not None else OTHER_METHOD, each, 0
+            row += 1
+        self._fresh.append((method, status, row))
 
     def read(self) -> RequestFigures:
         """Return the sums until now. Any thread."""
@@ -84,13 +92,13 @@ class Requests(Ledger):
 
     def _fold(self) -> None:
         """Sum up what is fresh, while others go on putting more behind it."""
-        for (method, status), fresh in list(self._fresh.items()):
-            if fresh:
-                by_class, code_class = self._by_kind.setdefault(method, {}), f"{status // 100}xx"
-                taken = _take(fresh)
-                by_class[code_class] = by_class.get(code_class, 0) + len(taken)
-                self._by_status[str(status)] = self._by_status.get(str(status), 0) + len(taken)
-                self._seconds.add(taken)
+        for method, status, count in _take(self._fresh):
+            if count:
+                name, code_class = method if method in METHODS else OTHER_METHOD, f"{status // 100}xx"
+                by_class = self._by_kind.setdefault(name, {})
+                by_class[code_class] = by_class.get(code_class, 0) + count
+                self._by_status[str(status)] = self._by_status.get(str(status), 0) + count
+        self._seconds.add(_take(self._fresh_seconds))
         self._queued.add(_take(self._fresh_queued))
         self._sent += sum(_take(self._fresh_sent))
         self._received += sum(_take(self._fresh_received))

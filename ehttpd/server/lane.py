@@ -77,6 +77,8 @@ class Lane:
         self.greeter = greeter(settings) if settings.proxy_protocol != "off" else None
         self.rests_after = min(RESTS_AFTER, settings.keep_alive_timeout)
         self.now = time.monotonic()
+        self.since_epoch = time.time() - self.now  # what the monotonic clock lacks, as of this turn
+        self.driver = ""  # the name of the thread that leads
         self.lock = threading.Lock()
         self.connection_type: type[Connection] = Connection
         self.pool: Pool
@@ -196,6 +198,7 @@ class Lane:
 
         Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
         """
+        self.driver = threading.current_thread().name
         pool, answers = self.pool, self.answers
         resting, exchange = self.table.resting, self.service.exchange
         while True:
@@ -262,7 +265,7 @@ class Lane:
         if pool.relief.rests:
             pool.relief.wake()
         self.now = time.monotonic()
-        self._standing.refresh()
+        self.since_epoch = self._standing.refresh() - self.now
         return events
 
     def _timeout(self) -> float | None:

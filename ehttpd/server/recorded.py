@@ -6,7 +6,6 @@ On the thread that serves; what is told together is told by whoever leads. Impor
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from time import monotonic
 
@@ -26,7 +25,9 @@ if TYPE_CHECKING:
     from ehttpd.server.figures import Requests
 
 # Looking up a member of an enumeration takes a tenth of a microsecond before Python 3.12.
-_SERVE = Next.SERVE
+_SERVE, _WAIT = Next.SERVE, Next.WAIT
+# So does looking up an attribute of a class.
+_exchange = HTTPService.exchange
 
 
 class RecordedService(HTTPService):
@@ -51,52 +52,82 @@ class RecordedService(HTTPService):
         self._ledgers = [each for each in recorders if isinstance(each, Ledger)]
         self._recorders = [each for each in recorders if not isinstance(each, Ledger)]
         self._whole = any(each.whole for each in self._ledgers)
+        self._brief = not (named or self._whole or self._recorders)  # of most exchanges a note is all that is wanted
         self._notes: list[Noted] = []  # emptied, and never replaced: any thread may append
         self._taking = threading.Lock()
 
     def exchange(self, connection: Connection) -> Next:
-        request, line = connection.request, connection.reader.line
-        began = monotonic()
-        connection.began, connection.queued = began, began - (connection.whole_at or connection.lane.now)
+        request, line, lane = connection.request, connection.reader.line, connection.lane
+        began, leader = monotonic(), lane.driver
+        connection.began, connection.queued = began, began - (connection.whole_at or lane.now)
         connection.whole_at = 0.0
         connection.answered, connection.sent_octets = None, -1
         if request is None:
             return self._exchange_refusal(connection, began)
-        step = HTTPService.exchange(self, connection)
-        seconds = monotonic() - began
+        step = _exchange(self, connection)
+        ended = monotonic()
+        response = connection.answered
+        # An answer that leaves with others is a whole one, and made by the leader. The tuple is that of `_noted`, made
+        # here because a call takes a tenth of a microsecond.
+        if (
+            step is _WAIT
+            and connection.held
+            and response is not None
+            and request.body is NO_BODY
+            and request._state is None
+            and self._brief
+        ):
+            connection.answered, octets = None, connection.sent_octets
+            if octets < 0:
+                octets = len(response.body)
+            self._notes.append(
+                (
+                    line, request.headers, request.client, request._name, response.status, octets, ended - began,
+                    connection.queued, ended + lane.since_epoch, leader, USUAL,
+                )
+            )  # fmt: skip
+            return step
+        self._tell_of(connection, line, request, step, began, ended)
+        return step
+
+    def _tell_of(
+        self, connection: Connection, line: Line, request: Request, step: Next, began: float, ended: float
+    ) -> None:  # fmt: skip
+        """Tell of an exchange, or note it if that is all that is to be done now."""
         if step is _SERVE:
-            connection.whole_at = began + seconds  # a request that was pipelined behind this one has waited since now
+            connection.whole_at = ended  # a request that was pipelined behind this one has waited since now
         if connection.claim is not None and connection.given_up:
-            return step  # the lane has answered, and has told of that
+            return  # the lane has answered, and has told of that
         response, octets, connection.answered = connection.answered, connection.sent_octets, None
         if octets < 0:
             octets = len(response.body) if response is not None and type(response.body) is bytes else 0
         if type(connection.underway) is Feed:
             self._tell_at_end(connection.underway, connection, line, request, response)
-            return step
-        self._notes.append(self._noted(connection, line, request, response, octets, seconds))
+            return
+        self._notes.append(self._noted(connection, line, request, response, octets, began, ended))
         # Who has lost the lead tells at once: whoever has it may rest already.
         if not connection.held and connection not in connection.lane.pool.lease:
             self.catch_up()
         if self._recorders:
-            self._record(Record(request.client, request, response, octets, seconds, connection.queued))
-        return step
+            self._record(Record(request.client, request, response, octets, ended - began, connection.queued))
 
     def _noted(
         self, connection: Connection, line: Line, request: Request, response: Response | None, octets: int,
-        seconds: float,
+        began: float, ended: float,
     ) -> Noted:  # fmt: skip
+        lane = connection.lane
+        leader = lane.driver  # read before the lease: while that has the connection, the lead is ours
         return (
             line,
             request.headers,
             request.client,
-            request._name if request._state is None and not self._named else request.id,
+            request._name if request._state is None and not self._named else request.named(),
             response.status if response is not None else CLIENT_LEFT,
             octets,
-            seconds,
+            ended - began,
             connection.queued,
-            time.time(),
-            this_thread.name,
+            ended + lane.since_epoch,
+            leader if connection in lane.pool.lease else this_thread.name,
             USUAL if request.body is NO_BODY and response is not None and not self._whole
             else Besides.of(request, response),
         )  # fmt: skip
@@ -107,12 +138,12 @@ class RecordedService(HTTPService):
         """Count a response that has only begun, and tell of it when it has ended."""
         began, queued = connection.began, connection.queued
         if self._count is not None:
-            self._count.enter([self._noted(connection, line, request, response, 0, monotonic() - began)])
+            self._count.enter([self._noted(connection, line, request, response, 0, began, monotonic())])
 
         def ended(octets: int) -> None:
-            seconds = monotonic() - began
-            self._enter([self._noted(connection, line, request, response, octets, seconds)])
-            self._record(Record(request.client, request, response, octets, seconds, queued))
+            now = monotonic()
+            self._enter([self._noted(connection, line, request, response, octets, began, now)])
+            self._record(Record(request.client, request, response, octets, now - began, queued))
 
         feed.when_ended = ended
 

@@ -35,7 +35,9 @@ class Served(Sender):
 
     def name_of(self, request: Request) -> str:
         header = self.settings.request_id_header
-        return (given_name(request.headers.get(header)) if header else "") or new_name()
+        if not header:
+            return new_name()
+        return given_name(request.headers.get(header)) or new_name()
 
     # The claim: who answers a request with a deadline
 

@@ -6,13 +6,14 @@ import errno
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 
 from ehttpd.records import writer as module
-from ehttpd.records.targets import PIPE_AT_ONCE, File, Stream, SystemLog, pieces
+from ehttpd.records.targets import PIPE_AT_ONCE, File, Stream, SystemLog, pieces, together
 from ehttpd.records.writer import Writer
 from tests.server.live import PATIENCE, come_true, in_parallel
 
@@ -29,11 +30,12 @@ class Listener:
         self.opens.set()
         self.asked = threading.Semaphore(0)
 
-    def write(self, lines: bytes) -> tuple[int, OSError | None]:
+    def write(self, chunks: Sequence[bytes]) -> tuple[int, OSError | None]:
         self.asked.release()
         assert self.opens.wait(PATIENCE)
         if self.error is not None:
             return 0, self.error
+        lines = b"".join(chunks)
         self.lines += lines.decode().splitlines()
         return len(lines), None
 
@@ -162,11 +164,11 @@ def test_a_line_that_is_urgent_is_there_at_once(listener: Listener, told: list[s
 def test_a_file_is_added_to_and_opened_anew(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("before\n")
     file = File(str(tmp_path / "a.log"))
-    assert file.write(b"one\ntwo\n") == (8, None)
+    assert file.write([b"one\ntwo\n"]) == (8, None)
     (tmp_path / "a.log").rename(tmp_path / "a.log.1")
-    assert file.write(b"three\n") == (6, None)
+    assert file.write([b"three\n"]) == (6, None)
     file.reopen()
-    assert file.write(b"four\n") == (5, None)
+    assert file.write([b"four\n"]) == (5, None)
     file.close()
     assert (tmp_path / "a.log.1").read_bytes() == b"before\none\ntwo\nthree\n"
     assert (tmp_path / "a.log").read_bytes() == b"four\n"
@@ -177,19 +179,19 @@ def test_a_line_that_was_torn_by_a_full_disk_stays_one_line() -> None:
     stream = Stream(writing)
     os.set_blocking(writing, False)
     calls: SimpleQueue[int] = SimpleQueue()
-    write = os.write
+    write = os.writev
 
-    def tearing(descriptor: int, data: bytes) -> int:
+    def tearing(descriptor: int, data: list[bytes]) -> int:
         calls.put(len(data))
         if calls.qsize() == 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(descriptor, data[:3] if calls.qsize() == 1 else data)
+        return write(descriptor, [data[0][:3]] if calls.qsize() == 1 else data)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ehttpd.records.targets.os.write", tearing)
-        written, error = stream.write(b"abcdef\n")
+        patch.setattr("ehttpd.records.targets.os.writev", tearing)
+        written, error = stream.write([b"abcdef\n"])
         assert (written, error is None) == (0, False)
-        assert stream.write(b"next\n") == (5, None)
+        assert stream.write([b"next\n"]) == (5, None)
     assert os.read(reading, 100) == b"abc\nnext\n"
     os.close(reading)
     os.close(writing)
@@ -203,6 +205,25 @@ def test_into_a_pipe_lines_go_in_pieces_that_nobody_mixes() -> None:
     assert list(pieces(b"", PIPE_AT_ONCE)) == []
 
 
+def test_chunks_go_together_as_far_as_nobody_mixes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.records.targets.MOST_AT_ONCE", 3)
+    assert list(together([b"a\n", b"b\n", b"c\n", b"d\n"], 100)) == [[b"a\n", b"b\n", b"c\n"], [b"d\n"]]
+    assert list(together([b"a\nb\n", b"c\n", b"d\n"], 4)) == [[b"a\nb\n"], [b"c\n", b"d\n"]]
+    assert list(together([b"a\nb\nc\n", b"d\n"], 4)) == [[b"a\nb\n"], [b"c\n", b"d\n"]]
+    assert list(together([b"long\n", b"a\n"], 4)) == [[b"long\n"], [b"a\n"]]
+    assert list(together([], 4)) == []
+
+
+def test_what_the_system_takes_in_part_is_written_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    write = os.writev
+    monkeypatch.setattr("ehttpd.records.targets.os.writev", lambda where, data: write(where, [b"".join(data)[:2]]))
+    assert Stream(writing).write([b"one\n", b"two\n", b"three\n"]) == (14, None)
+    assert os.read(reading, 100) == b"one\ntwo\nthree\n"
+    os.close(reading)
+    os.close(writing)
+
+
 def test_a_full_pipe_takes_nothing_and_a_closed_one_neither() -> None:
     reading, writing = os.pipe()
     stream = Stream(writing)
@@ -214,9 +235,9 @@ def test_a_full_pipe_takes_nothing_and_a_closed_one_neither() -> None:
             os.write(writing, b"x" * 4096)
     assert not stream.takes(10)
     with in_parallel(lambda: [os.read(reading, 1 << 20) for _ in range(1)]):
-        assert stream.write(b"waits until it is read\n") == (23, None)
+        assert stream.write([b"waits until it is read\n"]) == (23, None)
     os.close(reading)
-    _, error = stream.write(b"nobody\n")
+    _, error = stream.write([b"nobody\n"])
     assert error is not None
     assert error.errno == errno.EPIPE
     os.close(writing)
@@ -233,14 +254,14 @@ def test_the_log_of_the_system_gets_a_datagram_for_each_line(tmp_path: Path) -> 
     with daemon() as listening:
         target = SystemLog(path)
         assert not target.takes(1)
-        assert target.write(b"one\ntwo\n") == (8, None)
+        assert target.write([b"one\ntwo\n"]) == (8, None)
         start = f"<30>ehttpd[{os.getpid()}]: ".encode()
         assert [listening.recv(100), listening.recv(100)] == [start + b"one", start + b"two"]
     os.unlink(path)
-    written, error = target.write(b"lost\n")
+    written, error = target.write([b"lost\n"])
     assert (written, error is not None) == (0, True)
     with daemon() as listening:
-        assert target.write(b"again\n") == (6, None)
+        assert target.write([b"again\n"]) == (6, None)
         assert listening.recv(100).endswith(b"again")
     target.close()
 
@@ -251,7 +272,7 @@ def test_processes_that_add_to_one_file_never_mix_their_lines(tmp_path: Path) ->
     def write(letter: bytes) -> None:
         file, lines = File(path), (letter * 500 + b"\n") * 20
         for _ in range(50):
-            assert file.write(lines) == (len(lines), None)
+            assert file.write([lines]) == (len(lines), None)
         file.close()
 
     with in_parallel(lambda: write(b"a"), lambda: write(b"b")):  # the kernel knows descriptors only, not processes

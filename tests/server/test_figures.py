@@ -53,6 +53,20 @@ def test_methods_that_clients_invent_are_one() -> None:
     assert by_kind(figures) == {("other", "2xx"): 100, ("other", "4xx"): 1}
 
 
+def test_what_is_told_together_is_counted_by_what_each_was() -> None:
+    figures = Requests()
+    exchanges = [("GET", 200), ("GET", 200), ("POST", 200), ("POST", 503), (None, 400), ("BREW", 503), ("GET", 200)]
+    requests = [(Request(method, "/") if method else None, Response(b"", status)) for method, status in exchanges]
+    figures.enter([Record(NO_CLIENT, request, response, 2, 0.01).note for request, response in requests])
+    figures.enter([])
+    assert by_kind(figures) == {
+        ("GET", "2xx"): 3, ("POST", "2xx"): 1, ("POST", "5xx"): 1, ("other", "4xx"): 1, ("other", "5xx"): 1,
+    }  # fmt: skip
+    found = figures.read()
+    assert found["by_status"] == {"200": 4, "400": 1, "503": 2}
+    assert (sum(found["seconds"]["counts"]), found["octets_out"]) == (7, 14)
+
+
 def test_a_client_that_left_before_there_was_an_answer_is_counted() -> None:
     figures = Requests()
     figures(Record(NO_CLIENT, Request("GET", "/"), None, 0, 0.1))
@@ -96,7 +110,8 @@ def test_what_was_counted_is_not_kept_one_by_one() -> None:
     figures = Requests()
     for _ in range(3 * FOLD_AT):
         note(figures)
-    assert sum(map(len, figures._fresh.values())) < FOLD_AT
+    assert len(figures._fresh) < FOLD_AT
+    assert len(figures._fresh_seconds) < FOLD_AT
 
 
 def mishaps(server: LiveServer) -> dict[str, dict[str, int]]:

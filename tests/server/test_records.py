@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from queue import SimpleQueue
 
@@ -195,6 +196,32 @@ def test_a_ledger_is_told_what_a_record_tells(live_server: LiveServers, records:
         server.hang_up()
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "octets"), [("GET", b"five!", 5), ("GET", [b"five", b"!"], 5), ("GET", b"", 0), ("GET", None, 0)]
+)
+def test_a_ledger_alone_is_told_all_that_it_may_want(
+    method: str, body: bytes | list[bytes] | None, octets: int
+) -> None:  # fmt: skip
+    names: list[str] = []
+
+    def handler(request: Request) -> Response:
+        names.append(threading.current_thread().name)
+        return Response(body, 201) if body is not None else Response(b"", 204)
+
+    notes = Notes()
+    before = time.time()
+    with serving(handler, record=notes) as server:
+        server.connect().ask("/a?b", method=method)
+    note = notes.next()
+    assert note.line is not None
+    assert (note.line.method, note.line.target, note.body_octets) == (method, "/a?b", octets)
+    assert (note.status, note.thread) == (204 if body is None else 201, names[0])
+    assert note.besides is USUAL
+    assert 0 <= note.seconds < PATIENCE
+    assert 0 <= note.queue_seconds < PATIENCE
+    assert before - 0.001 <= note.ended <= time.time() + 0.001
+
+
 def test_requests_that_leave_together_are_told_of_in_their_order(live_server: LiveServers) -> None:
     notes = Notes()
     server = live_server(hello, record=notes)
@@ -206,7 +233,10 @@ def test_requests_that_leave_together_are_told_of_in_their_order(live_server: Li
 
 
 def test_what_was_served_off_the_lead_is_told_of_by_its_thread(gate: Gate) -> None:
+    names: dict[str, str] = {}
+
     def handler(request: Request) -> Response:
+        names[request.target] = threading.current_thread().name
         if request.target == "/slow":
             gate.wait()
         return hello(request)
@@ -223,6 +253,7 @@ def test_what_was_served_off_the_lead_is_told_of_by_its_thread(gate: Gate) -> No
     assert first.line is not None
     assert second.line is not None
     assert (first.line.target, second.line.target) == ("/quick", "/slow")
+    assert (first.thread, second.thread) == (names["/quick"], names["/slow"])
     assert first.thread != second.thread
 
 
