@@ -81,5 +81,6 @@ class Relief:
         if self._pool.stopping or not self._pool.polling:
             self.wake()
         if not self._wanted.acquire(timeout=memory.WHEN_RESTED_FOR):
+            self._pool.lane.table.shrink()
             self._memory.tidy_rested()
             self._wanted.acquire()
