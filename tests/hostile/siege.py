@@ -54,7 +54,7 @@ CROWD = scaled(500, 18_000)  # clients at a time
 # What every siege uses. Short, so that those who are given up are given up within the test.
 SETTINGS = {
     "threads": 1,
-    "keep_alive_timeout": 60,
+    "keep_alive_timeout": 300,  # longer than any siege: the connection that lasts is asked before it and after it
     "thread_idle_timeout": 0.1,
     "header_timeout": 0.4,
     "body_timeout": 0.4,
