@@ -240,8 +240,10 @@ def test_every_refusal_is_listed_for_authors_of_applications() -> None:
 
 # docs/rfc.md
 
-SHOWN = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+)\)")
-SECTION = re.compile(r"^\| \[([0-9.]+)\]\(https://www\.rfc-editor\.org/rfc/rfc(\d+)#section-([0-9.]+)\) \| (\w+(?: not)?) \|")
+SHOWN_BY = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+)\)")
+SECTION = re.compile(
+    r"^\| \[([0-9.]+)\]\(https://www\.rfc-editor\.org/rfc/rfc(\d+)#section-([0-9.]+)\) \| (\w+(?: not)?) \|"
+)
 
 
 def walked() -> list[str]:
@@ -261,7 +263,7 @@ def test_the_walk_through_the_rfcs_goes_from_section_to_section() -> None:
 
 @pytest.mark.parametrize("line", walked(), ids=lambda line: line.partition("]")[0][3:])
 def test_each_step_of_the_walk_is_shown_by_a_case_or_a_test_of_that_name(line: str) -> None:
-    shown_by = SHOWN.findall(line)
+    shown_by = SHOWN_BY.findall(line)
     assert shown_by
     for name, path in shown_by:
         if path.endswith(".py"):

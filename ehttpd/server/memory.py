@@ -7,7 +7,7 @@ alone.
 CPython keeps what was freed as well: for small objects by the mebibyte, and up to 2000 tuples of each length that were
 freed last, which lie all over those mebibytes once thousands of connections have left. A full collection of the garbage
 collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and its workers do, that takes
-little time; a program that has not may have millions of objects, and is left alone.
+little time, 6 ms for 100,000 objects that came later; a program that has not may have millions, and is left alone.
 
 The relief's, who looks after it when the leader has rested for a while, and while it does not, now and then.
 """
