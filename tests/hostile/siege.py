@@ -51,6 +51,7 @@ MEMORY_KEPT = 1.1  # Of what the server had before.
 # thousands of connections at once that may be every other. So in a long siege the C library gives all memory.
 ALLOCATOR = scaled("default", "malloc")
 CROWD = scaled(500, 18_000)  # clients at a time
+ORDINARY, UPLOADS = 500, 20  # clients before a long siege: what is imported and remembered for them is no attack's
 # What every siege uses. Short, so that those who are given up are given up within the test.
 SETTINGS = {
     "threads": 1,
@@ -96,6 +97,8 @@ class Victim:
         self._log = log
         self._peers: list[Peer] = []
         self._lasting = self.connect()
+        if LONG:
+            self._serve_ordinary_clients()
         self.settled = self.settle()
 
     @property
@@ -207,6 +210,17 @@ class Victim:
         while (now := self.look_later()) < before or time.monotonic() < deadline:
             before = now
         return now
+
+    def _serve_ordinary_clients(self) -> None:
+        assert statuses(self.crowd(ORDINARY, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")) == {200}
+        for half in (b"x" * 500_000, b"x" * 1_000_000):  # in memory, on the disk; all at once
+            head = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (2 * len(half))
+            sent = self.crowd(UPLOADS, head, half)
+            for peer in sent:
+                peer.send(half)
+            assert statuses(sent) == {200}
+        assert statuses(self.crowd(UPLOADS, b"no request at all\r\n\r\n")) == {400}
+        self.hang_up()
 
     def _recover(self) -> None:
         deadline = time.monotonic() + RECOVERY
