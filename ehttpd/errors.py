@@ -81,6 +81,12 @@ class ExpectationFailed(RequestRefused):
     status = 417
 
 
+class MisdirectedRequest(RequestRefused):
+    """The request is for an https URI, and its connection is not secured (RFC 9110 §7.4, §15.5.20)."""
+
+    status = 421
+
+
 class FieldsTooLarge(RequestRefused):
     """The header section has too many fields, or too long ones (RFC 6585 §5)."""
 

@@ -24,7 +24,7 @@ from fuzz.proxies import fuzz_forwarded, fuzz_proxy_protocol
 from tests.http11.peers import Received, agree, read_response_with_h11, read_response_with_http_client
 from tests.http11.reading import chunked, read
 
-REFUSALS = (None, 400, 413, 414, 417, 431, 501, 505)
+REFUSALS = (None, 400, 413, 414, 417, 421, 431, 501, 505)
 # So small that a few octets more or less are on the other side.
 TIGHT = Limits(request_line=24, head=90, fields=3, field_size=30, body=20)
 
@@ -140,14 +140,17 @@ def fuzz_response(data: bytes) -> None:
         octets = serialize(response, Request(method, "/", version), persistent=persistent)
     except HandlerError:
         return
-    length = None if streamed else sum(map(len, pieces))
-    head = encode_head(status, fields, length, method, version, persistent)
+
+    def head(length: int | None) -> Head:
+        known = length if streamed else sum(map(len, pieces))
+        return encode_head(status, fields, known, method, version, persistent, trailers=streamed)
+
     assert sent_piece_by_piece(head, pieces, trailers if streamed else []) == octets
     ours, theirs = read_response_with_h11(octets, method), read_response_with_http_client(octets, method)
     body = b"" if method == "HEAD" or status in (204, 205, 304) else b"".join(pieces)
     assert ours.body == theirs.body == body
     assert own_fields(ours) == own_fields(theirs) == as_read(fields)
-    assert ours.trailers == (as_read(trailers) if streamed and head[1] is Framing.CHUNKED else [])
+    assert ours.trailers == (as_read(trailers) if streamed and head(None)[1] is Framing.CHUNKED else [])
     # `http.client` takes every octet that Unicode calls whitespace from the ends of a reason phrase.
     assert (ours.status, ours.reason.strip(), ours.persistent) == (theirs.status, theirs.reason, theirs.persistent)
 
@@ -161,9 +164,9 @@ def own_fields(reading: Received) -> list[FieldLine]:
     return [line for line in reading.fields if line[0] not in OURS]
 
 
-def sent_piece_by_piece(head: Head, pieces: list[bytes], trailers: list[FieldLine]) -> bytes:
+def sent_piece_by_piece(head: Callable[[int | None], Head], pieces: list[bytes], trailers: list[FieldLine]) -> bytes:
     recorder = Recorder()
-    stream = BodyStream(recorder, lambda: head)  # type: ignore[arg-type]
+    stream = BodyStream(recorder, head)  # type: ignore[arg-type]
     for piece in pieces:
         stream.write(piece)
     stream.end(trailers)

@@ -238,6 +238,41 @@ def test_every_refusal_is_listed_for_authors_of_applications() -> None:
     assert statuses == {kind.status for kind in refusals}, "those of the toolkit are its handlers' business"
 
 
+# docs/rfc.md
+
+SHOWN_BY = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+)\)")
+SECTION = re.compile(
+    r"^\| \[([0-9.]+)\]\(https://www\.rfc-editor\.org/rfc/rfc(\d+)#section-([0-9.]+)\) \| (\w+(?: not)?) \|"
+)
+
+
+def walked() -> list[str]:
+    """Return the lines of docs/rfc.md that tell what a section asks."""
+    page = (ROOT / "docs" / "rfc.md").read_text("utf-8")
+    return [line for line in page.splitlines() if line.startswith("| [")]
+
+
+def test_the_walk_through_the_rfcs_goes_from_section_to_section() -> None:
+    found = [SECTION.match(line) for line in walked()]
+    assert len(found) > 80
+    places = [(each[2] == "9110", [int(part) for part in each[1].split(".")]) for each in found if each]
+    assert len(places) == len(found)
+    assert places == sorted(places)
+    assert all(each and each[1] == each[3] and each[4] in ("must", "must not", "should", "may") for each in found)
+
+
+@pytest.mark.parametrize("line", walked(), ids=lambda line: line.partition("]")[0][3:])
+def test_each_step_of_the_walk_is_shown_by_a_case_or_a_test_of_that_name(line: str) -> None:
+    shown_by = SHOWN_BY.findall(line)
+    assert shown_by
+    for name, path in shown_by:
+        if path.endswith(".py"):
+            assert f"def test_{name.replace(' ', '_')}(" in (ROOT / path).read_text("utf-8"), path
+        else:
+            assert path.removesuffix(".http").rpartition("/")[2] == name.replace(" ", "-")
+            assert (ROOT / path).is_file()
+
+
 # What is made from the table of states
 
 

@@ -72,8 +72,8 @@ DIGITS = rule(r"[0-9]+")
 
 # RFC 9112 §7.1:  chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF
 #   chunk-size = 1*HEXDIG
-# We stop at 16 digits: they count to 2**64, and a longer line would only fill our memory.
-CHUNK_SIZE = rb"[0-9A-Fa-f]{1,16}"
+# We stop at 16 digits behind the zeros: they count to 2**64, and no chunk has more.
+CHUNK_SIZE = rb"(?:0*[1-9A-Fa-f][0-9A-Fa-f]{0,15}|0+)"
 # RFC 9112 §7.1.1:  chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
 #   chunk-ext-val = token / quoted-string
 # RFC 9110 §5.6.4:  quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE

@@ -13,14 +13,13 @@ from ehttpd.http11 import grammar
 from ehttpd.http11.fieldlines import REPEATING, KnownLines, parse_field_line
 from ehttpd.http11.framing import body_length, expects_continue, persists
 from ehttpd.http11.limits import Limits
+from ehttpd.messages import METHODS
 
 MOST_HOSTS = 1000
 LONGEST_HOST_KEPT = 64
 MOST_PORT = 65535
 
-METHODS = {
-    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
-}
+KNOWN_METHODS = {name.encode(): name for name in METHODS}
 VERSIONS = {b"HTTP/1.1": "HTTP/1.1", b"HTTP/1.0": "HTTP/1.0"}
 _known_lines = KnownLines()
 
@@ -93,7 +92,7 @@ def parse_request_line(line: bytes) -> RequestLine:
             f"A request line must be: method, one space, request target, one space, version. Found {line[:60]!r}."
         ) from None
     version = VERSIONS.get(version_octets) or _parse_version(version_octets)
-    method = METHODS.get(method_octets) or _parse_method(method_octets)
+    method = KNOWN_METHODS.get(method_octets) or _parse_method(method_octets)
     if not target_octets or target_octets.translate(None, grammar.TARGET_OCTETS):
         raise BadRequest(f"A request target is visible ASCII without '#'. Found {target_octets[:60]!r}.")
     target = target_octets.decode("ascii")

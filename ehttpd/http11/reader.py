@@ -5,7 +5,7 @@ RFC 9112 §2 to §7. Never blocks: ``None`` means that more octets are needed.
 
 from __future__ import annotations
 
-from ehttpd.errors import BadRequest, FieldsTooLarge, URITooLong
+from ehttpd.errors import BadRequest, FieldsTooLarge, MisdirectedRequest, NotImplementedHere, URITooLong
 from ehttpd.fields import Fields
 from ehttpd.http11.buffer import ReceiveBuffer
 from ehttpd.http11.decoding import Decoder, decode_chunked, decode_length
@@ -115,10 +115,12 @@ class RequestReader:
             fields, end = found
         line_octets = octets[:line_end]
         if line_octets != self._line_octets:
+            self.unread = octets
             self._read_line(line_octets)
             if self.line.version != self._version:
                 return self._read_head(client, octets, line_end)
         if end > self.limits.head:
+            self.unread = octets
             raise self._head_too_large()
         section = self.section
         if end == len(octets) and fields is section.fields and not section.body_length and self.line.authority is None:
@@ -178,10 +180,13 @@ class RequestReader:
         if self._scanned or self._skipped:
             self._scanned, self._skipped = 0, False
         line, section = self.line, self.section
+        if line.authority is not None:
+            if line.target[4] in "sS" and not client.secured:
+                self.unread = octets
+                raise MisdirectedRequest("A request for an https URI must come by a connection that is secured.")
+            fields = _with_host(line.authority, fields)
         if section.body_length:
             self._begin_body(section)
-        if line.authority is not None:
-            fields = _with_host(line.authority, fields)
         return Request(line.method, line.target, line.version, fields, NO_BODY, client)
 
     def _skip_empty_line(self, client: Client) -> Request | None:
@@ -218,6 +223,8 @@ class RequestReader:
         if b"\n" in octets[: limit + 1]:
             raise BadRequest("A request line must end with CR and LF, and have no LF besides.")
         if len(octets) > limit:
+            if b" " not in octets[:limit]:  # RFC 9112 §3 has a status of its own for that
+                raise NotImplementedHere(f"No method has {limit} octets, which is what a request line may have.")
             raise URITooLong(f"A request line may have {limit} octets.")
         return parse_request_line(octets)
 

@@ -106,8 +106,17 @@ def encode_upgrade(lines: Iterable[FieldLine]) -> bytes:
 
     Raises HandlerError for one that cannot be sent.
     """
-    protocols = [value for name, value in lines if name.lower() == "upgrade"]
-    return _encode([f"Upgrade: {', '.join(protocols)}\r\n", "Connection: upgrade\r\n"]) if protocols else b""
+    upgrade = encode_listed("Upgrade", lines)
+    return upgrade + b"Connection: upgrade\r\n" if upgrade else b""
+
+
+def encode_listed(wanted: str, lines: Iterable[FieldLine]) -> bytes:
+    """Return those of some fields that are called ``wanted`` as one; nothing if there are none.
+
+    Raises HandlerError for one that cannot be sent.
+    """
+    values = [value for name, value in lines if name.lower() == wanted.lower()]
+    return _encode([f"{wanted}: {', '.join(values)}\r\n"]) if values else b""
 
 
 def _kind(name: str, value: str) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ehttpd.errors import HandlerError
+from ehttpd.fields import Fields
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.writer import NOTHING_STANDING, Standing, encode_head
-from ehttpd.messages import Request, Response
+from ehttpd.http11.writer import NOTHING_STANDING, Head, Standing, encode_head
+from ehttpd.messages import NO_FIELDS, Request, Response
 
 
 def serialize(
@@ -43,16 +44,24 @@ def _serialize(response: Response, request: Request | None, persistent: bool, st
     body = response.body
     method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
     length = len(body) if isinstance(body, bytes) else None
-    octets, framing, promised, _ = encode_head(
-        response.status, response.headers, length, method, version, persistent, standing
-    )
+
+    def head(length: int | None) -> Head:
+        return encode_head(
+            response.status, response.headers, length, method, version, persistent, standing,
+            response.trailers is not None,
+        )  # fmt: skip
+
+    octets, framing, promised, _ = head(length)
     if framing is Framing.NONE:
         return octets
-    pieces: Iterable[bytes] = [body] if isinstance(body, bytes) else body
-    if framing is Framing.CHUNKED:
-        chunks = b"".join(encode_chunk(piece) for piece in _checked(pieces) if piece)
-        return octets + chunks + encode_last_chunk(response.trailers() if response.trailers else ())
-    data = b"".join(_checked(pieces))
+    pieces = [piece for piece in _checked([body] if isinstance(body, bytes) else body) if piece]
+    if framing is not Framing.LENGTH:
+        trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
+        if not pieces and not trailers:
+            return head(0)[0]  # as the server does: RFC 9110 §8.6 asks for a length that is known
+        if framing is Framing.CHUNKED:
+            return octets + b"".join(map(encode_chunk, pieces)) + encode_last_chunk(trailers)
+    data = b"".join(pieces)
     if framing is Framing.LENGTH and len(data) != promised:
         raise HandlerError(f"Content-Length says {promised} octets, but the body has {len(data)}.")
     return octets + data

@@ -11,7 +11,7 @@ from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine, Headers
 from ehttpd.http11 import grammar
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_section, encode_upgrade
+from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_listed, encode_section, encode_upgrade
 from ehttpd.messages import Status
 from ehttpd.messages.response import SharedFields
 from ehttpd.typed import TYPE_CHECKING
@@ -88,11 +88,13 @@ def encode_head(
     version: str = "HTTP/1.1",
     persistent: bool = True,
     standing: Standing = NOTHING_STANDING,
+    trailers: bool = False,
 ) -> Head:
     """Return the head of a final response.
 
     ``body_length`` is None if it is not known. What is ``standing`` is added unless the application gives its own.
-    Framing follows RFC 9112 §6: the given or known length, else chunks, else closing.
+    Framing follows RFC 9112 §6: the given or known length, else chunks, else closing. A Trailer field is sent only
+    where ``trailers`` may follow.
 
     Raises:
         HandlerError: the status or a field cannot be sent.
@@ -114,6 +116,8 @@ def encode_head(
         length = length if length is not None and framing is _BY_LENGTH else 0
         if status == 426:
             framing_line += encode_upgrade(lines)  # RFC 9110 §15.5.22: it must say to what
+        if trailers and framing is Framing.CHUNKED:
+            framing_line += encode_listed("Trailer", lines)  # RFC 9110 §6.6.2: it should say which
     persistent = persistent and not closes and framing is not _BY_CLOSING
     if not persistent:
         framing_line += b"Connection: close\r\n"
@@ -153,8 +157,9 @@ def _frame(
         return Framing.NONE, b"Content-Length: 0\r\n"
     if method == "HEAD" or status in (204, 304):
         # RFC 9110 §8.6: no Content-Length with 204; with HEAD and 304 only that of the body which is not sent. An empty
-        # body given for a HEAD request says nothing about the length of a GET's.
-        known = declared or (bool(length) and status != 304)
+        # body given for a HEAD request says nothing about the length of a GET's; nor does 0 with 304, which frameworks
+        # count of the body that they leave out.
+        known = declared and bool(length) if status == 304 else declared or bool(length)
         return Framing.NONE, length_line if known and status != 204 else b""
     if length is not None:
         return Framing.LENGTH, length_line

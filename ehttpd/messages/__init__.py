@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, FileParts, NoBody, Outlet
 from ehttpd.messages.client import NO_CLIENT, Client
-from ehttpd.messages.request import NO_FIELDS, Request
+from ehttpd.messages.request import METHODS, NO_FIELDS, Request
 from ehttpd.messages.response import Response
 from ehttpd.messages.status import REASONS, Status
 from ehttpd.messages.streaming import Streams, always, streaming, streaming_as, streams_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
 __all__ = [
+    "METHODS",
     "NO_BODY",
     "NO_CLIENT",
     "NO_FIELDS",

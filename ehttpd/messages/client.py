@@ -46,6 +46,13 @@ class Client:
         return self
 
     @property
+    def secured(self) -> bool:
+        """Whether requests for https URIs may come this way: by TLS, or by a gateway that is trusted (RFC 9110
+        §7.4).
+        """
+        return self.scheme == "https"
+
+    @property
     def prefix(self) -> str:
         """The path that proxies have cut off from that which the client asked for, nothing as a rule."""
         return ""

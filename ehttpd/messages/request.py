@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.ranges import RangeSet
 
 NO_FIELDS = Fields()
+# RFC 9110 §9.3 and RFC 5789. A request may have any other.
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
 
 
 class Request:

@@ -38,6 +38,10 @@ class ClientBehindProxy(Client):
         return self._connection
 
     @property
+    def secured(self) -> bool:
+        return self._connection.secured
+
+    @property
     def prefix(self) -> str:
         return self.origin.prefix
 

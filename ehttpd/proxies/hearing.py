@@ -145,6 +145,10 @@ class Hearing:
         self._origins: dict[tuple[tuple[str, str], ...], Origin] = {}
         self._warned = False
 
+    def trusts(self, connection: Client) -> bool:
+        """Tell whether who is connected is a trusted proxy."""
+        return self._trusted.connects(connection.remote[0])
+
     def hear(self, connection: Client, fields: Fields) -> tuple[Fields, Client]:
         """Return the fields that the application may see, and who asked.
 
@@ -176,7 +180,7 @@ class Hearing:
         return HeardFields(fields, standing, changes, shown), client
 
     def _standing(self, connection: Client, fields: Fields) -> Standing:
-        standing = Standing(fields, self._trusted.connects(connection.remote[0]), self._believed)
+        standing = Standing(fields, self.trusts(connection), self._believed)
         if not standing.trusts:
             self._warn(connection, fields)
         return standing

@@ -124,6 +124,11 @@ class Connection(Served):
         return self.reader.unread[:LONGEST_FIRST_LINE].partition(b"\r\n")[0].decode("latin-1")
 
     @property
+    def refused_method(self) -> str:
+        """The method of the request that is refused, as far as anybody can tell."""
+        return self.refused.method if self.refused is not None else self.first_line.partition(" ")[0]
+
+    @property
     def silent_since(self) -> float:
         """The moment when an idle connection was accepted, or its last response ended; or a later one."""
         return self.deadline - (self.settings.header_timeout if self.reader.fresh else self.lane.rests_after)
@@ -210,6 +215,10 @@ class Connection(Served):
             self.remote, self.local = header.remote, header.local
         if header.ssl is not None:
             self.scheme = "https"
+
+    @property
+    def secured(self) -> bool:
+        return self.scheme == "https" or self.lane.hearing.trusts(self)
 
     @property
     def proxy_protocol(self) -> ProxyHeader | None:

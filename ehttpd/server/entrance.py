@@ -82,6 +82,10 @@ class Entrance:
         if self.seat is not None:
             self.seat.count(self.inside)
 
+    def departed(self) -> int:
+        """Return how many have ever left. Any thread."""
+        return self.accepted - self.inside
+
     def leave_seat(self) -> None:
         """Let the other processes have what comes from now on."""
         if self.seat is not None:

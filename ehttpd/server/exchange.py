@@ -20,9 +20,9 @@ from ehttpd.errors import (
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.state import State
-from ehttpd.http11.writer import Head, encode_head, encode_shared, interim, switching
+from ehttpd.http11.writer import CONTINUE, Head, encode_head, encode_shared, interim, switching
 from ehttpd.logs import log
-from ehttpd.messages import NO_BODY, FedBody, FileBody, FileParts, Handler, Request, Response
+from ehttpd.messages import NO_BODY, NO_FIELDS, FedBody, FileBody, FileParts, Handler, Request, Response
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
 from ehttpd.server.files import Piece, cut, length_of, pieces_of
@@ -134,6 +134,7 @@ class HTTPService:
             request.version,
             self._persists(connection, body_length is None),
             self._standing.now,
+            response.trailers is not None,
         )
 
     def _persists(self, connection: Connection, read_on: bool = False) -> bool:
@@ -244,14 +245,14 @@ class HTTPService:
         """
         stream = connection.stream
         assert stream is None or not stream.left_http
-        stream = stream or BodyStream(connection, lambda: self._head(connection, request, response, None))
+        stream = stream or BodyStream(connection, lambda length: self._head(connection, request, response, length))
         connection.stream = stream
         try:
             try:
                 self._write_pieces(connection, response, stream, iter(body))
             finally:
                 _close(body)
-            trailers = () if response.trailers is None else Fields(response.trailers())
+            trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
             connection.when_left = None  # from now on the client may take the request for answered
             persistent = stream.end(trailers)
         except ConnectionLost:
@@ -314,7 +315,7 @@ class HTTPService:
         """Begin a response before its handler returns; see `Client.start_response`."""
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
-        stream = BodyStream(connection, lambda: self._head(connection, request, response, None))
+        stream = BodyStream(connection, lambda length: self._head(connection, request, response, length))
         connection.stream = stream
         return stream.write
 
@@ -332,6 +333,9 @@ class HTTPService:
             return self._answer_error(connection, request, refusal)
         try:
             head = switching(switch.protocol, [*response.headers, *switch.fields(request)])
+            if connection.reader.section.expects_continue:
+                # RFC 9110 §7.8: 100 comes before 101. If it was sent for the sake of a body, this is another one.
+                head = CONTINUE + head
         except RaisedAnswer as raised:
             return self._answer_error(connection, request, raised.response(request))
         tunnel = connection.take_over()
@@ -369,8 +373,8 @@ class HTTPService:
     def _refuse(self, connection: Connection) -> Next:
         refusal = connection.refusal
         assert refusal is not None
-        connection.refused = None
-        return self._answer_error(connection, None, _refusal_response(refusal))
+        method, connection.refused = connection.refused_method, None
+        return self._answer_error(connection, None, _refusal_response(refusal), method)
 
     def _fail(self, connection: Connection, request: Request, error: BaseException) -> Next:
         """Answer 500 for an exception that came before anything was sent; log it."""
@@ -405,10 +409,13 @@ class HTTPService:
             return Next.CLOSE
         return self._finish(connection, request, False)
 
-    def _answer_error(self, connection: Connection, request: Request | None, response: Response) -> Next:
+    def _answer_error(
+        self, connection: Connection, request: Request | None, response: Response, method: str = "GET"
+    ) -> Next:  # fmt: skip
+        """Answer a ``request``, or with None what was refused before it was one."""
         body = response.body
         assert isinstance(body, bytes)
-        method, version = (request.method, request.version) if request else ("GET", "HTTP/1.1")
+        method, version = (request.method, request.version) if request else (method, "HTTP/1.1")
         if request is not None:
             request.body.close()
         persistent = request is not None and self._persists(connection)

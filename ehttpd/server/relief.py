@@ -34,7 +34,7 @@ class Relief:
         self._wanted = threading.Lock()
         self._wanted.acquire()
         self._short_ticks = 0
-        self._memory = memory.Memory(pool.lane.blocks)
+        self._memory = memory.Memory(pool.lane.blocks, pool.lane.entrance.departed)
         self.rests = False  # for the leader's loop, which cannot afford calls
 
     def wake(self) -> None:
@@ -81,5 +81,6 @@ class Relief:
         if self._pool.stopping or not self._pool.polling:
             self.wake()
         if not self._wanted.acquire(timeout=memory.WHEN_RESTED_FOR):
-            self._memory.tidy()
+            self._pool.lane.table.shrink()
+            self._memory.tidy_rested()
             self._wanted.acquire()

@@ -5,7 +5,7 @@ Runs on the thread that serves the connection. Knows framing (RFC 9112 §6), not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
@@ -38,7 +38,7 @@ class BodyStream:
         "surplus",
     )
 
-    def __init__(self, connection: Connection, make_head: Callable[[], Head]) -> None:
+    def __init__(self, connection: Connection, make_head: Callable[[int | None], Head]) -> None:
         self._connection = connection
         self._make_head = make_head
         self.framing: Framing | None = None  # until the head is made
@@ -72,8 +72,8 @@ class BodyStream:
             self.sent += len(data)
             self._send(begun + data)
 
-    def _begin(self) -> bytes:
-        begun, self.framing, self.promised, self.persistent = self._make_head()
+    def _begin(self, length: int | None = None) -> bytes:
+        begun, self.framing, self.promised, self.persistent = self._make_head(length)
         self.missing = self.promised
         return begun
 
@@ -92,9 +92,10 @@ class BodyStream:
         self.started = True
         self._connection.write_soon(octets)
 
-    def end(self, trailers: Iterable[FieldLine]) -> bool:
+    def end(self, trailers: Collection[FieldLine]) -> bool:
         """Send what ends the body; tell whether the connection may persist."""
-        last = self._begin() if self.framing is None else b""
+        # RFC 9110 §8.6: what has ended before its head is sent has a known length.
+        last = self._begin(None if trailers else 0) if self.framing is None else b""
         if self.framing is _CHUNKED:
             last += encode_last_chunk(trailers)
         self.started = True

@@ -6,6 +6,8 @@ theirs back. The leader alone looks at it without.
 
 from __future__ import annotations
 
+import sys
+
 from ehttpd.http11.state import State
 from ehttpd.server.poller import DEPARTURE, READ, WRITE
 from ehttpd.typed import TYPE_CHECKING
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
     from ehttpd.server.connection import Connection
     from ehttpd.server.poller import Poller
+
+# Octets. A dictionary keeps the room that it has once had; one entry takes 30 to 60.
+ROOM_KEPT, ROOM_FOR_ONE = 1 << 16, 240
 
 
 class Table:
@@ -79,6 +84,17 @@ class Table:
             resting, served = list(self.resting.values()), list(self.served.values())
         states = [each.state for each in resting]
         return states + [each.state if each.state is State.TUNNEL else State.HANDLER for each in served]
+
+    def shrink(self) -> None:
+        """Give back the room of a crowd that has left. The leader may miss a connection meanwhile; the poller tells of
+        it again.
+        """
+        with self._lock:
+            for connections in (self.resting, self.served):
+                if sys.getsizeof(connections) > max(ROOM_KEPT, len(connections) * ROOM_FOR_ONE):
+                    left = dict(connections)
+                    connections.clear()
+                    connections.update(left)
 
     def unwatch(self, connection: Connection) -> None:
         """Have the poller tell nothing at all of a connection that is served off the lead."""

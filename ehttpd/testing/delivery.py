@@ -33,7 +33,7 @@ class WireStream(BodyStream):
     """Sends octets as they are: head and framing are among them."""
 
     def __init__(self, connection: ObservedConnection) -> None:
-        super().__init__(connection, lambda: (b"", Framing.CLOSE, 0, True))
+        super().__init__(connection, lambda length: (b"", Framing.CLOSE, 0, True))
         self.connection = connection
         self.persistent = True
 

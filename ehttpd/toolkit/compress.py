@@ -38,12 +38,14 @@ def compress(minimum: int = 1000) -> Middleware:
             response = answer_of(view, request)
             coding = best_coding(request.headers.get("accept-encoding"), list(offered))
             if response.status == 304:
+                # RFC 9110 §15.4.5: what 200 would say. Whether that is encoded, its type tells, which is not here.
+                add_vary(response, "Accept-Encoding")
                 if coding:
                     _weaken(response)
             elif _may_encode(response) and not _is_short(response, minimum):
                 add_vary(response, "Accept-Encoding")
                 if coding:
-                    _encode(response, coding, offered[coding]())
+                    _encode(response, coding, offered[coding](), request.method)
             return response
 
         return streaming_as(view, handler)
@@ -65,13 +67,16 @@ def _may_encode(response: Response) -> bool:
 
 
 def _is_short(response: Response, minimum: int) -> bool:
-    if isinstance(response.body, bytes):
-        return len(response.body) < minimum
-    return int(response.headers.get("content-length") or minimum) < minimum
+    length = response.headers.get("content-length")  # of a body that HEAD has left out already, perhaps
+    if length is None:
+        return isinstance(response.body, bytes) and len(response.body) < minimum
+    return int(length) < minimum
 
 
-def _encode(response: Response, coding: str, encoder: Encoder) -> None:
-    if isinstance(response.body, bytes):
+def _encode(response: Response, coding: str, encoder: Encoder, method: str) -> None:
+    if response.body == b"" and method == "HEAD":
+        pass  # RFC 9110 §9.3.2: the fields are those of GET
+    elif isinstance(response.body, bytes):
         response.body = encoder.compress(response.body) + encoder.finish()
     else:
         response.body = EncodedBody(response.body, encoder)

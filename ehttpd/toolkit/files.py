@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import stat
+import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import quote
@@ -155,7 +156,8 @@ def _respond(content: Content, fields: Headers, request: Request | None, accept_
     fields.setdefault("Accept-Ranges", "bytes" if accept_ranges else "none")
     if content.etag is not None and content.modified is not None:
         fields.setdefault("ETag", content.etag)
-        fields.setdefault("Last-Modified", imf_fixdate(content.modified))
+        # RFC 9110 §8.8.2.1: never later than the response itself, whatever the clock of the files says.
+        fields.setdefault("Last-Modified", imf_fixdate(min(content.modified, time.time())))
     if request is None:
         return _whole(content, fields)
     etag = fields.get("etag")
@@ -169,6 +171,8 @@ def _respond(content: Content, fields: Headers, request: Request | None, accept_
     if wanted is None or not ranges_apply(request, etag, content.modified):
         return _whole(content, fields)
     parts = wanted.resolve(content.size)
+    if not parts and content.size == 0 and wanted.has_suffix:
+        return _whole(content, fields)  # no field could tell of a part without octets
     if not parts:
         content.file.close()
         return Response.range_not_satisfiable(content.size)
@@ -189,11 +193,13 @@ def _head(content: Content, fields: Headers) -> Response:
 
 
 def _without_content(content: Content, fields: Headers, status: int) -> Response:
-    """Answer 304 or 412, with the fields that tell what the client has (RFC 9110 §15.4.5)."""
+    """Answer 304 or 412, with the fields that tell what the client has, and no others (RFC 9110 §15.4.5)."""
     content.file.close()
-    for name in ("Content-Type", "Content-Encoding", "Content-Disposition"):
+    for name in ("Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"):
         fields.remove(name)
-    return Response(b"", status, fields)
+    if "etag" in fields:
+        fields.remove("Last-Modified")
+    return Response(b"", 304, fields) if status == 304 else Response.text("Precondition Failed\n", status, fields)
 
 
 def _part(content: Content, fields: Headers, first: int, last: int) -> Response:

@@ -12,6 +12,7 @@ from ehttpd.errors import HandlerError
 from ehttpd.http11.grammar import TCHAR
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
+_QUOTED_PAIR = re.compile(r"\\(.)")
 # RFC 9110 §12.4.2:  weight = OWS ";" OWS "q=" qvalue
 #   qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
 WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -20,6 +21,9 @@ WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _MEMBER = re.compile(rf"({TCHAR}+(?:/{TCHAR}+)?)((?:[ \t]*;[ \t]*{TCHAR}+=(?:{TCHAR}+|{_QUOTED}))*)[ \t]*;?")
 _PARAMETER = re.compile(rf";[ \t]*({TCHAR}+)=({TCHAR}+|{_QUOTED})")
 _LIST_MEMBER = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
+
+# RFC 9110 §8.4.1.1 and §8.4.1.3
+OLD_CODINGS = {"x-gzip": "gzip", "x-compress": "compress"}
 
 Parameters = frozenset[tuple[str, str]]
 
@@ -32,11 +36,16 @@ def preferences(field: str) -> Iterator[tuple[str, Parameters, float]]:
             continue
         parameters, weight = [], 1.0
         for name, value in _PARAMETER.findall(found[2]):
-            if name.lower() == "q":
+            if name.lower() == "q":  # RFC 9110 §12.5.1: wherever it stands
                 weight = float(value) if WEIGHT.fullmatch(value) else 0.0
-                break  # RFC 9110 §12.5.1: what follows is no parameter of the media range
-            parameters.append((name.lower(), value.strip('"').lower()))
+            else:
+                parameters.append((name.lower(), _unquoted(value).lower()))
         yield found[1].lower(), frozenset(parameters), weight
+
+
+def _unquoted(value: str) -> str:
+    """Return what a token or a quoted string stands for (RFC 9110 §5.6.4)."""
+    return _QUOTED_PAIR.sub(r"\1", value[1:-1]) if value[0] == '"' else value
 
 
 def best_type(field: str | None, offered: Sequence[str]) -> str | None:
@@ -80,7 +89,7 @@ def best_coding(field: str | None, offered: Sequence[str]) -> str | None:
 
     Of those it likes equally, the first. None if the body is better sent as it is: without the field, nobody asked.
     """
-    weights = {name: weight for name, _, weight in preferences(field or "")}
+    weights = {OLD_CODINGS.get(name, name): weight for name, _, weight in preferences(field or "")}
     others = weights.get("*", 0.0)
     offers = [(weights.get(coding, others), coding) for coding in offered]
     best, coding = max(offers, key=lambda offer: offer[0], default=(0.0, ""))

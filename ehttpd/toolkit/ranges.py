@@ -6,12 +6,14 @@ RFC 9110 §14. Knows octets by number, not where they are.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import NamedTuple
 
 # RFC 9110 §14.1.1:  ranges-specifier = range-unit "=" range-set;  range-set = 1#range-spec
 #   int-range = first-pos "-" [ last-pos ];  suffix-range = "-" suffix-length
-# No more than 18 digits: no length has more.
-RANGE_SPEC = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
+RANGE_SPEC = re.compile(r"([0-9]*)-([0-9]*)")
+# RFC 9110 §14.1.2 asks for care with large numbers. No length has more than 18 digits; what has more is beyond any end.
+MOST_DIGITS = 18
 # RFC 9110 §14.2 lets us ignore many small ranges; nobody who plays, resumes or searches a file asks for more.
 MOST_RANGES = 16
 
@@ -67,18 +69,28 @@ class RangeSet(tuple[ByteRange, ...]):
         return cls(each for each in ranges if each is not None)
 
     def resolve(self, size: int) -> list[tuple[int, int]]:
-        """Return the first and last octet of each part of ``size`` octets, in ascending order, none twice.
+        """Return the first and last octet of each part of ``size`` octets, none twice, in the order of the field (RFC
+        9110 §15.3.7.2).
 
-        Parts that overlap or touch are one. An empty list: nothing of it is there, which is 416.
+        Parts that overlap or touch are one, where the first of them stood. An empty list: nothing of it is there, which
+        is 416.
         """
         found = [each.resolve(size) for each in self]
-        parts: list[tuple[int, int]] = []
-        for first, last in sorted((each.first or 0, each.last or 0) for each in found if each is not None):
+        parts: list[tuple[int, int, int]] = []
+        for first, last, place in sorted(
+            (each.first or 0, each.last or 0, place) for place, each in enumerate(found) if each is not None
+        ):
             if parts and first <= parts[-1][1] + 1:
-                parts[-1] = (parts[-1][0], max(last, parts[-1][1]))
+                start, end, earlier = parts[-1]
+                parts[-1] = (start, max(last, end), min(place, earlier))
             else:
-                parts.append((first, last))
-        return parts
+                parts.append((first, last, place))
+        return [(first, last) for first, last, _ in sorted(parts, key=itemgetter(2))]
+
+    @property
+    def has_suffix(self) -> bool:
+        """Whether it asks for octets at the end: satisfiable even if there are none (RFC 9110 §14.1.2)."""
+        return any(each.first is None and each.last for each in self)
 
     def __str__(self) -> str:
         return "bytes=" + ",".join(map(str, self))
@@ -88,10 +100,15 @@ def _parse_spec(spec: str) -> ByteRange | None:
     found = RANGE_SPEC.fullmatch(spec)
     if not found or spec == "-":
         return None
-    first = int(found[1]) if found[1] else None
-    last = int(found[2]) if found[2] else None
+    first = _number(found[1]) if found[1] else None
+    last = _number(found[2]) if found[2] else None
     # RFC 9110 §14.1.1: an int-range whose last position is less than its first is invalid.
     return None if first is not None and last is not None and last < first else ByteRange(first, last)
+
+
+def _number(digits: str) -> int:
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= MOST_DIGITS else 10**MOST_DIGITS
 
 
 def content_range(first: int, last: int, size: int) -> str:

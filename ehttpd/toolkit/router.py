@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ehttpd.messages import Request, Response, percent_decode, streams_of
+from ehttpd.messages import METHODS, Request, Response, percent_decode, streams_of
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.mounting import Mounted
@@ -155,6 +155,8 @@ class Router:
         return self._hosts[""].find(method, segments)
 
     def _unmatched(self, request: Request, segments: list[str]) -> Response:
+        if request.target == "*":  # RFC 9110 §9.3.7: the server as a whole
+            return Response(b"", 204, {"Allow": ", ".join(sorted(self._methods - {""} | {"OPTIONS"}))})
         allowed = {method for method in self._methods if self._find(request, method, segments)}
         if not allowed:
             below = self._find(request, request.method, [*segments, ""])
@@ -166,6 +168,8 @@ class Router:
         allow = {"Allow": ", ".join(sorted(allowed | {"OPTIONS"}))}
         if request.method == "OPTIONS":
             return Response(b"", 204, allow)
+        if request.method not in METHODS and request.method not in self._methods:
+            raise HTTPError(501)  # RFC 9110 §9.1
         raise HTTPError(405, headers=allow)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ehttpd.errors import HandlerError
-from ehttpd.messages import Request, Response, percent_decode
+from ehttpd.messages import METHODS, Request, Response, percent_decode
 from ehttpd.toolkit.files import NOTHING_THERE, file_response
 from ehttpd.toolkit.media_types import type_of
 from ehttpd.toolkit.refusals import NotFound
@@ -93,6 +93,8 @@ class StaticFiles:
         Raises:
             NotFound: there is nothing to be served under its path.
         """
+        if request.method not in METHODS:
+            return Response.error("Not Implemented\n", 501)  # RFC 9110 §9.1
         if request.method not in ("GET", "HEAD"):
             return Response.method_not_allowed("GET, HEAD")
         *segments, last = (_decoded(segment) for segment in request.raw_path[1:].split("/"))

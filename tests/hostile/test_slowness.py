@@ -106,3 +106,4 @@ def test_a_reset_in_any_state_is_survived(victim: Victim, begun: bytes) -> None:
             for peer in victim.crowd(FEW, begun):
                 reset(peer)
             victim.hang_up()
+            victim.await_given_up()  # faster than they are accepted, and who comes next would wait behind them

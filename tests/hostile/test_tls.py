@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory, hello: bytes) -> Iterator[V
     freed in pieces so small that glibc keeps it for the next.
     """
     authority = session_authority()
-    settings = {"certfile": authority.pem_for(), "handshake_timeout": 0.4}
+    settings: dict[str, Any] = {"certfile": authority.pem_for(), "handshake_timeout": 0.4}
     with attacked(tmp_path_factory.mktemp("victim"), authority.client_context(), **settings) as victim:
         crowd(victim, hello)
         victim.await_given_up()

@@ -7,6 +7,7 @@ Knows the settings it was given as JSON, and the listening socket it inherits; n
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -46,5 +47,7 @@ def site(request: Request) -> Response:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # this and the next as the command does
+    memory.share_arena()
     memory.WHEN_RESTED_FOR = 0.05  # nobody here has a second to wait until memory is looked after
     serve(site, f"fd:{sys.argv[1]}", **json.loads(sys.argv[2]))

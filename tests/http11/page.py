@@ -87,6 +87,7 @@ TITLES = {
         "6.5": "Trailer Fields",
         "6.5.1": "Limitations on Use of Trailers",
         "7.2": "Host",
+        "7.4": "Rejecting Misdirected Requests",
         "7.6.1": "Connection",
         "7.8": "Upgrade",
         "8.4": "Content-Encoding",

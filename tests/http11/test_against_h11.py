@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
+from ehttpd.http11.decoding import FORBIDDEN_TRAILERS
 from ehttpd.http11.serialize import serialize
 from ehttpd.http11.writer import CONTINUE, interim
 from ehttpd.messages import REASONS, Request, Response, Status
@@ -70,7 +71,7 @@ def test_what_we_write_means_the_same_to_h11_and_to_http_client(
     octets = serialize(Response(body, status, fields), Request(method, "/", version), persistent=persistent)
     without_body = method == "HEAD" or status in (204, 205, 304)
     data = b"" if without_body else b"".join([body] if isinstance(body, bytes) else body)
-    ends_by_closing = version == "HTTP/1.0" and isinstance(body, list) and not without_body
+    ends_by_closing = version == "HTTP/1.0" and isinstance(body, list) and not without_body and data != b""
     for reading in (read_response_with_h11(octets, method), read_response_with_http_client(octets, method)):
         assert (reading.status, reading.reason, reading.body) == (status, REASONS[status], data)
         assert [line for line in reading.fields if line[0] not in ADDED] == lower(fields)
@@ -82,6 +83,7 @@ def test_what_we_write_means_the_same_to_h11_and_to_http_client(
 def test_a_trailer_section_means_the_same_to_h11_and_does_not_disturb_http_client(
     pieces: list[bytes], trailers: list[FieldLine]
 ) -> None:
+    trailers = [(name, value) for name, value in trailers if name.lower() not in FORBIDDEN_TRAILERS]
     octets = serialize(Response.stream(pieces, trailers=lambda: trailers))
     assert read_response_with_h11(octets, "GET").trailers == lower(trailers)
     assert read_response_with_http_client(octets, "GET").body == b"".join(pieces)

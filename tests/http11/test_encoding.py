@@ -27,8 +27,11 @@ def test_trailers_follow_the_last_chunk(trailers: Fields) -> None:
     assert encode_last_chunk(trailers) == b"0\r\nA: b\r\n\r\n"
 
 
-@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Connection", "Trailer", "TE", "Upgrade"])
-def test_trailers_that_frame_a_message_are_not_sent(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    ["Content-Length", "transfer-encoding", "Connection", "Trailer", "TE", "Upgrade", "Content-Type", "set-cookie"],
+)
+def test_what_concerns_a_whole_message_is_not_sent_after_it(name: str) -> None:
     with pytest.raises(HandlerError, match=name):
         encode_last_chunk([(name, "5")])
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, RequestRefused, URITooLong
+from ehttpd.errors import (
+    BadRequest,
+    ContentTooLarge,
+    FieldsTooLarge,
+    MisdirectedRequest,
+    NotImplementedHere,
+    RequestRefused,
+    URITooLong,
+)
 from ehttpd.http11.head import Sections
 from ehttpd.http11.limits import DEFAULT_LIMITS, Limits
 from ehttpd.http11.reader import RequestReader
@@ -159,17 +167,44 @@ def test_what_may_become_a_request_is_waited_for(octets: bytes) -> None:
 def test_a_request_line_may_be_as_long_as_the_limit() -> None:
     limits = Limits(request_line=20)
     assert reader_of(request(line="GET /123456 HTTP/1.1"), limits).next_request() is not None
-    for octets in (request(line="GET /1234567 HTTP/1.1"), b"GET /1234567 HTTP/1.1\r", b"G" * 22):
+    for octets in (request(line="GET /1234567 HTTP/1.1"), b"GET /1234567 HTTP/1.1\r", b"G " * 11):
         with pytest.raises(URITooLong, match="20 octets"):
             reader_of(octets, limits).next_request()
+
+
+@pytest.mark.parametrize("rest", [b"", b"G", b"G / HTTP/1.1\r\n", b" / HTTP/1.1\r\n\r\n"])
+def test_a_method_that_is_longer_than_a_line_is_not_implemented(rest: bytes) -> None:
+    with pytest.raises(NotImplementedHere, match="No method has 20 octets"):
+        reader_of(b"G" * 22 + rest, Limits(request_line=20)).next_request()
 
 
 def test_a_request_line_without_end_is_refused_before_it_fills_the_memory() -> None:
     reader = RequestReader(Limits(request_line=20))
     with pytest.raises(URITooLong):
         for _ in range(22):
-            reader.receive(b"G")
+            reader.receive(b"G" if reader.pending != 1 else b" ")
             reader.next_request()
+
+
+@pytest.mark.parametrize("line", ["HEAD /\x01 HTTP/1.1", "HEAD / HTTP/3.0", "HEAD https://a/ HTTP/1.1"])
+def test_what_is_refused_is_still_there_to_be_told_of(line: str) -> None:
+    """Whether the request before had the same section or not."""
+    for field in ("A: b", "C: d"):
+        reader = reader_of(request("A: b"))
+        assert reader.next_request() is not None
+        with pytest.raises(RequestRefused):
+            reader.next_request(data=request(field, line=line))
+        assert reader.unread.startswith(line.encode("latin-1"))
+
+
+def test_a_request_for_an_https_uri_comes_by_a_secured_connection_only() -> None:
+    octets = request("Content-Length: 2", line="POST HttpS://b/ HTTP/1.1") + b"hi"
+    found = RequestReader().next_request(Client(scheme="https"), octets)
+    assert found is not None and found.headers["host"] == "b"
+    reader = RequestReader()
+    with pytest.raises(MisdirectedRequest):
+        reader.next_request(Client(scheme="http"), octets)
+    assert not reader.in_body
 
 
 def test_a_head_may_be_as_long_as_the_limit() -> None:

@@ -86,6 +86,27 @@ def test_the_length_that_the_application_gives_is_sent_where_one_may_be(status: 
     assert ("content-length: 9" in lines_of(octets)) is sent
 
 
+@pytest.mark.parametrize("length", [("Content-Length", "0"), ("content-length", "00")])
+def test_nothing_is_said_of_the_length_of_what_a_304_leaves_out_if_that_is_not_known(length: tuple[str, str]) -> None:
+    """RFC 9110 §8.6: only what 200 would have. Frameworks count the body that they left out."""
+    assert b"ength" not in encode_head(304, [length], 0)[0]
+    assert b"ength: 0" in encode_head(200, [length], 0, "HEAD")[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("length", "version", "trailers", "sent"),
+    [(None, "HTTP/1.1", True, True), (None, "HTTP/1.1", False, False), (None, "HTTP/1.0", True, False),
+     (2, "HTTP/1.1", True, False)],
+)  # fmt: skip
+def test_a_trailer_field_is_sent_where_trailers_may_follow(
+    length: int | None, version: str, trailers: bool, sent: bool
+) -> None:
+    lines = [("Trailer", "Digest"), ("A", "b"), ("trailer", "X-Sum")]
+    octets = encode_head(200, lines, length, "GET", version, trailers=trailers)[0]
+    assert ("Trailer: Digest, X-Sum" in lines_of(octets)) is sent
+    assert (b"railer" in octets) is sent
+
+
 def test_the_length_that_the_application_gives_is_what_is_promised() -> None:
     assert encode_head(200, [("Content-Length", "9")], 7)[1:3] == (Framing.LENGTH, 9)
 

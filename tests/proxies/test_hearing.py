@@ -74,6 +74,25 @@ def test_nobody_is_believed_by_default() -> None:
     assert Settings().forwarded_allow_ips == ()
 
 
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ({"forwarded_allow_ips": ""}, 421),
+        ({"forwarded_allow_ips": "192.0.2.1"}, 421),
+        ({"forwarded_allow_ips": "127.0.0.1"}, 200),
+        ({"url_scheme": "https"}, 200),
+    ],
+)
+def test_a_request_for_an_https_uri_comes_by_tls_or_a_trusted_gateway(
+    live_server: LiveServers, settings: dict[str, str], status: int
+) -> None:
+    """RFC 9110 §7.4"""
+    server = live_server(lambda request: Response.text(request.host), **settings)
+    reply = server.connect().ask("https://there/")
+    assert reply.status == status
+    assert status != 200 or reply.body == b"there"
+
+
 def test_who_is_left_out_is_logged_once(live_server: LiveServers, caplog: pytest.LogCaptureFixture) -> None:
     server = live_server(adapt(show), forwarded_allow_ips="")
     for _ in range(2):

@@ -335,6 +335,8 @@ def test_another_expectation_fails(live_server: LiveServers) -> None:
         (b"GET / HTTP/2.0\r\n\r\n", 505),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: here\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
+        (b"x" * 9000 + b" / HTTP/1.1\r\n", 501),
+        (b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 421),
         (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 501),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nx\r\n", 400),
     ],
@@ -348,6 +350,46 @@ def test_what_breaks_a_rule_is_refused_and_the_connection_closed(
     assert (reply.status, reply.fields["connection"]) == (status, "close")
     assert reply.body
     assert peer.ended()
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"HEAD / HTTP/1.1\r\n\r\n",
+        b"HEAD / HTTP/2.0\r\n\r\n",
+        b"HEAD /" + b"x" * 9000 + b" HTTP/1.1\r\n",
+        b"HEAD / HTTP/1.1\r\nHost: here\r\n" + b"X: y\r\n" * 101 + b"\r\n",
+        b"HEAD /\x01 HTTP/1.1\r\nHost: here\r\n\r\n",
+        b"\r\nHEAD / HTTP/1.1\r\n\r\n",
+        b"HEAD / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"])
+def test_head_is_refused_without_content(live_server: LiveServers, octets: bytes, before: bytes) -> None:
+    """RFC 9110 §9.3.2, whatever is wrong with it; the length is that of the sentence which others are told."""
+    peer = live_server(echo).connect()
+    if before:
+        peer.send(before)
+        assert peer.reply().status == 200
+    peer.send(octets)
+    reply = peer.reply("HEAD")
+    assert reply.status >= 400 and int(reply.fields["content-length"]) > 0
+    assert peer.ended()
+
+
+def test_head_that_finds_no_room_is_refused_without_content(live_server: LiveServers, gate: Gate) -> None:
+    def handler(request: Request) -> Response:
+        gate.wait()
+        return Response(b"")
+
+    server = live_server(handler, threads=1, queue_limit=0)
+    server.connect().send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    gate.await_arrivals()
+    peer = server.connect()
+    assert peer.ask(method="HEAD").status == 503
+    assert peer.ended()
+    gate.open()
+
 
 
 def test_a_refusal_comes_after_the_answers_to_what_was_before(live_server: LiveServers) -> None:

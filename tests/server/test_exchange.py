@@ -68,7 +68,7 @@ class Pieces:
         (b"x" * 1_000_000, {"content-length": "1000000"}),
         ([b"hel", b"", b"lo"], {"transfer-encoding": "chunked"}),
         ((b"hello",), {"transfer-encoding": "chunked"}),
-        ([], {"transfer-encoding": "chunked"}),
+        ([], {"content-length": "0"}),
         (lambda: iter([b"hel", b"lo"]), {"transfer-encoding": "chunked"}),
         (lambda: io.BytesIO(b"hello"), {"transfer-encoding": "chunked"}),
         ([memoryview(b"hel"), bytearray(b"lo")], {"transfer-encoding": "chunked"}),
@@ -213,6 +213,26 @@ def test_what_must_not_have_a_body_is_sent_without(
     for _ in range(2):  # the second shows that nothing of a body came after the first
         reply = peer.ask(method=method)
         assert (reply.status, reply.body) == (status, b"")
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+@pytest.mark.parametrize("body", [list, lambda: iter([b"", b""]), lambda: io.BytesIO(b"")])
+def test_a_body_that_turns_out_to_be_empty_has_a_known_length(
+    live_server: LiveServers, body: Body, version: str
+) -> None:
+    peer = live_server(answering(body)).connect()
+    for _ in range(2):
+        peer.send(f"GET / {version}\r\nHost: here\r\nConnection: keep-alive\r\n\r\n".encode())
+        reply = peer.reply()
+        assert (reply.fields["content-length"], "transfer-encoding" in reply.fields) == ("0", False)
+    assert "content-length" not in peer.ask(method="HEAD").fields
+
+
+def test_trailers_are_announced_by_those_who_know_them(live_server: LiveServers) -> None:
+    def handler(request: Request) -> Response:
+        return Response.stream([b"x"], headers={"Trailer": "Digest"}, trailers=lambda: [("Digest", "d")])
+
+    assert live_server(handler).connect().ask().fields["trailer"] == "Digest"
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 200), ("HEAD", 200), ("GET", 304), ("GET", 204)])

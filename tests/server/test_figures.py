@@ -125,6 +125,7 @@ def mishaps(server: LiveServer) -> dict[str, dict[str, int]]:
         (b"GET /%s HTTP/1.1\r\n" % (b"x" * 100), "request_line_too_long"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: %s\r\n\r\n" % (b"x" * 100), "fields_too_large"),
         (b"GET / HTTP/2.0\r\n\r\n", "version_not_supported"),
+        (b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "misdirected"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n", "body_too_large"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "not_implemented"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: more\r\n\r\n", "expectation_failed"),

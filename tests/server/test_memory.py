@@ -42,6 +42,26 @@ def test_free_blocks_are_dropped() -> None:
     assert blocks._free == []
 
 
+@pytest.mark.parametrize(("frozen", "collections"), [(1, memory.COLLECTIONS), (0, 0)])
+def test_when_a_crowd_has_left_the_garbage_collector_is_asked_where_it_is_quick(
+    monkeypatch: pytest.MonkeyPatch, frozen: int, collections: int
+) -> None:
+    """Tuples that were freed are kept by CPython until then, 2000 of each length."""
+    asked: list[int] = []
+    monkeypatch.setattr("gc.get_freeze_count", lambda: frozen)
+    monkeypatch.setattr("gc.collect", lambda: asked.append(1))
+    departed = [memory.CROWD - 1, memory.CROWD, memory.CROWD + 1, memory.CROWD + 1]
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), lambda: departed[len(asked_before)])
+    asked_before: list[int] = []
+    looked_after.tidy_rested()
+    assert not asked
+    for _ in range(3):
+        asked_before.append(1)
+        looked_after.tidy_rested()
+    looked_after.tidy()
+    assert len(asked) == collections
+
+
 def test_while_the_leader_is_busy_it_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = Blocks(MEBIBYTE, Budget())
     looked_after = Memory(blocks)

@@ -69,6 +69,16 @@ def test_what_came_behind_the_head_is_read_first(live_server: LiveServers) -> No
     assert peer.read(6) == b"e\ntwo\n"
 
 
+@pytest.mark.parametrize("body", [b"", b"xx"])
+def test_a_client_that_expects_100_gets_that_first(live_server: LiveServers, body: bytes) -> None:
+    """RFC 9110 §7.8, also where there is no body to wait for."""
+    peer = live_server(leaving()).connect()
+    fields = (*ASKED, "Expect: 100-continue", f"Content-Length: {len(body)}")
+    peer.send("\r\n".join(["POST / HTTP/1.1", "Host: h", *fields, "", ""]).encode() + body)
+    assert [peer.reply().status, peer.reply().status] == [100, 101]
+    assert say(peer, b"one\n") == b"one\n"
+
+
 @pytest.mark.parametrize(
     "fields",
     [

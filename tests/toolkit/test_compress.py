@@ -93,6 +93,20 @@ def test_the_tag_of_a_304_is_the_one_that_was_sent() -> None:
     handler = compress()(lambda request: Response(b"", 304, {"ETag": '"1"'}))
     assert ask(handler, "/", GZIP).headers["etag"] == 'W/"1"'
     assert ask(handler).headers["etag"] == '"1"'
+    assert ask(handler).headers["vary"] == "Accept-Encoding"
+
+
+def test_head_has_the_fields_of_get(tmp_path: Path) -> None:
+    """RFC 9110 §9.3.2: above all not the length of what GET would encode."""
+    path = tmp_path / "page.txt"
+    path.write_text(TEXT)
+    handler = compress()(lambda request: Response.file(path, request=request))
+    got, head = (ask(handler, "/", GZIP, method=method) for method in ("GET", "HEAD"))
+    assert list(head.headers) == list(got.headers)
+    assert (head.headers["content-encoding"], head.body) == ("gzip", b"")
+    assert ask(handler, "/", method="HEAD").content_length == len(TEXT)
+    b"".join(got.body)  # type: ignore[arg-type]
+    got.body.close()  # type: ignore[union-attr]
 
 
 def test_each_piece_of_a_stream_can_be_read_when_it_is_made() -> None:

@@ -28,6 +28,10 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
         ("text/html;level=2", (HTML,), None),
         ('text/html;a="x,y;q=0"', ('text/html;a="x,y;q=0"',), 'text/html;a="x,y;q=0"'),
         ("TEXT/HTML;Q=0.5", (JSON, HTML), HTML),
+        # RFC 9110 §12.5.1: q is the weight wherever it stands; §5.6.4: a quoted pair stands for its second octet.
+        ("text/html;q=0.5;level=1", (HTML,), None),
+        ("text/html;q=0.1;level=1, text/html;q=0.5", ("text/html;level=1", HTML), HTML),
+        ('text/html;a="\\"b"', (r'text/html;a="\"\b"',), r'text/html;a="\"\b"'),
         ("text/html ; q=0.5 , application/json", (HTML, JSON), JSON),
         # RFC 9110 §12.5.1, the example.
         ("text/*;q=0.3, text/plain;q=0.7, text/plain;format=flowed, text/plain;format=fixed;q=0.4, */*;q=0.5",
@@ -55,6 +59,7 @@ def test_a_client_that_says_nothing_takes_everything() -> None:
         ("", None),
         ("gzip, deflate, br, zstd", "br"),
         ("gzip", "gzip"),
+        ("x-gzip", "gzip"),
         ("x-unknown", None),
         ("*", "br"),
         ("*;q=0", None),

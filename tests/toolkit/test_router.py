@@ -147,6 +147,21 @@ def test_a_method_that_nobody_registered_is_405_with_those_that_are_allowed() ->
     assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
+def test_a_method_that_nobody_knows_is_not_implemented() -> None:
+    """RFC 9110 §9.1: unless it is registered somewhere, for then it is known."""
+    router = telling("GET /a", "BREW /pot")
+    assert ask(router, "/a", method="STIR").status == 501
+    assert ask(router, "/a", method="BREW").status == 405
+    assert ask(router, "/nowhere", method="STIR").status == 404
+
+
+def test_options_for_the_server_as_a_whole_is_told_all_methods() -> None:
+    router = telling("GET /a", "DELETE /{$}", "/b")
+    told = ask(router, "*", method="OPTIONS")
+    assert (told.status, told.headers["Allow"], told.body) == (204, "DELETE, GET, HEAD, OPTIONS", b"")
+    assert text_of(ask(telling("OPTIONS /"), "*", method="OPTIONS")) == "OPTIONS / {}"
+
+
 def test_options_is_told_what_is_allowed_unless_it_has_a_handler() -> None:
     router = telling("GET /a", "OPTIONS /b", "/c")
     told = ask(router, "/a", method="OPTIONS")

@@ -109,6 +109,7 @@ def test_only_reading_is_allowed(root: Path) -> None:
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         response = StaticFiles(root)(asked("/", method=method))
         assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
+    assert StaticFiles(root)(asked("/", method="STIR")).status == 501
     assert got(StaticFiles(root), "/index.html", method="HEAD") == (200, "")
 
 
