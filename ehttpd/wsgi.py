@@ -16,6 +16,7 @@ from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, percent_decode
+from ehttpd.messages.naming import new_name
 
 if TYPE_CHECKING:
     from ehttpd.messages.tls import TLS
@@ -42,12 +43,14 @@ def adapt(
     multithread: bool = True,
     multiprocess: bool = False,
     named: bool = False,
+    given: bool = True,
     kept: bool = False,
 ) -> Handler:
     """Return a handler that runs a WSGI application (PEP 3333).
 
-    ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``; and with ``kept``, records find
-    the environ as it left it. Each costs some tenths of a microsecond.
+    ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``, which is new unless names are
+    ``given`` by clients; and with ``kept``, records find the environ as it left it. Each costs some tenths of a
+    microsecond.
     """
     standing = _standing(multithread, multiprocess, named)
     by_server: dict[tuple[tuple[str, int], str], Environ] = {}
@@ -86,7 +89,10 @@ def adapt(
         if request.deadline is not NO_DEADLINE:
             environ["ehttpd.deadline"] = request.deadline
         if named:
-            environ["ehttpd.request_id"] = request.named()
+            if given or request._name or request._state is not None:
+                environ["ehttpd.request_id"] = request.named()
+            else:  # the same, for nobody has named it
+                environ["ehttpd.request_id"] = request._name = new_name()
             if kept:
                 request.state["environ"] = environ
         answer = Answer(request)

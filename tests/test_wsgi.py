@@ -897,7 +897,8 @@ def test_shutdown_is_called_from_another_thread_while_a_request_runs() -> None:
 # Names of requests
 
 
-def test_an_application_knows_the_name_that_is_in_the_logs() -> None:
+@pytest.mark.parametrize("given", [False, True], ids=["new", "as the client gave it"])
+def test_an_application_knows_the_name_that_is_in_the_logs(given: bool) -> None:
     records: SimpleQueue[Record] = SimpleQueue()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -905,9 +906,10 @@ def test_an_application_knows_the_name_that_is_in_the_logs() -> None:
         start_response("200 OK", [])
         return [environ["ehttpd.request_id"].encode()]
 
-    handler = adapt(application, named=True, kept=True)
-    with serving(handler, record=records.put) as server:
-        reply = server.connect().ask()
+    handler = adapt(application, named=True, given=given, kept=True)
+    with serving(handler, record=records.put, request_id_header="X-Request-ID" if given else "") as server:
+        reply = server.connect().ask("/", "X-Request-ID: theirs")
         record = records.get(timeout=PATIENCE)
     assert reply.body.decode() == record.request_id
+    assert (record.request_id == "theirs") == given
     assert record.environ["USER"] == "anna"

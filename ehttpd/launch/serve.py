@@ -76,7 +76,8 @@ def make_server(application: Application, settings: Settings, *, multiprocess: b
         from ehttpd.wsgi import adapt
 
         named, kept = wants_names(settings), wants_environs(settings)
-        handler = adapt(application.target, multiprocess=multiprocess, named=named, kept=kept)
+        given = bool(settings.request_id_header)
+        handler = adapt(application.target, multiprocess=multiprocess, named=named, given=given, kept=kept)
     if settings.static:
         from ehttpd.launch.static import with_static
 
