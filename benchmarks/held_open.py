@@ -26,7 +26,7 @@ from pathlib import Path
 from processes import ServerFailed, exit_when_terminated, free_port, running
 
 HERE = Path(__file__).parent
-KINDS = ("publisher", "generator", "websocket")
+KINDS = ("publisher", "generator", "crowd", "websocket")
 UPGRADE = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
@@ -48,7 +48,7 @@ def main() -> None:
     try:
         for kinds in ((), *((kind,) for kind in KINDS), KINDS):
             observe(kinds, count)
-    except (ServerFailed, OSError) as failure:
+    except (ServerFailed, EOFError, OSError) as failure:
         sys.exit(f"benchmarks: {failure}")
 
 
@@ -56,7 +56,7 @@ def observe(kinds: Sequence[str], count: int) -> None:
     """Print a line: what it costs to hold so many of each of these kinds open."""
     port = free_port()
     command = [sys.executable, "-m", "ehttpd", "held_open:app", "--bind", f"127.0.0.1:{port}",
-               "--max-upgrades", str(count), "--max-event-streams", str(count)]  # fmt: skip
+               "--max-upgrades", str(count), "--max-event-streams", str(len(KINDS) * count)]  # fmt: skip
     with running(command, port, folder=HERE / "applications") as family:
         probe(port, 1.0)
         memory = family.resident_bytes()
@@ -90,6 +90,7 @@ def held(port: int, kinds: Sequence[str], count: int) -> Iterator[None]:
     ours, theirs = multiprocessing.Pipe()
     holder = multiprocessing.Process(target=hold, args=(port, kinds, count, theirs))
     holder.start()
+    theirs.close()  # so that its end is the end of the pipe
     try:
         ours.recv()
         yield

@@ -1,7 +1,7 @@
 """For ../held_open.py: responses and connections that stay open, beside a page.
 
-Once a second each of those who listen gets an event. ``/publisher`` needs no thread for that, ``/generator`` and
-``/websocket`` have one each.
+Once a second each of those who listen gets an event. ``/publisher`` needs no thread for that, ``/generator``,
+``/crowd`` and ``/websocket`` have one each; those of the crowd are woken all at once.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ def tick() -> None:
 
 
 def ticks(request: Request) -> Iterator[str]:
+    while not request.disconnected.wait(1):
+        yield "tick"
+
+
+def ticks_for_all(request: Request) -> Iterator[str]:
     while not request.disconnected.is_set():
         with ticked:
             ticked.wait()
@@ -38,5 +43,6 @@ def talk(websocket: WebSocket) -> None:
 app.add("GET /{$}", lambda request: "Hello, world!\n")
 app.add("GET /publisher", lambda request: Response.sse(publisher))
 app.add("GET /generator", lambda request: Response.sse(ticks(request)))
+app.add("GET /crowd", lambda request: Response.sse(ticks_for_all(request)))
 app.add("GET /websocket", lambda request: Response.websocket(talk))
 threading.Thread(target=tick, daemon=True).start()
