@@ -144,6 +144,25 @@ def nothing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable
     return []
 
 
+@view("/nothing-after-all")
+def nothing_after_all(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+    start_response("200 OK", [TEXT])
+    yield from ()
+
+
+@view("/head-by-itself")
+def head_by_itself(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Leave out the body for HEAD, as careful applications do, and say nothing of its length."""
+    start_response("200 OK", [TEXT])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"hello"]
+
+
+@view("/head-with-length")
+def head_with_length(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [TEXT, ("Content-Length", "5")])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"hello"]
+
+
 @view("/written")
 def written(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     write = start_response("200 OK", [TEXT])
@@ -183,9 +202,9 @@ def octets_above_7f(environ: WSGIEnvironment, start_response: StartResponse) -> 
     return text(start_response, b"hello", ("X-Word", "caf\xe9"))
 
 
-def bodiless(status: str, body: bytes) -> View:
+def bodiless(status: str, body: bytes, *fields: tuple[str, str]) -> View:
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status, [("ETag", '"x"')])
+        start_response(status, [("ETag", '"x"'), *fields])
         return [body] if body else []
 
     return answer
@@ -194,8 +213,13 @@ def bodiless(status: str, body: bytes) -> View:
 VIEWS |= {
     "/204": bodiless("204 No Content", b""),
     "/204-with-body": bodiless("204 No Content", b"oops"),
+    "/204-with-length": bodiless("204 No Content", b"", ("Content-Length", "0")),
+    "/205": bodiless("205 Reset Content", b""),
+    "/205-with-body": bodiless("205 Reset Content", b"oops"),
     "/304": bodiless("304 Not Modified", b""),
     "/304-with-body": bodiless("304 Not Modified", b"oops"),
+    "/304-with-length": bodiless("304 Not Modified", b"", ("Content-Length", "5")),
+    "/304-with-length-0": bodiless("304 Not Modified", b"", ("Content-Length", "0")),
 }
 
 

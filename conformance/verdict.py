@@ -47,16 +47,18 @@ def judge(
     conversation: Conversation, level: Level, wanted: tuple[Outcome, ...], tolerated: tuple[Outcome, ...]
 ) -> Verdict:
     """Return the verdict: ``wanted`` outcomes pass, ``tolerated`` ones warn, others are as grave as ``level``."""
-    excused = any(outcome.beyond_http and outcome.holds(conversation) for outcome in (*wanted, *tolerated))
     wrong = violation(conversation)
-    if wrong and not excused:
-        return Verdict(Grade.FAIL, f"{wrong} Came back: {conversation}.")
-    if any(outcome.holds(conversation) for outcome in wanted):
+
+    def any_holds(outcomes: tuple[Outcome, ...]) -> bool:
+        return any(outcome.holds(conversation) for outcome in outcomes if outcome.beyond_http or not wrong)
+
+    if any_holds(wanted):
         return Verdict(Grade.PASS)
+    if wrong and not any_holds(tolerated):
+        return Verdict(Grade.FAIL, f"{wrong} Came back: {conversation}.")
     expected = " or ".join(outcome.words for outcome in wanted)
     reason = f"The server {level.value} {expected}. Came back: {conversation}."
-    lenient = any(outcome.holds(conversation) for outcome in tolerated)
-    return Verdict(Grade.WARN if lenient or level is Level.SHOULD else Grade.FAIL, reason)
+    return Verdict(Grade.WARN if any_holds(tolerated) or level is Level.SHOULD else Grade.FAIL, reason)
 
 
 def violation(conversation: Conversation) -> str:

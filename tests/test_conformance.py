@@ -11,6 +11,7 @@ from conformance.answers import Malformed, parse_answer
 from conformance.application import application
 from conformance.case import HIDDEN, Case, get, post, refuses, serves
 from conformance.cases import GROUPS
+from conformance.cases.refusals import bodiless, bodiless_unread, head
 from conformance.report import renewed
 from conformance.results import FILE, Results
 from conformance.verdict import Grade, Verdict
@@ -101,6 +102,25 @@ def test_what_must_be_served_is_not_passed_when_refused(answer: bytes, grade: Gr
 def test_an_answer_that_a_client_could_misread_is_malformed(octets: bytes) -> None:
     with pytest.raises(Malformed):
         parse_answer(octets, "GET", ended=True)
+
+
+TO_HEAD = REFUSAL.replace(b"Length: 0", b"Length: 4") + b"oops"
+
+
+@pytest.mark.parametrize(
+    ("case", "answer", "grade"),
+    [
+        (bodiless("HEAD", head(host="")), REFUSAL, Grade.PASS),
+        (bodiless("HEAD", head(host="")), TO_HEAD, Grade.FAIL),
+        (bodiless_unread("HEAD", head("X-A : b")), b"", Grade.PASS),
+        (bodiless_unread("HEAD", head("X-A : b")), TO_HEAD, Grade.WARN),
+        (bodiless_unread("HEAD", head("X-A : b")), TO_HEAD.replace(b"Connection: close\r\n", b""), Grade.FAIL),
+    ],
+)
+def test_content_for_head_is_worse_where_the_method_was_read_or_more_may_follow(
+    case: Case, answer: bytes, grade: Grade
+) -> None:
+    assert judged(case, answer) is grade
 
 
 # What is published

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.cases import answers, chunks, connections, environ, fields, framing, hostile, request_line
+from conformance.cases import answers, chunks, connections, environ, fields, framing, hostile, refusals, request_line
 
 GROUPS = tuple(
     group
-    for module in (request_line, fields, framing, chunks, connections, answers, environ, hostile)
+    for module in (request_line, fields, framing, chunks, connections, refusals, answers, environ, hostile)
     for group in module.GROUPS
 )

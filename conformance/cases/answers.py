@@ -10,9 +10,9 @@ import time
 from email.utils import parsedate_to_datetime
 
 from conformance.application import MEBIBYTE
-from conformance.case import SHOULD, Case, Group, ask, request
+from conformance.case import MUST, SHOULD, Case, Group, ask, request
 from conformance.conversation import Conversation
-from conformance.verdict import Outcome, answered, followed_well
+from conformance.verdict import Level, Outcome, answered, followed_well
 
 # RFC 9110 §5.6.7:  IMF-fixdate
 IMF_FIXDATE = re.compile(
@@ -40,8 +40,17 @@ def dated_if_refused(conversation: Conversation) -> bool:
     return not conversation.answers or conversation.answers[0].status >= 500 or dated(conversation)
 
 
-def of(path: str, section: str, name: str, status: int, body: bytes, *, lacks: tuple[str, ...] = ()) -> Case:
-    return Case(name, section, ask(to(path)), (answered(status, body, lacks=lacks),))
+def of(
+    path: str,
+    section: str,
+    name: str,
+    status: int,
+    body: bytes,
+    *,
+    lacks: tuple[str, ...] = (),
+    level: Level = MUST,
+) -> Case:
+    return Case(name, section, ask(to(path)), (answered(status, body, lacks=lacks),), level=level)
 
 
 def has(path: str, section: str, name: str, field: str, *values: str) -> Case:
@@ -86,6 +95,18 @@ HEADS = Group(
             (Outcome("send the Content-Length of GET", as_get_would),),
         ),
         Case(
+            "the same where the application leaves out the body",
+            "RFC 9110 §8.6",
+            ask(to("/head-by-itself", "HEAD"), "HEAD"),
+            (Outcome("send the Content-Length of GET, or none", as_get_would),),
+        ),
+        Case(
+            "the length that it tells",
+            "RFC 9110 §9.3.2",
+            ask(to("/head-with-length", "HEAD"), "HEAD"),
+            (Outcome("send the Content-Length of GET, or none", as_get_would),),
+        ),
+        Case(
             "none for HEAD when the application raises",
             "RFC 9110 §9.3.2",
             ask(to("/raises", "HEAD"), "HEAD"),
@@ -98,7 +119,36 @@ HEADS = Group(
             ask(to("/204-with-body")),
             (answered(204, b"", lacks=BODILESS), answered(500)),
         ),
+        # What an application says against the rule, with no harm that we can show: warned for.
+        of(
+            "/204-with-length",
+            "RFC 9110 §8.6",
+            "204, and an application that tells a length",
+            204,
+            b"",
+            lacks=BODILESS,
+            level=SHOULD,
+        ),
+        of("/205", "RFC 9110 §15.3.6", "205", 205, b""),
+        Case(
+            "205, and an application with a body",
+            "RFC 9110 §15.3.6",
+            ask(to("/205-with-body")),
+            (answered(205, b""), answered(500)),
+            level=SHOULD,
+        ),
         of("/304", "RFC 9110 §15.4.5", "304", 304, b""),
+        of("/304", "RFC 9110 §8.6", "304 tells no length that nobody knows", 304, b"", lacks=BODILESS),
+        of("/304-with-length", "RFC 9110 §8.6", "304, and an application that tells the length of 200", 304, b""),
+        of(
+            "/304-with-length-0",
+            "RFC 9110 §8.6",
+            "304, and an application that tells the length of nothing",
+            304,
+            b"",
+            lacks=BODILESS,
+            level=SHOULD,
+        ),
         Case(
             "304, and an application with a body",
             "RFC 9110 §15.4.5",
@@ -133,6 +183,7 @@ BODIES = Group(
         of("/pieces", "RFC 9112 §6.3", "one in pieces", 200, b"onetwothree"),
         of("/empty-piece", "RFC 9112 §7.1", "an empty piece does not end it", 200, b"onetwo"),
         of("/nothing", "RFC 9112 §6.3", "none", 200, b""),
+        of("/nothing-after-all", "RFC 9112 §6.3", "none, after all", 200, b""),
         of("/mebibyte", "RFC 9112 §6.3", "1 MiB", 200, MEBIBYTE),
         of("/written", "PEP 3333", "write() comes before the iterable", 200, b"onetwothree"),
         of("/changed", "PEP 3333", "exc_info replaces what was not sent", 503, b"sorry", lacks=("x-first",)),

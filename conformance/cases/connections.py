@@ -283,6 +283,13 @@ HTTP_1_0 = Group(
         serves(
             "RFC 9112 §9.3", "close wins over keep-alive", old("Connection: keep-alive, close"), closes=True, path="/x"
         ),
+        serves(
+            "RFC 9110 §7.8",
+            "Upgrade is ignored",
+            old("Connection: upgrade", "Upgrade: h2c, websocket"),
+            closes=True,
+            path="/x",
+        ),
         Case(
             "no transfer coding in the answer",
             "RFC 9112 §6.1",
@@ -376,6 +383,38 @@ EXPECT = Group(
             "100 before a chunked body",
             "RFC 9110 §10.1.1",
             wait_then_send(expecting("Transfer-Encoding: chunked"), one_chunk("hello").encode()),
+            (LEAVE, FINAL),
+        ),
+        Case(
+            "between empty elements",
+            "RFC 9110 §5.6.1",
+            wait_then_send(expecting(value=",100-continue,"), b"hello"),
+            (LEAVE, FINAL),
+        ),
+        Case(
+            "on two lines",
+            "RFC 9110 §5.3",
+            wait_then_send(expecting("Content-Length: 5", "Expect: 100-continue"), b"hello"),
+            (LEAVE, FINAL),
+        ),
+        Case(
+            "100 beside an Upgrade to what nobody knows",
+            "RFC 9110 §7.8",
+            wait_then_send(expecting("Content-Length: 5", "Connection: upgrade", "Upgrade: foo/2"), b"hello"),
+            (LEAVE, FINAL),
+        ),
+        Case(
+            "100 beside an Upgrade to HTTP/2",
+            "RFC 9110 §7.8",
+            wait_then_send(
+                expecting(
+                    "Content-Length: 5",
+                    "Connection: Upgrade, HTTP2-Settings",
+                    "Upgrade: h2c",
+                    "HTTP2-Settings: AAMAAABk",
+                ),
+                b"hello",
+            ),
             (LEAVE, FINAL),
         ),
         Case(

@@ -94,6 +94,13 @@ CONTENT_LENGTH = Group(
         ),
         serves(
             "RFC 9110 §8.6",
+            "thirty leading zeros",
+            post("Content-Length: " + "0" * 30 + "5", body="hello"),
+            body="hello",
+            warns=(refused(closes=True),),
+        ),
+        serves(
+            "RFC 9110 §8.6",
             "two equal lines: refuse, or take the value",
             length("%d", TRUE_LENGTH),
             body=HIDDEN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.case import HIDDEN, SHOULD, Case, Group, refuses, request, serves
+from conformance.case import HIDDEN, SHOULD, Case, Group, one_chunk, refuses, request, serves
 from conformance.verdict import AS_HTTP_0_9, answered, refused, served
 
 LINE = Group(
@@ -23,6 +23,16 @@ LINE = Group(
         ),
         refuses(
             "RFC 9112 §3", "a method of 10 KB", request("A" * 10_000 + " /x HTTP/1.1"), passes=(served(),), level=SHOULD
+        ),
+        refuses(
+            "RFC 9112 §3",
+            "a method of 100 KB: 501",
+            request("A" * 100_000 + " /x HTTP/1.1"),
+            501,
+            400,
+            414,
+            passes=(served(),),
+            level=SHOULD,
         ),
         refuses("RFC 9112 §2.2", "a space before the method", b" " + request(), level=SHOULD),
         refuses("RFC 9112 §3", "two spaces before the target", request("GET  /x HTTP/1.1"), level=SHOULD),
@@ -81,6 +91,13 @@ VERSION = Group(
     "A version decides how the connection and the body are read.",
     (
         serves("RFC 9110 §6.2", "'HTTP/1.2' is read as HTTP/1.1", request("GET /x HTTP/1.2"), level=SHOULD, path="/x"),
+        serves(
+            "RFC 9110 §6.2",
+            "a chunked body in 'HTTP/1.2'",
+            request("POST /x HTTP/1.2", "Transfer-Encoding: chunked", body=one_chunk("hello")),
+            level=SHOULD,
+            body="hello",
+        ),
         refuses("RFC 9110 §15.6.6", "'HTTP/2.0': 505", request("GET /x HTTP/2.0"), 505, 400, level=SHOULD),
         version("HTTP/0.9"),
         version("HTTP/3.0"),
@@ -155,6 +172,11 @@ METHOD = Group(
 
 def target(text: str, title: str) -> Case:
     return refuses("RFC 9112 §3.2", title, request(f"GET {text} HTTP/1.1"), level=SHOULD)
+
+
+def insecure(text: str, title: str) -> Case:
+    """RFC 9110 §7.4 has it rejected, unless a trusted gateway sends it: a server may take us for one."""
+    return refuses("RFC 9110 §7.4", title, request(f"GET {text} HTTP/1.1"), level=SHOULD)
 
 
 TARGET = Group(
@@ -286,6 +308,8 @@ TARGET = Group(
             passes=(served(path="/a", HTTP_HOST="here"),),
         ),
         target("ftp://here/a", "absolute-form of another scheme"),
+        insecure("https://here/a", "absolute-form of https: 421"),
+        insecure("HTTPS://here/a", "absolute-form of https in capitals"),
         refuses("RFC 9112 §3.2", "a path without its slash", request("GET a/b HTTP/1.1"), level=SHOULD),
         refuses("RFC 9112 §3.2.3", "authority-form without CONNECT", request("GET here:80 HTTP/1.1"), level=SHOULD),
         refuses("RFC 9112 §3.2", "a query alone", request("GET ?a=b HTTP/1.1"), level=SHOULD),

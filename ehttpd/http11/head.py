@@ -5,7 +5,7 @@ RFC 9112 §3 and §5, RFC 9110 §5. Single field lines are fieldlines.py's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ehttpd.errors import BadRequest, ContentTooLarge, FieldsTooLarge, NotImplementedHere, VersionNotSupported
 from ehttpd.fields import FieldLine, Fields
@@ -197,12 +197,10 @@ def parse_section(octets: bytes, limits: Limits) -> Fields:
 
     Raises BadRequest (RFC 9112 §5), FieldsTooLarge (RFC 6585 §5).
     """
-    lines = _lines(octets)
+    lines = _lines(octets) if len(octets) <= limits.field_size else _many_lines(octets, limits)
     count = len(lines)
     if count > limits.fields:
-        raise FieldsTooLarge(f"A request may have {limits.fields} fields. Found {count}.")
-    if len(octets) > limits.field_size:
-        _check_sizes(lines, limits)
+        raise _too_many(count, limits)
     values = dict(map(_known_lines.__getitem__, lines))
     # With a field that is repeated, the lines have to be looked at one by one, and their values combined.
     return Fields(SectionLines(octets), values if len(values) == count else None)
@@ -231,7 +229,19 @@ class SectionLines:
         return parse_lines(self._octets)
 
 
-def _check_sizes(lines: Sequence[str], limits: Limits) -> None:
+def _many_lines(octets: bytes, limits: Limits) -> list[str]:
+    """Return the lines of a large section. They are counted before they are told apart: 10,000 take 0.3 ms of the
+    leader's time, and a crowd may send them.
+    """
+    count = octets.count(b"\r\n") - 1
+    if count > limits.fields:
+        raise _too_many(count, limits)
+    lines = _lines(octets)
     longest = max(map(len, lines))
     if longest > limits.field_size:
         raise FieldsTooLarge(f"A field line may have {limits.field_size} octets. Found {longest}.")
+    return lines
+
+
+def _too_many(count: int, limits: Limits) -> FieldsTooLarge:
+    return FieldsTooLarge(f"A request may have {limits.fields} fields. Found {count}.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ehttpd.errors import InsufficientStorage, RequestRefused, RequestTimeout, ServiceUnavailable
 from ehttpd.http11.state import State
-from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBuffer, SizedBody
+from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBlock, BodyBuffer
 from ehttpd.server.needs import Next
 from ehttpd.typed import TYPE_CHECKING
 
@@ -26,16 +26,16 @@ class Arrival:
         self._request = request
         self._since = now
         self.received = reader.pending  # octets, with those of the framing
-        self._body: BodyBuffer | SizedBody
+        self._body: BodyBuffer | BodyBlock
         if max(reader.pending, BLOCK_FROM) < reader.section.body_length <= in_memory:
-            self._body = SizedBody(reader.section.body_length, reader.release_body(), connection.lane.blocks)
+            self._body = BodyBlock(reader.section.body_length, reader.release_body(), connection.lane.blocks)
         else:
-            self._body = BodyBuffer(in_memory, connection.lane.budget)
+            self._body = BodyBuffer(in_memory, connection.lane.budget, connection.lane.blocks)
 
     def move(self, connection: Connection, now: float) -> Next:
         body = self._body
         try:
-            if isinstance(body, SizedBody):
+            if isinstance(body, BodyBlock):
                 count = body.receive(connection.socket)
             else:
                 data = connection.socket.recv(DECODE_AT_ONCE)
@@ -56,7 +56,7 @@ class Arrival:
         """Take what has been received; have the request served if that was all."""
         body, request = self._body, self._request
         try:
-            complete = body.complete if isinstance(body, SizedBody) else self._decode(connection, body)
+            complete = body.complete if isinstance(body, BodyBlock) else self._decode(connection, body)
             if not complete:
                 timeout = connection.settings.body_timeout
                 connection.deadline = connection.paced(now, self._since, timeout, self.received)

@@ -54,14 +54,17 @@ class BodyBuffer:
     """Collects a body. ``in_memory`` octets stay in memory; a longer body moves to an unnamed temporary file.
 
     What is in memory is one piece, for a client that sends two octets at a time could make a list of pieces take
-    twenty times their size.
+    twenty times their size. It moves to one of the ``blocks``, if there are any, before it is large: what grows by an
+    eighth at a time may be copied each time, and leave eight times its size behind in a heap that has holes.
     """
 
-    __slots__ = ("_budget", "_file", "_in_memory", "size")
+    __slots__ = ("_block", "_blocks", "_budget", "_file", "_in_memory", "size")
 
-    def __init__(self, in_memory: int, budget: Budget) -> None:
+    def __init__(self, in_memory: int, budget: Budget, blocks: Blocks | None = None) -> None:
         self._in_memory = in_memory
         self._budget = budget
+        self._blocks = blocks
+        self._block: BodyBlock | None = None
         self._file: IO[bytes] | None = None
         self.size = 0
 
@@ -69,32 +72,56 @@ class BodyBuffer:
         """Add data. Raises OSError if there is no room on the disk, ServiceUnavailable if there is none in memory."""
         self.size += len(data)
         file = self._file
-        if self.size > self._in_memory and (file is None or isinstance(file, HeldFile)):
-            file = self._move_to_disk(file)
+        if self.size > self._in_memory:
+            if file is None or isinstance(file, HeldFile):
+                file = self._move_to_disk(file)
+        elif self.size > BLOCK_FROM and self._blocks is not None:
+            block = self._block or self._move_to_block(file, self._blocks)
+            block.append(data)
+            return
         if file is not None:
             file.write(data)
         else:
             self._file = HeldFile(data, self._budget)
             self._file.seek(len(data))
 
+    def _move_to_block(self, collected: IO[bytes] | None, blocks: Blocks) -> BodyBlock:
+        begun = b""
+        if isinstance(collected, HeldFile):
+            begun = collected.getvalue()
+            collected.close()  # and is counted no more: the block counts what it is given
+        self._file = None
+        self._block = BodyBlock(self._in_memory, begun, blocks)
+        return self._block
+
     def _move_to_disk(self, collected: HeldFile | None) -> IO[bytes]:
         import tempfile  # dear to import, and seldom needed
 
         file = self._file = tempfile.TemporaryFile(prefix="ehttpd-body-")  # noqa: SIM115 - handed to the handler
-        if collected is not None:
+        block, self._block = self._block, None
+        if block is not None:
+            try:
+                file.write(block.octets)
+            finally:
+                block.discard()
+        elif collected is not None:
             with collected, collected.getbuffer() as octets:
                 file.write(octets)
         return file
 
-    def finish(self) -> IO[bytes]:
+    def finish(self) -> IO[bytes] | BlockFile:
         """Return the body as a file, open at its beginning. Raises OSError as `write` does."""
-        file = self._file or io.BytesIO()
+        block, self._block = self._block, None
+        file = self._file or (block.finish() if block is not None else io.BytesIO())
         file.seek(0)
         self._file = None
         return file
 
     def discard(self) -> None:
         """Let go of everything, unless `finish` has handed it over."""
+        block, self._block = self._block, None
+        if block is not None:
+            block.discard()
         file, self._file = self._file, None
         if file is not None:
             try:
@@ -199,8 +226,10 @@ class BlockFile(io.BufferedIOBase):
         super().close()
 
 
-class SizedBody:
-    """A body whose length is known and fits in a block: received straight to where the handler reads it."""
+class BodyBlock:
+    """A body that fits in a block, where the handler reads it. If its ``length`` is known, it is received straight to
+    there; else it has that at most, and is appended.
+    """
 
     __slots__ = ("_block", "_blocks", "_length", "_view", "size")
 
@@ -223,6 +252,18 @@ class SizedBody:
         self.size += count
         return count
 
+    def append(self, data: bytes) -> None:
+        """Add data. Raises ServiceUnavailable if there is no more room in memory."""
+        self._blocks.budget.take(len(data))
+        end = self.size + len(data)
+        self._view[self.size : end] = data
+        self.size = end
+
+    @property
+    def octets(self) -> memoryview:
+        """What was received so far."""
+        return self._view[: self.size]
+
     @property
     def complete(self) -> bool:
         return self.size == self._length
@@ -230,7 +271,7 @@ class SizedBody:
     def finish(self) -> BlockFile:
         """Return the body as a file, open at its beginning."""
         self._view.release()
-        return BlockFile(self._blocks, self._block, self._length)
+        return BlockFile(self._blocks, self._block, self.size)
 
     def discard(self) -> None:
         """Let go of everything. Not after `finish`."""

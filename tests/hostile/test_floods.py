@@ -91,7 +91,7 @@ def test_small_chunks_take_no_more_memory_than_their_octets(victim: Victim) -> N
         peer = victim.connect()
         with in_parallel(lambda: peer.send(BODY + b"Transfer-Encoding: chunked\r\n\r\n", begun)):
             while not answered(peer):  # it is refused: the rest does not come
-                assert victim.look_later().memory < before + scaled(4, 6) * MEBIBYTE
+                assert victim.look_later().memory < before + 3 * MEBIBYTE
         assert statuses([peer]) == {408}
 
 

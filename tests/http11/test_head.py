@@ -154,6 +154,13 @@ def test_more_fields_than_the_limit_are_refused() -> None:
         section_of(["Accept: a"] * 4, Limits(fields=3))
 
 
+@pytest.mark.parametrize("field_size", [10, 1000], ids=["counted at once", "counted one by one"])
+def test_fields_are_counted_alike_in_sections_of_any_size(field_size: int) -> None:
+    assert len(section_of(["Accept: a"] * 3, Limits(fields=3, field_size=field_size))) == 3
+    with pytest.raises(FieldsTooLarge, match=r"may have 3 fields\. Found 4\."):
+        section_of(["Accept: a"] * 4, Limits(fields=3, field_size=field_size))
+
+
 def test_as_many_fields_as_are_allowed_are_read() -> None:
     assert len(section_of([f"Accept-{number}: a" for number in range(1000)], Limits(fields=1000))) == 1000
 

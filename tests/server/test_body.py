@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ehttpd.errors import ServiceUnavailable
 from ehttpd.messages import Request, Response
 from ehttpd.server.body import BLOCK_FROM, BlockFile, Blocks, BodyBuffer
 from ehttpd.server.budget import Budget
@@ -61,6 +62,50 @@ def test_a_body_that_was_handed_over_is_not_discarded_any_more() -> None:
     with buffer.finish() as body:
         buffer.discard()
         assert body.read() == b"abcde"
+
+
+@pytest.mark.parametrize(
+    ("size", "kept_in"),
+    [
+        (BLOCK_FROM, "HeldFile"),
+        (BLOCK_FROM + 1, "BlockFile"),
+        (2 * BLOCK_FROM, "BlockFile"),
+        (2 * BLOCK_FROM + 1, "BufferedRandom"),
+    ],
+)
+@pytest.mark.parametrize("pieces", [1, 2, 1000])
+def test_a_body_that_grows_moves_to_a_block_and_then_to_a_temporary_file(size: int, kept_in: str, pieces: int) -> None:
+    budget = Budget()
+    blocks = Blocks(2 * BLOCK_FROM, budget)
+    contents = (bytes(range(251)) * 600)[:size]
+    at_once = -(-size // pieces)
+    for finished in (True, False):
+        buffer = BodyBuffer(2 * BLOCK_FROM, budget, blocks)
+        for start in range(0, size, at_once):
+            buffer.write(contents[start : start + at_once])
+        assert budget.held == (size if kept_in != "BufferedRandom" else 0)
+        if finished:
+            with buffer.finish() as body:
+                assert type(body).__name__ == kept_in
+                assert body.read() == contents
+        buffer.discard()
+        assert budget.held == 0
+    in_block = kept_in == "BlockFile" or (kept_in == "BufferedRandom" and pieces > 1)
+    assert len(blocks._free) == in_block, "it is given back, and used again"
+
+
+def test_who_may_keep_no_more_in_memory_gives_back_what_was_kept() -> None:
+    budget = Budget(BLOCK_FROM + 10)
+    blocks = Blocks(4 * BLOCK_FROM, budget)
+    buffer = BodyBuffer(4 * BLOCK_FROM, budget, blocks)
+    buffer.write(b"x" * 10)
+    buffer.write(b"x" * BLOCK_FROM)
+    with pytest.raises(ServiceUnavailable):
+        buffer.write(b"x")
+    assert budget.held == budget.limit
+    buffer.discard()
+    assert budget.held == 0
+    assert len(blocks._free) == 1
 
 
 CONTENTS = b"first\n\nthird line\nno end"
@@ -143,6 +188,15 @@ def test_a_chunked_body_moves_to_a_file_as_it_grows(live_server: LiveServers) ->
     reply = peer.reply()
     assert reply.body == b"x" * 1500
     assert reply.fields["kept-in"] == "BufferedRandom"
+
+
+def test_a_chunked_body_of_some_length_is_read_from_a_block(live_server: LiveServers) -> None:
+    peer = live_server(echo).connect()
+    for octet in (b"a", b"b"):
+        peer.send(CHUNKED, *[b"1000\r\n" + octet * 4096 + b"\r\n"] * 20, b"0\r\n\r\n")
+        reply = peer.reply()
+        assert reply.body == octet * 4096 * 20
+        assert reply.fields["kept-in"] == "BlockFile"
 
 
 @pytest.mark.parametrize("size", [10, 5000])
