@@ -38,22 +38,16 @@ _MOST_KEPT = 2000
 
 
 def adapt(
-    application: Application,
-    *,
-    multithread: bool = True,
-    multiprocess: bool = False,
-    named: bool = False,
-    given: bool = True,
-    kept: bool = False,
-) -> Handler:
+    application: Application, *, multithread: bool = True, multiprocess: bool = False, named: bool = False,
+    given: bool = True, kept: bool = False,
+) -> Handler:  # fmt: skip
     """Return a handler that runs a WSGI application (PEP 3333).
 
     ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``, which is new unless names are
     ``given`` by clients; and with ``kept``, records find the environ as it left it. Each costs some tenths of a
     microsecond.
     """
-    standing = _standing(multithread, multiprocess, named)
-    by_server: dict[tuple[tuple[str, int], str], Environ] = {}
+    of_servers = _OfServers(_standing(multithread, multiprocess, named))
 
     def handler(request: Request) -> Response:
         fields = request.headers
@@ -63,10 +57,7 @@ def adapt(
             environ = template.copy()
         else:
             connection = request.client.connection
-            place = (connection.local, connection.scheme)
-            of_server = by_server.get(place) or _of_server(standing, connection)
-            if len(by_server) < _MOST_KEPT:
-                by_server[place] = of_server
+            of_server = of_servers[connection.local, connection.scheme]
             environ = _environ(of_server, request, connection, earlier.values)
             # Kept from the second request on: most connections that rest have made one.
             earlier.derived = MADE_ONCE if template is None else environ.copy()
@@ -99,8 +90,9 @@ def adapt(
         return answer.take(application(environ, answer.start_response))
 
     handler.below = lambda prefix: adapt(  # type: ignore[attr-defined]
-        _below(application, prefix), multithread=multithread, multiprocess=multiprocess
-    )
+        _below(application, prefix), multithread=multithread, multiprocess=multiprocess,
+        named=named, given=given, kept=kept,
+    )  # fmt: skip
     return handler
 
 
@@ -136,18 +128,26 @@ def _below(application: Application, prefix: str) -> Application:
     return below
 
 
-def _of_server(standing: Environ, client: Client) -> Environ:
-    """Return what all requests to the same address have in common."""
-    name, port = client.local
-    secured = {"HTTPS": "on"} if client.scheme == "https" else {}
-    return {
-        **standing,
-        **secured,
-        "wsgi.url_scheme": client.scheme,
-        # A Unix socket has neither, and PEP 3333 wants both.
-        "SERVER_NAME": name if port else "localhost",
-        "SERVER_PORT": str(port or (443 if secured else 80)),
-    }
+class _OfServers(dict[tuple[tuple[str, int], str], Environ]):
+    """Address and scheme -> what all requests there have in common: what is ``standing``, and more."""
+
+    def __init__(self, standing: Environ) -> None:
+        self._standing = standing
+
+    def __missing__(self, place: tuple[tuple[str, int], str]) -> Environ:
+        (name, port), scheme = place
+        secured = {"HTTPS": "on"} if scheme == "https" else {}
+        environ = {
+            **self._standing,
+            **secured,
+            "wsgi.url_scheme": scheme,
+            # A Unix socket has neither, and PEP 3333 wants both.
+            "SERVER_NAME": name if port else "localhost",
+            "SERVER_PORT": str(port or (443 if secured else 80)),
+        }
+        if len(self) < _MOST_KEPT:
+            self[place] = environ
+        return environ
 
 
 def tls_environ(tls: TLS) -> Environ:

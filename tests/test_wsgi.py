@@ -913,3 +913,14 @@ def test_an_application_knows_the_name_that_is_in_the_logs(given: bool) -> None:
     assert reply.body.decode() == record.request_id
     assert (record.request_id == "theirs") == given
     assert record.environ["USER"] == "anna"
+
+
+def test_below_a_prefix_it_knows_it_too() -> None:
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])
+        return [environ["ehttpd.request_id"].encode()]
+
+    records: SimpleQueue[Record] = SimpleQueue()
+    with serving(adapt(application, named=True), record=records.put, url_prefix="/shop") as server:
+        reply = server.connect().ask("/shop/")
+        assert reply.body.decode() == records.get(timeout=PATIENCE).request_id
