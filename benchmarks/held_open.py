@@ -46,7 +46,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
     print(f"{'open':>28} {'median us':>10} {'p99 us':>8} {'KiB each':>9} {'threads':>8}")
     try:
-        for kinds in ((), *((kind,) for kind in KINDS), KINDS):
+        for kinds in ((), *((kind,) for kind in KINDS), ("publisher", "websocket"), KINDS):
             observe(kinds, count)
     except (ServerFailed, EOFError, OSError) as failure:
         sys.exit(f"benchmarks: {failure}")
