@@ -171,13 +171,11 @@ def test_a_departure_behind_a_pipelined_request_is_noticed(
     server = live_server(told)
     for _ in range(3):
         peer = server.connect()
-        peer.send(GET)
+        # Others than epoll cannot watch for an end alone, and look once: the next request has to be there before.
+        first, later = (GET + NEXT, b"") if isinstance(server.lane._poller, SelectorPoller) else (GET, NEXT)
+        peer.send(first)
         told.await_begun()
-        if isinstance(server.lane._poller, SelectorPoller):
-            # It cannot watch for an end alone, and looks once: both have to be there by then, in one packet.
-            peer.socket.send(NEXT, socket.MSG_MORE)
-        else:
-            peer.send(NEXT)
+        peer.send(later)
         peer.half_close()
         assert told.await_answer()
         assert [peer.reply().body for _ in range(2)] == [b"hello"] * 2
