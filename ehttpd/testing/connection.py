@@ -80,7 +80,8 @@ class ObservedConnection(Connection):
     def receive(self, data: bytes, now: float) -> Next:
         wire = self._observer.wire_log
         if wire is not None and not isinstance(self.socket, RecordedSocket):
-            wire.note(self.index, ">", data)
+            with wire.lock:
+                wire.note(self.index, ">", data)
             self.socket = RecordedSocket(self.socket, self.index, wire)
         if self.stalled:
             return Next.WAIT

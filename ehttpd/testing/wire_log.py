@@ -22,28 +22,27 @@ class WireLog:
     """What was received and sent, in order. Any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._entries: list[tuple[int, str, bytes]] = []
 
     def note(self, index: int, direction: str, octets: bytes) -> None:
         """Note octets of the connection with this ``index``; ``direction`` is ``">"`` or ``"<"``, as the client sees
-        it.
+        it. With the ``lock`` held.
         """
-        with self._lock:
-            last = self._entries[-1] if self._entries else None
-            if last is not None and last[:2] == (index, direction) and len(last[2]) < MOST_SHOWN:
-                self._entries[-1] = (index, direction, last[2] + octets)
-            elif octets:
-                self._entries.append((index, direction, octets))
+        last = self._entries[-1] if self._entries else None
+        if last is not None and last[:2] == (index, direction) and len(last[2]) < MOST_SHOWN:
+            self._entries[-1] = (index, direction, last[2] + octets)
+        elif octets:
+            self._entries.append((index, direction, octets))
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._lock:
+        with self.lock:
             self._entries.clear()
 
     def lines(self) -> list[str]:
         """Return a line for each time that somebody spoke."""
-        with self._lock:
+        with self.lock:
             entries = list(self._entries)
         return [
             f"{index} {direction} {octets[:MOST_SHOWN]!r}{' …' * (len(octets) > MOST_SHOWN)}"
@@ -65,15 +64,18 @@ class RecordedSocket:
     def recv(self, size: int, flags: int = 0) -> bytes:
         data: bytes = self._connected.recv(size, flags)
         if not flags & socket.MSG_PEEK:
-            self._log.note(self._index, ">", data)
+            with self._log.lock:
+                self._log.note(self._index, ">", data)
         return data
 
     def recv_into(self, buffer: WriteableBuffer) -> int:
         count: int = self._connected.recv_into(buffer)
-        self._log.note(self._index, ">", bytes(memoryview(buffer).cast("B")[:count]))
+        with self._log.lock:
+            self._log.note(self._index, ">", bytes(memoryview(buffer).cast("B")[:count]))
         return count
 
     def send(self, data: ReadableBuffer, flags: int = 0) -> int:
-        sent: int = self._connected.send(data, flags)
-        self._log.note(self._index, "<", bytes(memoryview(data).cast("B")[:sent]))
+        with self._log.lock:  # who has the octets finds them in the log; this does not block
+            sent: int = self._connected.send(data, flags)
+            self._log.note(self._index, "<", bytes(memoryview(data).cast("B")[:sent]))
         return sent
