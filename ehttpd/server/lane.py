@@ -36,7 +36,6 @@ from ehttpd.server.tunnels import Tunnels
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from ehttpd.messages import Streams
     from ehttpd.proxies.hearing import Hearing
     from ehttpd.server.clock import StandingFields
