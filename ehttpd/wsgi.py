@@ -16,7 +16,7 @@ from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import grammar
 from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, percent_decode
-from ehttpd.messages.naming import new_name
+from ehttpd.messages.naming import new_name, unused
 
 if TYPE_CHECKING:
     from ehttpd.messages.tls import TLS
@@ -83,7 +83,10 @@ def adapt(
             if given or request._name or request._state is not None:
                 environ["ehttpd.request_id"] = request.named()
             else:  # the same, for nobody has named it
-                environ["ehttpd.request_id"] = request._name = new_name()
+                try:
+                    environ["ehttpd.request_id"] = request._name = unused.pop()
+                except IndexError:
+                    environ["ehttpd.request_id"] = request._name = new_name()
             if kept:
                 request.state["environ"] = environ
         answer = Answer(request)

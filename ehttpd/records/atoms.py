@@ -104,8 +104,8 @@ FAMILIES = {
 OF_THE_HEAD = frozenset({*THEIRS, "l", "scheme"} - {"request_id"})
 
 
-def compiled(template: str) -> tuple[Callable[[Sequence[Noted]], list[str]], bool]:
-    """Return what makes lines, and whether it wants notes with requests and responses.
+def compiled(template: str) -> tuple[Callable[[Sequence[Noted]], str], bool]:
+    """Return what makes lines, each with its end, and whether it wants notes with requests and responses.
 
     Raises:
         SettingsError: an atom is unknown, or something is no atom. It says which.
@@ -124,14 +124,14 @@ def compiled(template: str) -> tuple[Callable[[Sequence[Noted]], list[str]], boo
             note.fields.noted = (note.line, note.client.remote, half_filled, pattern)
         return pattern
 
-    def lines(notes: Sequence[Noted]) -> list[str]:
+    def lines(notes: Sequence[Noted]) -> str:
         made = []
         for note in map(Note._make, notes):
             whose, remote, way, pattern = getattr(note.fields, "noted", NOTHING_KNOWN)
             if whose is not note.line or remote is not note.client.remote or way is not half_filled:
                 pattern = half_filled(note)
             made.append(pattern % tuple([atom(note) for atom in own]))
-        return made
+        return "".join(made)
 
     return lines, any(_sees_more(name) for name in names)
 
@@ -157,7 +157,7 @@ def _taken_apart(template: str) -> tuple[list[str], list[str], list[Atom]]:
             names.append(part[1])
             atoms.append(_atom(part[1], escaped if quoted else bare))
             texts.append("")
-    texts[-1] += template[at:]
+    texts[-1] += template[at:] + "\n"
     return texts, names, atoms
 
 

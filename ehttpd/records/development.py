@@ -12,9 +12,9 @@ from ehttpd.records.quoting import bare
 _COLOURS = {"2": "32", "3": "36", "4": "33", "5": "31"}
 
 
-def development(coloured: bool) -> Callable[[Sequence[Noted]], list[str]]:
-    """Return what makes lines such as ``12:00:01 200 GET /items/7  1.9ms  312B  t3 q0.1ms``: when, status, method,
-    target, duration, octets of the body, number of the thread, time in the queue.
+def development(coloured: bool) -> Callable[[Sequence[Noted]], str]:
+    """Return what makes lines, each with its end, such as ``12:00:01 200 GET /items/7  1.9ms  312B  t3 q0.1ms``: when,
+    status, method, target, duration, octets of the body, number of the thread, time in the queue.
     """
 
     def line(note: Note) -> str:
@@ -26,10 +26,10 @@ def development(coloured: bool) -> Callable[[Sequence[Noted]], list[str]]:
         number = note.thread.rpartition("-")[2]
         return (
             f"{on_the_clock(note.ended)} {status} {what}  {duration(note.seconds)}  {size(note.body_octets)}  "
-            f"t{bare(number)} q{duration(note.queue_seconds)}"
+            f"t{bare(number)} q{duration(note.queue_seconds)}\n"
         )
 
-    return lambda notes: [line(note) for note in map(Note._make, notes)]
+    return lambda notes: "".join([line(note) for note in map(Note._make, notes)])
 
 
 def duration(seconds: float) -> str:

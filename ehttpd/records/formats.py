@@ -13,7 +13,7 @@ from ehttpd.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-Lines: TypeAlias = "Callable[[Sequence[Noted]], list[str]]"
+Lines: TypeAlias = "Callable[[Sequence[Noted]], str]"
 
 # Those that every reader of logs knows; Apache's.
 COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s'
@@ -23,7 +23,7 @@ NAMES = ("common", "combined", "json", "logfmt", "dev")
 
 
 class Format:
-    """What makes lines, each without its end: `lines` of several notes, and when called, the line of a record.
+    """What makes lines: `lines` of several notes, each with its end, and when called, the line of a record without it.
 
     ``whole``: it wants notes with their requests and responses.
     """
@@ -33,13 +33,13 @@ class Format:
         self.whole = whole
 
     def __call__(self, record: Record) -> str:
-        return self.lines([record.note])[0]
+        return self.lines([record.note])[:-1]
 
 
 class AccessLog(Ledger):
     """Has a line written for each exchange."""
 
-    def __init__(self, format: Format, write: Callable[[Sequence[str]], object]) -> None:
+    def __init__(self, format: Format, write: Callable[[str], object]) -> None:
         self.whole = format.whole
         self._lines = format.lines
         self._write = write
@@ -54,8 +54,8 @@ def to_logger(format: Format) -> AccessLog:
 
     logger = logging.getLogger(ACCESS_LOGGER)
 
-    def write(lines: Sequence[str]) -> None:
-        for line in lines:
+    def write(lines: str) -> None:
+        for line in lines[:-1].split("\n"):
             logger.info("%s", line)
 
     return AccessLog(format, write)

@@ -46,23 +46,13 @@ def on_the_clock(second: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(second))
 
 
-class _InMilliseconds(dict[int, str]):
-    """Durations by microseconds, as `milliseconds` writes them. To write one takes a sixth of a microsecond; most are
-    short, and come again.
-    """
-
-    MOST_KEPT = 5000
-
-    def __missing__(self, microseconds: int) -> str:
-        text = f"{microseconds / 1e3:.3f}"
-        if len(self) < self.MOST_KEPT:
-            self[microseconds] = text
-        return text
-
-
-in_milliseconds = _InMilliseconds()
+# Durations by microseconds, as `milliseconds` writes them, as far as most go: to write one takes a sixth of a
+# microsecond.
+in_milliseconds = [f"{whole}.{part:03}" for whole in range(5) for part in range(1000)]
+MOST_WRITTEN = len(in_milliseconds)
 
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds, with three digits behind the point, as JSON has numbers."""
-    return in_milliseconds[int(seconds * 1e6)]
+    microseconds = int(seconds * 1e6)
+    return in_milliseconds[microseconds] if 0 <= microseconds < MOST_WRITTEN else f"{microseconds / 1e3:.3f}"

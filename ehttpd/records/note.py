@@ -68,8 +68,8 @@ USUAL = Besides()
 
 class Note(NamedTuple):
     """An exchange. ``line`` is None if its head was refused. ``name`` is that of the request, nothing if nobody has
-    asked for it yet. ``besides`` is `USUAL`, that very object, where there is nothing to say. The rest is as in
-    `Record`.
+    asked for it yet. ``besides`` is `USUAL`, that very object, where there is nothing to say, and the name, if any, is
+    one of ours (`new_name`). The rest is as in `Record`.
     """
 
     line: Line | None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ehttpd.fields import Fields
 from ehttpd.messages import Client
 from ehttpd.messages.naming import new_name
-from ehttpd.records.moments import in_milliseconds, rfc3339
+from ehttpd.records.moments import MOST_WRITTEN, in_milliseconds, milliseconds, rfc3339
 from ehttpd.records.note import USUAL, Besides, Line, Noted
 from ehttpd.records.quoting import json_string, logfmt_value
 from ehttpd.typed import TYPE_CHECKING
@@ -55,20 +55,25 @@ TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2
 # So says OpenTelemetry of a method that was not understood; and we, of a client that left before there was an answer.
 OTHER_METHOD = "_OTHER"
 CLIENT_LEFT = "client_left"
-NOTHING_KNOWN = (None, None, None, "")
 
 
 def structured(
-    encode: Encode, name: Callable[[str], str], comma: str, ends: tuple[str, str]
-) -> Callable[[Sequence[Noted]], list[str]]:  # fmt: skip
-    """Return what makes lines: pairs of a name and a value, with ``comma`` between them, between two ``ends``."""
+    encode: Encode, name: Callable[[str], str], comma: str, ends: tuple[str, str], quote: str
+) -> Callable[[Sequence[Noted]], str]:  # fmt: skip
+    """Return what makes lines, each with its end: pairs of a name and a value, with ``comma`` between them, between
+    two ``ends``.
+
+    A timestamp needs no encoder, nor does a name of ours: they only have a ``quote`` on both sides.
+    """
     begin = {each: comma + name(each) for each in (*ALWAYS, *OF_REQUEST, *BESIDES)}
     of_when, of_status, of_size, of_thread, of_duration, of_queue, of_name = (begin[each] for each in ALWAYS)
-    quote, end = '"' if encode is json_string else "", ends[1]  # a timestamp needs no encoder, nor does a name of ours
     of_when = ends[0] + of_when[len(comma) :] + quote
+    of_name += quote
+    end = ends[1] + "\n"
 
-    def lines(notes: Sequence[Noted]) -> list[str]:
-        made, durations = [], in_milliseconds
+    def lines(notes: Sequence[Noted]) -> str:
+        pieces: list[str] = []
+        durations = in_milliseconds
         since = until = 0.0
         last_status = last_octets = 0
         last_thread = common = ""
@@ -91,26 +96,28 @@ def structured(
             except AttributeError:
                 whose = remote = way = None
             if whose is not line or remote is not client.remote or way is not encode:
-                known = _known(line, fields, client, encode, begin)
+                known = kept(line, fields, client)
             if besides is not USUAL:
-                known += _besides(besides, encode, begin)
-            made.append(
-                f"{common}{durations[int(seconds * 1e6)]}{of_queue}{durations[int(queued * 1e6)]}"
-                f"{of_name}{encode(identity or new_name())}{known}{end}"
-            )
-        return made
+                identity = encode(identity or new_name()).removeprefix(quote).removesuffix(quote)
+                known = known.removesuffix(end) + _besides(besides, encode, begin) + end
+            taken, waited = int(seconds * 1e6), int(queued * 1e6)
+            pieces += (
+                common, durations[taken] if taken < MOST_WRITTEN else milliseconds(seconds),
+                of_queue, durations[waited] if waited < MOST_WRITTEN else milliseconds(queued),
+                of_name, identity or new_name(), known,
+            )  # fmt: skip
+        return "".join(pieces)
+
+    def kept(line: Line | None, fields: Fields, client: Client) -> str:
+        """Return what follows the name: what the head of a request gives. Keep it with the fields."""
+        if line is None:
+            return quote + _of_request(OTHER_METHOD, "", "", fields, client, encode, begin) + end
+        known = quote + _of_request(line.method, line.target, line.version[5:], fields, client, encode, begin) + end
+        # The slot is nobody else's, and empty at first.
+        fields.noted = (line, client.remote, encode, known)
+        return known
 
     return lines
-
-
-def _known(line: Line | None, fields: Fields, client: Client, encode: Encode, begin: Mapping[str, str]) -> str:
-    """Return what the head of a request gives, and keep it with the fields."""
-    if line is None:
-        return _of_request(OTHER_METHOD, "", "", fields, client, encode, begin)
-    known = _of_request(line.method, line.target, line.version[5:], fields, client, encode, begin)
-    # The slot is nobody else's, and empty at first.
-    fields.noted = (line, client.remote, encode, known)
-    return known
 
 
 def _of_request(
@@ -151,5 +158,5 @@ def _besides(besides: Besides, encode: Encode, begin: Mapping[str, str]) -> str:
     return pairs
 
 
-json_lines = structured(json_string, lambda name: f'"{name}":', ",", ("{", "}"))
-logfmt_lines = structured(logfmt_value, lambda name: f"{name}=", " ", ("", ""))
+json_lines = structured(json_string, lambda name: f'"{name}":', ",", ("{", "}"), '"')
+logfmt_lines = structured(logfmt_value, lambda name: f"{name}=", " ", ("", ""), "")

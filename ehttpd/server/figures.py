@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TypedDict, TypeVar
 
-from ehttpd.records.note import USUAL, Ledger, Line, Noted
+from ehttpd.records.note import USUAL, Ledger, Noted
 
 # The upper ends of what durations are sorted into, in seconds. A tenth of a millisecond is what a quick handler takes.
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -52,30 +52,34 @@ class Requests(Ledger):
 
     def enter(self, notes: Sequence[Noted]) -> None:
         """Count these exchanges."""
-        if not notes:
-            return
-        lines, _, _, _, statuses, octets, seconds, queued, _, _, besides = zip(*notes, strict=True)
-        self._append_kinds(lines, statuses)
-        self._fresh_sent.append(sum(octets))
-        self._fresh_seconds.extend(seconds)
-        self._fresh_queued.extend(queued)
-        if besides.count(USUAL) < len(besides):
-            self._fresh_received.append(sum([each.received or 0 for each in besides]))
+        sent, received = self._append_kinds(notes)
+        self._fresh_sent.append(sent)
+        if received:
+            self._fresh_received.append(received)
+        self._fresh_seconds.extend([note[6] for note in notes])
+        self._fresh_queued.extend([note[7] for note in notes])
         if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()
             finally:
                 self._folding.release()
 
-    def _append_kinds(self, lines: Sequence[Line | None], statuses: Sequence[int]) -> None:
-        """Note how many in a row are of a kind: of what is told together, most are."""
+    def _append_kinds(self, notes: Sequence[Noted]) -> tuple[int, int]:
+        """Note how many in a row are of a kind: of what is told together, most are. Return how many octets were sent
+        and received.
+        """
         method, status, row = "", NO_STATUS, 0
-        for line, each in zip(lines, statuses, strict=True):
+        sent = received = 0
+        for line, _, _, _, each, octets, _, _, _, _, besides in notes:
             if each is not status or line is None or line.method is not method:
                 self._fresh.append((method, status, row))
                 method, status, row = line.method if line is not None else OTHER_METHOD, each, 0
             row += 1
+            sent += octets
+            if besides is not USUAL:
+                received += besides.received or 0
         self._fresh.append((method, status, row))
+        return sent, received
 
     def read(self) -> RequestFigures:
         """Return the sums until now. Any thread."""

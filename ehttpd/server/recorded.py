@@ -51,8 +51,8 @@ class RecordedService(HTTPService):
         self._named = named
         self._ledgers = [each for each in recorders if isinstance(each, Ledger)]
         self._recorders = [each for each in recorders if not isinstance(each, Ledger)]
-        self._whole = any(each.whole for each in self._ledgers)
-        self._brief = not (named or self._whole or self._recorders)  # of most exchanges a note is all that is wanted
+        self._besides = named or any(each.whole for each in self._ledgers)  # there always is more to say
+        self._brief = not (self._besides or self._recorders)  # of most exchanges a note is all that is wanted
         self._notes: list[Noted] = []  # emptied, and never replaced: any thread may append
         self._taking = threading.Lock()
 
@@ -128,8 +128,9 @@ class RecordedService(HTTPService):
             connection.queued,
             ended + lane.since_epoch,
             leader if connection in lane.pool.lease else this_thread.name,
-            USUAL if request.body is NO_BODY and response is not None and not self._whole
-            else Besides.of(request, response),
+            Besides.of(request, response)
+            if request.body is not NO_BODY or request._state is not None or response is None or self._besides
+            else USUAL,
         )  # fmt: skip
 
     def _tell_at_end(

@@ -84,6 +84,26 @@ def test_logfmt_says_the_same_as_json() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ['"', 'a"b\\', "two words", "a=b", 'ends so"', ""])
+def test_whatever_names_an_application_gives_they_can_be_read_back(name: str) -> None:
+    record = record_of()
+    assert record.request is not None
+    record.request.state["request_id"] = name
+    told, written = json.loads(format_of("json")(record)), parsed_logfmt(format_of("logfmt")(record))
+    assert told["request_id"] == written["request_id"] == record.request_id
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0, "0.000"), (0.0012345, "1.234"), (0.0049999, "4.999"), (0.0051, "5.100"), (6, "6000.000")],
+)  # fmt: skip
+def test_durations_have_microseconds(seconds: float, written: str) -> None:
+    record = record_of()
+    record.seconds = record.queue_seconds = seconds
+    assert f'"duration_ms":{written},"queue_ms":{written},' in format_of("json")(record)
+    assert format_of("%(duration_ms)s %(queue_ms)s")(record) == f"{written} {written}"
+
+
 def test_of_what_was_refused_the_beginning_is_told() -> None:
     told = json.loads(format_of("json")(refused("GET  /\xff")))
     assert told["http.request.method"] == "_OTHER"

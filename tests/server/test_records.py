@@ -302,17 +302,28 @@ def test_of_a_refused_head_a_ledger_is_told_its_beginning(live_server: LiveServe
 
 @pytest.mark.parametrize("written", ["json", '"%(r)s" "%(a)s"'])
 def test_what_is_remembered_of_a_head_is_of_that_head(live_server: LiveServers, written: str) -> None:
-    lines = SimpleQueue[Sequence[str]]()
+    lines = SimpleQueue[str]()
     log = AccessLog(format_of(written), lines.put)
     peer = live_server(hello, record=log).connect()
     for target, agent in [("/a", "one"), ("/a", "one"), ("/b", "one"), ("/b", "two"), ("/b%25", "two"), ("/a", "one")]:
         peer.ask(target, f"User-Agent: {agent}")
-        (line,) = lines.get(timeout=PATIENCE)
+        line = lines.get(timeout=PATIENCE)
         if written == "json":
             told = json.loads(line)
             assert (told["url.path"], told["user_agent.original"]) == (target, agent)
         else:
-            assert line == f'"GET {target} HTTP/1.1" "{agent}"'
+            assert line == f'"GET {target} HTTP/1.1" "{agent}"\n'
+
+
+@pytest.mark.parametrize("name", ['"', 'a"b\\', "two words", "a=b", 'ends so"'])
+def test_a_name_that_an_application_gives_can_be_read_back(live_server: LiveServers, name: str) -> None:
+    def handler(request: Request) -> Response:
+        request.state["request_id"] = name
+        return Response.text("named\n")
+
+    lines = SimpleQueue[str]()
+    live_server(handler, record=AccessLog(format_of("json"), lines.put)).connect().ask("/")
+    assert json.loads(lines.get(timeout=PATIENCE))["request_id"] == name
 
 
 def test_messages_about_a_request_have_the_name_that_its_line_has(
