@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ehttpd.fields import Fields
 from ehttpd.messages import Client
@@ -70,6 +71,7 @@ def structured(
     of_when = ends[0] + of_when[len(comma) :] + quote
     of_name += quote
     end = ends[1] + "\n"
+    kept = partial(_kept, encode=encode, begin=begin, quote=quote, end=end)
 
     def lines(notes: Sequence[Noted]) -> str:
         pieces: list[str] = []
@@ -108,16 +110,19 @@ def structured(
             )  # fmt: skip
         return "".join(pieces)
 
-    def kept(line: Line | None, fields: Fields, client: Client) -> str:
-        """Return what follows the name: what the head of a request gives. Keep it with the fields."""
-        if line is None:
-            return quote + _of_request(OTHER_METHOD, "", "", fields, client, encode, begin) + end
-        known = quote + _of_request(line.method, line.target, line.version[5:], fields, client, encode, begin) + end
-        # The slot is nobody else's, and empty at first.
-        fields.noted = (line, client.remote, encode, known)
-        return known
-
     return lines
+
+
+def _kept(
+    line: Line | None, fields: Fields, client: Client, *, encode: Encode, begin: Mapping[str, str], quote: str, end: str
+) -> str:  # fmt: skip
+    """Return what follows the name of a request: what its head gives. Keep it with the fields."""
+    if line is None:
+        return quote + _of_request(OTHER_METHOD, "", "", fields, client, encode, begin) + end
+    known = quote + _of_request(line.method, line.target, line.version[5:], fields, client, encode, begin) + end
+    # The slot is nobody else's, and empty at first.
+    fields.noted = (line, client.remote, encode, known)
+    return known
 
 
 def _of_request(

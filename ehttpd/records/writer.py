@@ -14,8 +14,8 @@ from ehttpd.records.targets import Target
 
 # How long lines may wait for others, in seconds. The first after a rest does not wait.
 INTERVAL = 0.2
-# So many octets do not wait for more. To hand less from thread to thread each time costs more than the copy.
-ENOUGH = 1 << 22
+# So many octets do not wait for more: while they are few, they are in the processor's caches when they are written.
+ENOUGH = 1 << 18
 # How many octets are held for a target that does not take them.
 MOST_HELD = 16 * 1024 * 1024
 
