@@ -256,6 +256,8 @@ class Lane:
                 return lost
             if self.finished:
                 return None
+            # Else who was served last, and has left, would be kept while the leader waits.
+            events, connection, data = (), None, b""
 
     def _await_events(self) -> Events:
         pool, answers = self.pool, self.answers

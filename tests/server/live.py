@@ -21,6 +21,15 @@ from ehttpd.server.server import Server
 PATIENCE = 30.0  # Seconds, for anything that is bound to happen, on a machine that is busy.
 
 
+def until(holds: Callable[[], object]) -> bool:
+    """Wait for what announces itself to nobody."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.001)
+    return True
+
+
 class Reply(NamedTuple):
     """A response as it arrived. ``fields`` by their names in lower case; ``whole``: it ended as its framing said."""
 

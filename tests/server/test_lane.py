@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
@@ -19,7 +20,7 @@ from ehttpd.server.poller import Poller, SelectorPoller, new_poller
 from ehttpd.server.pool import Pool
 from ehttpd.settings import Settings
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, hello, in_parallel
+from tests.server.live import PATIENCE, Gate, hello, in_parallel, until
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -129,6 +130,16 @@ def test_a_lane_is_woken_by_what_it_adopts(live_server: LiveServers) -> None:
     ours.settimeout(PATIENCE)
     assert ours.recv(12) == b"HTTP/1.1 200"
     ours.close()
+
+
+def test_nothing_is_kept_of_a_client_that_has_left(live_server: LiveServers) -> None:
+    server = live_server(hello)
+    peer = server.connect()
+    assert peer.ask().status == 200
+    lane = server.lane
+    assert [each for each in gc.get_objects() if type(each) is Connection and each.lane is lane]
+    peer.close()
+    assert until(lambda: not [each for each in gc.get_objects() if type(each) is Connection and each.lane is lane])
 
 
 def test_nobody_who_wakes_a_lane_is_held_up() -> None:

@@ -20,7 +20,7 @@ from ehttpd.messages import Request, Response
 from ehttpd.server.server import Server
 from ehttpd.settings import Settings
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving
+from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving, until
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -167,15 +167,6 @@ def test_a_request_that_is_half_there_is_waited_for(live_server: LiveServers) ->
         assert bodying.reply().body == b"12345"
         assert heading.ended()
         assert bodying.ended()
-
-
-def until(holds: Any) -> bool:
-    """Wait for what announces itself to nobody."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.001)
-    return True
 
 
 def test_what_waits_to_be_accepted_is_answered() -> None:
