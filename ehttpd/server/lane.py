@@ -202,62 +202,66 @@ class Lane:
         Return None when the lane has stopped. ``lease`` is the leader's: it holds the connection that it serves inline.
         """
         self.driver = threading.current_thread().name
-        pool, answers = self.pool, self.answers
-        resting, exchange = self.table.resting, self.service.exchange
         while True:
-            events = self._await_events()
-            now = self.now
-            due = now + TOGETHER
-            for descriptor, _ in events:
-                if answers.waiting and time.monotonic() > due:
-                    answers.send()
-                    self.service.catch_up()
-                    due = time.monotonic() + TOGETHER
-                connection = resting.get(descriptor)
-                if connection is None:
-                    lost = self._accept_or_wake(descriptor, lease)
-                    if lost is not None:
-                        return lost
-                    continue
-                if connection.output is not None or connection.underway is not None:
-                    step = connection.move(now)
-                else:
-                    try:
-                        data = connection.socket.recv(RECEIVE_AT_ONCE)
-                    except BlockingIOError:
-                        continue
-                    except OSError:
-                        step = CLOSE
-                    else:
-                        step = connection.receive(data, now) if data else connection.receive_end()
-                if step is SERVE:
-                    if pool.direct or pool.is_quick(connection):
-                        pool.serial += 1
-                        lease.append(connection)
-                        step = exchange(connection)
-                        try:
-                            lease.pop()
-                        except IndexError:
-                            return connection, step
-                        if connection.held:
-                            answers.waiting.append(connection)
-                    if step is SERVE:
-                        lost = self._serve_on(connection, step, lease)
-                        if lost is not None:
-                            return lost
-                        continue
-                if step is WAIT and connection.interest == READ:
-                    if connection.deadline < self._next_sweep:
-                        self._next_sweep = connection.deadline
-                else:
-                    self.arrange(connection, step)
-            lost = self._between_turns(now, lease)
+            lost = self._turn(lease)
             if lost is not None:
                 return lost
             if self.finished:
                 return None
-            # Else who was served last, and has left, would be kept while the leader waits.
-            events, connection, data = (), None, b""
+
+    def _turn(self, lease: list[Connection]) -> tuple[Connection, Next] | None:
+        """Wait for events, and move on whoever has one; then who waited for others. What a client leaves behind in this
+        frame goes with it.
+        """
+        pool, answers = self.pool, self.answers
+        resting, exchange = self.table.resting, self.service.exchange
+        events = self._await_events()
+        now = self.now
+        due = now + TOGETHER
+        for descriptor, _ in events:
+            if answers.waiting and time.monotonic() > due:
+                answers.send()
+                self.service.catch_up()
+                due = time.monotonic() + TOGETHER
+            connection = resting.get(descriptor)
+            if connection is None:
+                lost = self._accept_or_wake(descriptor, lease)
+                if lost is not None:
+                    return lost
+                continue
+            if connection.output is not None or connection.underway is not None:
+                step = connection.move(now)
+            else:
+                try:
+                    data = connection.socket.recv(RECEIVE_AT_ONCE)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    step = CLOSE
+                else:
+                    step = connection.receive(data, now) if data else connection.receive_end()
+            if step is SERVE:
+                if pool.direct or pool.is_quick(connection):
+                    pool.serial += 1
+                    lease.append(connection)
+                    step = exchange(connection)
+                    try:
+                        lease.pop()
+                    except IndexError:
+                        return connection, step
+                    if connection.held:
+                        answers.waiting.append(connection)
+                if step is SERVE:
+                    lost = self._serve_on(connection, step, lease)
+                    if lost is not None:
+                        return lost
+                    continue
+            if step is WAIT and connection.interest == READ:
+                if connection.deadline < self._next_sweep:
+                    self._next_sweep = connection.deadline
+            else:
+                self.arrange(connection, step)
+        return self._between_turns(now, lease)
 
     def _await_events(self) -> Events:
         pool, answers = self.pool, self.answers
