@@ -5,11 +5,12 @@ The operating system's. One thread at a time: see writer.py.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ehttpd.typed import Protocol
 
@@ -50,8 +51,7 @@ class Stream:
         self._descriptor = descriptor
         self._torn = False  # the last line was not written to its end
         self._at_once = FILE_AT_ONCE if stat.S_ISREG(os.fstat(descriptor).st_mode) else PIPE_AT_ONCE
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLOUT)
+        self._room = _room(descriptor)
 
     def write(self, chunks: Sequence[bytes]) -> tuple[int, OSError | None]:
         written = 0
@@ -72,15 +72,15 @@ class Stream:
         written, size = 0, sum(map(len, piece))
         while written < size:
             try:
-                written += os.writev(self._descriptor, [b"".join(piece)[written:]] if written else piece)
+                written += _write_chunks(self._descriptor, [b"".join(piece)[written:]] if written else piece)
             except BlockingIOError:  # somebody else has made it so
-                self._poll.poll()
+                self._room(None)
             except OSError as error:
                 return written, error
         return written, None
 
     def takes(self, octets: int) -> bool:
-        return octets <= self._at_once and bool(self._poll.poll(0))
+        return octets <= self._at_once and bool(self._room(0))
 
     def reopen(self) -> None:
         pass
@@ -117,6 +117,8 @@ class SystemLog:
         self._socket = self._connected()
 
     def _connected(self) -> socket.socket:
+        if not hasattr(socket, "AF_UNIX"):  # Windows
+            raise OSError(errno.EAFNOSUPPORT, "this system has no such log")
         connecting = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             connecting.connect(self._path)
@@ -183,7 +185,25 @@ def pieces(octets: bytes, at_once: int) -> Iterator[bytes]:
 
 
 def _opened(path: str) -> int:
-    # A pipe that nobody reads is refused instead of waited for.
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
-    os.set_blocking(descriptor, True)
+    # A pipe that nobody reads is refused instead of waited for, where there are such.
+    at_once = getattr(os, "O_NONBLOCK", 0)
+    as_they_are = getattr(os, "O_BINARY", 0)  # Windows would write ends of lines as it has them
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | at_once | as_they_are, 0o644)
+    if at_once:
+        os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _room(descriptor: int) -> Callable[[float | None], object]:
+    """Return what waits for so many milliseconds until a descriptor takes something, and tells whether it does."""
+    if not hasattr(select, "poll"):  # Windows waits for sockets only; so others than the caller have to
+        return lambda milliseconds: False
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll.poll
+
+
+def _write_chunks(descriptor: int, chunks: Sequence[bytes]) -> int:
+    if hasattr(os, "writev"):
+        return os.writev(descriptor, chunks)
+    return os.write(descriptor, b"".join(chunks))  # Windows

@@ -173,7 +173,7 @@ def _bound_tcp(
         if os.name == "posix":  # elsewhere it means something else
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if manner.reuse_port:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            _share_port(listening)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, ipv6_only)
         listening.bind(tuple(place))
@@ -184,7 +184,15 @@ def _bound_tcp(
     return Listener(listening, _name_of(listening))
 
 
+def _share_port(listening: socket.socket) -> None:
+    if not hasattr(socket, "SO_REUSEPORT"):  # Windows
+        raise OSError(errno.ENOPROTOOPT, "this system shares no ports (--reuse-port)")
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
 def _unix(address: str, path: str, manner: Manner) -> Listener:
+    if not hasattr(socket, "AF_UNIX"):  # Windows
+        raise _listen_error(address, OSError(errno.EAFNOSUPPORT, "this system has no Unix sockets"))
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     abstract = path.startswith("@")
     try:

@@ -13,7 +13,7 @@ from ehttpd.launch.serve import wants_figures, with_port_holder
 from ehttpd.settings import Settings
 from ehttpd.typed import TYPE_CHECKING
 
-POSIX = os.name == "posix"
+HAS_FORK = hasattr(os, "fork")
 
 if TYPE_CHECKING:
     from ehttpd.admin.source import Source
@@ -32,7 +32,7 @@ def supervise(
     Raises:
         OperatorError: it could not start.
     """
-    if not POSIX:
+    if not HAS_FORK:
         cure = "Leave out --workers: one process uses many threads."
         raise SettingsError("this system has no worker processes.", cure)
     from ehttpd.supervisor.orders import Orders

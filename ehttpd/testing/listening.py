@@ -1,7 +1,8 @@
 """A port that is ours for as long as the test wants it, whether anybody answers there or not.
 
 The operating system's. A guard holds the number: it is bound and never listens, so the listener beside it can be closed
-(connections are refused) and opened again, and nobody else gets the port meanwhile.
+(connections are refused) and opened again, and nobody else gets the port meanwhile. Where ports are not shared, as on
+Windows, there is no guard.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ehttpd.server.listener import Address, Listener
 PATIENCE = 10.0  # Seconds, for the leader to look up.
 # Seconds. On loopback the kernel answers at once: a queue that has not done so by then is full.
 FULL_AFTER = 0.02
+SHARES_PORTS = hasattr(socket, "SO_REUSEPORT")
 
 
 class Switch(Listener):
@@ -74,6 +76,8 @@ class Port:
             why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
             raise ListenError(f"cannot listen on {host}:{port}: {why}.", "Let the system choose: port 0.") from None
         self._place = self._guard.getsockname()[:2]
+        if not SHARES_PORTS:
+            self._guard.close()
         try:
             self.listener = self.open()
         except BaseException:
@@ -84,12 +88,15 @@ class Port:
         """Return a socket that is bound, with others that are ``shared`` or as the first; later ones may join it."""
         bound = socket.socket(self._family)
         try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
-            # Connections of an earlier server may linger on the port; a server that still listens there is refused.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, place[1] != 0)
+            if SHARES_PORTS:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+            if os.name == "posix":  # elsewhere it means something else
+                # Connections of an earlier server may linger on the port; a server that still listens there is refused.
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, place[1] != 0)
             bound.bind(place)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            if SHARES_PORTS:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except BaseException:
             bound.close()
             raise
@@ -124,7 +131,7 @@ class Port:
         """Leave connections unanswered while the block runs, so that connecting times out."""
         listener = self.listener
         switch.ask(lambda: lane.entrance.remove(listener))
-        listening = socket.socket(fileno=os.dup(listener.fileno()))
+        listening = socket.fromfd(listener.fileno(), self._family, socket.SOCK_STREAM)
         listening.listen(0)
         parked: list[socket.socket] = []
         try:

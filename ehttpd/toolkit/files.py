@@ -27,6 +27,8 @@ from ehttpd.toolkit.refusals import NotFound
 
 # The names of files beside another one, and what they are; the smallest first.
 NEIGHBOURS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+# A pipe's other end is waited for by nobody, and on Windows octets stay what they are.
+AS_IT_IS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # What a path means that leads to nothing.
 NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
@@ -113,7 +115,7 @@ def _open(path: str) -> Content:
     """
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)  # opening a device does something to it
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if regular else -1
+        number = os.open(path, os.O_RDONLY | AS_IT_IS) if regular else -1
     except ValueError:  # a NUL in it
         raise NotFound("There is no such file.") from None
     except OSError as error:

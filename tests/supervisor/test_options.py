@@ -259,7 +259,7 @@ def test_what_needs_a_supervisor() -> None:
 
 
 def test_without_worker_processes_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ehttpd.supervisor.command.POSIX", False)
+    monkeypatch.setattr("ehttpd.supervisor.command.HAS_FORK", False)
     with pytest.raises(SettingsError, match="this system has no worker processes"):
         supervise(Settings(workers=2), Settings, ".", {}, 0.0)
 
