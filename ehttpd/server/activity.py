@@ -5,16 +5,14 @@ A look, not a record: nothing is stopped for it, so what is told of two threads 
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING, TypedDict
 
 from ehttpd.http11.state import State
-from ehttpd.server.stacks import frames_of
+from ehttpd.server.stacks import stacks_of
 
 if TYPE_CHECKING:
-    from types import FrameType
 
     from ehttpd.server.connection import Connection
     from ehttpd.server.pool import Pool
@@ -57,19 +55,15 @@ def activities(pool: Pool | None) -> list[Activity]:
         does = TALKS if connection.state is State.TUNNEL else SERVES
         serving[served_by] = does, max(0.0, now - since), _request_of(connection)
     roles = {} if pool is None else pool.roles()
-    frames, found = sys._current_frames(), []
-    for thread in threading.enumerate():
-        identifier = thread.ident or 0
+    threads = [(thread, thread.ident or 0) for thread in threading.enumerate()]
+    stacks, found = stacks_of([identifier for _, identifier in threads]), []
+    for thread, identifier in threads:
         does, seconds, request = serving.get(identifier) or (roles.get(identifier, OTHER), 0.0, None)
-        stack = _stack_of(frames.get(identifier))
+        stack = [Frame(function=each.name, file=each.filename, line=each.lineno or 0) for each in stacks[identifier]]
         found.append(
             Activity(thread=identifier, name=thread.name, does=does, seconds=seconds, request=request, stack=stack)
         )
     return sorted(found, key=lambda each: (each["request"] is None, -each["seconds"], each["name"]))
-
-
-def _stack_of(frame: FrameType | None) -> list[Frame]:
-    return [Frame(function=each.name, file=each.filename, line=each.lineno or 0) for each in frames_of(frame)]
 
 
 def _request_of(connection: Connection) -> Serves:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 from ehttpd.logs import log
-from ehttpd.server.stacks import frames_of, top, written
+from ehttpd.server.stacks import stacks_of, top, written
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,12 +17,11 @@ MOST_STACKS = 4
 
 def report_slow(slow: list[tuple[int, Connection, float]]) -> None:
     """Log each of these: the identifier of a thread, the connection that it serves, and since how many seconds."""
-    frames = sys._current_frames()
-    stacks = [frames_of(frames.get(thread)) for thread, _, _ in slow[:MOST_STACKS]]  # before they are written
+    stacks = stacks_of([thread for thread, _, _ in slow])  # before they are written
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for number, (thread, connection, seconds) in enumerate(slow):
         line, name = connection.reader.line, names.get(thread, "")
-        place = "\n" + written(stacks[number]) if number < MOST_STACKS else f" {top(frames.get(thread))}"
+        place = "\n" + written(stacks[thread]) if number < MOST_STACKS else f" {top(stacks[thread])}"
         path = line.target.partition("?")[0]
         log.warning(
             "%s %s has been running for %.2f s, for %s, on the thread %s. It is at:%s",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from types import FrameType, TracebackType
 
@@ -23,26 +25,57 @@ LONGEST_NAME = 80
 HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 OURS = (HOUSE, threading.__file__)
 ENDED = "(the thread has ended)"
+COLLECTS_ANYWHERE = sys.version_info < (3, 12)
+_walking = threading.Lock()  # whoever holds it may switch the collector off and on
+
+
+def stacks_of(threads: Iterable[int], limit: int | None = None) -> dict[int, traceback.StackSummary]:
+    """Return the application's part of each thread's stack, innermost frame first: ``limit`` frames of it. No source
+    file is read, and no frame is kept. Nothing stands there of a thread that has ended.
+    """
+    import traceback  # dear to import, and seldom needed
+
+    with _collector_off():
+        frames = sys._current_frames()
+        return {
+            thread: traceback.StackSummary.extract(iter(_own(frames.get(thread))), limit=limit, lookup_lines=False)
+            for thread in threads
+        }
 
 
 def stack_of(thread: int) -> traceback.StackSummary:
-    """Return the application's part of a thread's stack, innermost frame first, without reading a source file."""
-    return frames_of(sys._current_frames().get(thread))
+    """Return the stack of one thread, as `stacks_of`."""
+    return stacks_of([thread])[thread]
+
+
+def _own(frame: FrameType | None) -> list[tuple[FrameType, int]]:
+    frames = []
+    while frame is not None:
+        frames.append((frame, frame.f_lineno))
+        frame = frame.f_back
+    house = list(takewhile(_is_ours, reversed(frames)))
+    return frames[: -len(house)] if 0 < len(house) < len(frames) else frames
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Keep the garbage collector from running. Before CPython 3.12 it may run while a frame object is made of what
+    another thread executes; what it then calls lets that thread go on, and the frame is of something that is gone.
+    """
+    with _walking:
+        enabled = COLLECTS_ANYWHERE and gc.isenabled()
+        if enabled:
+            gc.disable()
+        try:
+            yield
+        finally:
+            if enabled:
+                gc.enable()
 
 
 def written(stack: traceback.StackSummary) -> str:
     """Return a stack with its source lines, innermost frame last."""
     return "".join(reversed(stack.format())).rstrip() or ENDED
-
-
-def frames_of(frame: FrameType | None, limit: int | None = None) -> traceback.StackSummary:
-    """Return the application's part of the stack that ends in ``frame``, as `stack_of`: ``limit`` frames of it."""
-    import traceback  # dear to import, and seldom needed
-
-    frames = list(traceback.walk_stack(frame)) if frame is not None else []
-    own = list(takewhile(_is_ours, reversed(frames)))
-    frames = frames[: -len(own)] if 0 < len(own) < len(frames) else frames
-    return traceback.StackSummary.extract(iter(frames), limit=limit, lookup_lines=False)
 
 
 def traceback_of(error: BaseException) -> TracebackType | None:
@@ -58,16 +91,17 @@ def _is_ours(found: tuple[FrameType, int]) -> bool:
     return found[0].f_code.co_filename.startswith(OURS)
 
 
-def top(frame: FrameType | None) -> str:
+def top(stack: traceback.StackSummary) -> str:
     """Return where a thread is, innermost frame first, in one line."""
-    frames = frames_of(frame, TOP_FRAMES)
+    frames = stack[:TOP_FRAMES]
     return " < ".join(f"{each.name} ({each.filename}:{each.lineno})" for each in frames) or ENDED
 
 
 def summary(serving: Iterable[tuple[int, str]]) -> str:
     """Say what threads are doing, each with the request that it serves: a line for all that are at the same place."""
-    frames = sys._current_frames()
-    groups = Counter((what[:LONGEST_NAME], top(frames.get(thread))) for thread, what in serving)
+    serving = list(serving)
+    stacks = stacks_of([thread for thread, _ in serving], TOP_FRAMES)
+    groups = Counter((what[:LONGEST_NAME], top(stacks[thread])) for thread, what in serving)
     lines = [f"  {count} x {what}: {place}" for (what, place), count in groups.most_common(MOST_GROUPS)]
     if len(groups) > MOST_GROUPS:
         lines.append(f"  and {len(groups) - MOST_GROUPS} more places")

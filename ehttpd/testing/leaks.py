@@ -11,12 +11,11 @@ import gc
 import os
 import socket
 import stat
-import sys
 import threading
 import time
 from collections.abc import Collection
 
-from ehttpd.server.stacks import top
+from ehttpd.server.stacks import stack_of, top
 from ehttpd.testing.verification import LeftBehind
 from ehttpd.typed import TYPE_CHECKING
 
@@ -41,9 +40,8 @@ class Inventory:
         threads = [thread for thread in threading.enumerate() if thread not in self._threads and not is_ours(thread)]
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        frames = sys._current_frames()
         left = [
-            f"The thread {thread.name!r} still runs: {top(frames.get(thread.ident or 0))}."
+            f"The thread {thread.name!r} still runs: {top(stack_of(thread.ident or 0))}."
             for thread in threads
             if thread.is_alive()
         ]

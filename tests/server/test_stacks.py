@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from ehttpd.messages import Request, Response
-from ehttpd.server.stacks import ENDED, LONGEST_NAME, MOST_GROUPS, TOP_FRAMES, stack_of, summary, written
+from ehttpd.server.stacks import (
+    COLLECTS_ANYWHERE,
+    ENDED,
+    LONGEST_NAME,
+    MOST_GROUPS,
+    TOP_FRAMES,
+    _collector_off,
+    stack_of,
+    summary,
+    written,
+)
 from tests.server.conftest import LiveServers
 from tests.server.live import Gate, hello
 
@@ -105,3 +116,34 @@ def test_the_servers_own_frames_are_left_out(live_server: LiveServers, gate: Gat
     (found,) = [stack for stack in stacks if "innermost(gate)" in stack]
     assert found.lstrip().startswith("File") and "in handler" in found.splitlines()[0]
     assert "lane.py" not in found
+
+
+def test_the_collector_does_not_run_meanwhile_where_it_may_run_anywhere(gates: list[Gate]) -> None:
+    (thread,) = begin(gates)
+    collections: list[str] = []
+    threshold = gc.get_threshold()
+    gc.callbacks.append(lambda phase, _: collections.append(phase))
+    try:
+        gc.set_threshold(1)
+        before = len(collections)
+        _ = [[] for _ in range(100)]
+        assert len(collections) > before or not COLLECTS_ANYWHERE
+        with _collector_off():
+            before = len(collections)
+            _ = [[] for _ in range(100)]
+            assert len(collections) == before or not COLLECTS_ANYWHERE
+        assert gc.isenabled()
+        assert stack_of(thread)
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.pop()
+
+
+def test_a_collector_that_an_application_has_switched_off_stays_off(gates: list[Gate]) -> None:
+    (thread,) = begin(gates)
+    gc.disable()
+    try:
+        assert stack_of(thread)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
