@@ -5,6 +5,7 @@ For what no client library would send. Knows sockets and TLS, not HTTP.
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from ehttpd.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+# Then the host may be at its next address.
+NOBODY_THERE = (errno.ECONNREFUSED, errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT)
 PATIENCE = 10.0  # Seconds of silence.
 # Host and port, or the path of a Unix socket.
 Address: TypeAlias = "tuple[str, int] | str"
@@ -22,19 +25,32 @@ Address: TypeAlias = "tuple[str, int] | str"
 def connect(address: Address, timeout: float = PATIENCE, context: ssl.SSLContext | None = None) -> socket.socket:
     """Return a connection to host and port, or to the path of a Unix socket; through TLS if there is a context."""
     if isinstance(address, str):
-        connected = socket.socket(socket.AF_UNIX)
-        connected.settimeout(timeout)
-        connected.connect("\0" + address[1:] if address.startswith("@") else address)
-    else:
-        connected = socket.create_connection(address, timeout)
-    if context is None:
-        return connected
-    host = address[0] if isinstance(address, tuple) else "localhost"
+        return _connected(socket.AF_UNIX, "\0" + address[1:] if address.startswith("@") else address, timeout, context)
+    host, port = address
+    *others, last = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for family, *_, place in others:
+        try:
+            return _connected(family, place, timeout, context, host)
+        except OSError as error:
+            if error.errno not in NOBODY_THERE:
+                raise
+    return _connected(last[0], last[-1], timeout, context, host)
+
+
+def _connected(
+    family: int, place: Any, timeout: float, context: ssl.SSLContext | None, host: str = "localhost"
+) -> socket.socket:  # fmt: skip
+    connecting = socket.socket(family)
     try:
-        return context.wrap_socket(connected, server_hostname=host)
+        if context is not None:
+            # Before it is connected: CPython 3.12 loses a socket that is reset before it is wrapped.
+            connecting = context.wrap_socket(connecting, server_hostname=host)
+        connecting.settimeout(timeout)
+        connecting.connect(place)
     except BaseException:
-        connected.close()
+        connecting.close()
         raise
+    return connecting
 
 
 class SecuredWire:
