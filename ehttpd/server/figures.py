@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TypedDict, TypeVar
+from typing import Final, TypedDict, TypeVar
 
 from ehttpd.records.note import USUAL, Ledger, Noted
 
@@ -22,6 +22,9 @@ FOLD_AT = 128
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 OTHER_METHOD = "other"
 NO_STATUS = 0
+# Places in a note.
+SECONDS: Final = 6
+QUEUE_SECONDS: Final = 7
 
 T = TypeVar("T")
 
@@ -56,8 +59,8 @@ class Requests(Ledger):
         self._fresh_sent.append(sent)
         if received:
             self._fresh_received.append(received)
-        self._fresh_seconds.extend([note[6] for note in notes])
-        self._fresh_queued.extend([note[7] for note in notes])
+        self._fresh_seconds.extend([note[SECONDS] for note in notes])
+        self._fresh_queued.extend([note[QUEUE_SECONDS] for note in notes])
         if len(self._fresh_queued) >= FOLD_AT and self._folding.acquire(blocking=False):
             try:
                 self._fold()

@@ -37,10 +37,13 @@ def stacks_of(threads: Iterable[int], limit: int | None = None) -> dict[int, tra
 
     with _collector_off():
         frames = sys._current_frames()
-        return {
-            thread: traceback.StackSummary.extract(iter(_own(frames.get(thread))), limit=limit, lookup_lines=False)
-            for thread in threads
-        }
+        try:
+            return {
+                thread: traceback.StackSummary.extract(iter(_own(frames.get(thread))), limit=limit, lookup_lines=False)
+                for thread in threads
+            }
+        finally:
+            frames.clear()  # our own is among them, and would keep the others
 
 
 def stack_of(thread: int) -> traceback.StackSummary:

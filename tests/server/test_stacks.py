@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 
@@ -17,6 +18,7 @@ from ehttpd.server.stacks import (
     TOP_FRAMES,
     _collector_off,
     stack_of,
+    stacks_of,
     summary,
     written,
 )
@@ -145,5 +147,16 @@ def test_a_collector_that_an_application_has_switched_off_stays_off(gates: list[
     try:
         assert stack_of(thread)
         assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_no_frame_is_kept(gates: list[Gate]) -> None:
+    (thread,) = begin(gates)
+    gc.disable()
+    try:
+        assert stack_of(thread)
+        kept = [each for each in gc.get_objects() if isinstance(each, FrameType) and each.f_code is stacks_of.__code__]
+        assert not kept, "it would keep the frames of all threads, and what is in them"
     finally:
         gc.enable()
