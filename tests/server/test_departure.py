@@ -20,7 +20,7 @@ from ehttpd.server.poller import Poller, SelectorPoller, new_poller
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, Peer, come_true, hello
 from tests.server.test_pool import block, many_switches, watch
-from tests.server.watch import Watch
+from tests.server.watch import Watch, WatchedPoller
 
 __all__ = ["many_switches", "watch"]  # fixtures
 
@@ -169,10 +169,12 @@ def test_a_departure_behind_a_pipelined_request_is_noticed(
 ) -> None:
     told = Told(how)
     server = live_server(told)
+    poller = server.lane._poller
+    assert isinstance(poller, WatchedPoller)
+    # Others than epoll cannot watch for an end alone, and look once: the next request has to be there before.
+    first, later = (GET + NEXT, b"") if isinstance(poller.watched, SelectorPoller) else (GET, NEXT)
     for _ in range(3):
         peer = server.connect()
-        # Others than epoll cannot watch for an end alone, and look once: the next request has to be there before.
-        first, later = (GET + NEXT, b"") if isinstance(server.lane._poller, SelectorPoller) else (GET, NEXT)
         peer.send(first)
         told.await_begun()
         peer.send(later)

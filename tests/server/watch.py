@@ -100,7 +100,7 @@ class WatchedPoller:
     """A poller that tells who waits in it."""
 
     def __init__(self, poller: Poller, watch: Watch) -> None:
-        self._poller = poller
+        self.watched = poller
         self._watch = watch
         self.register = poller.register
         self.modify = poller.modify
@@ -110,6 +110,6 @@ class WatchedPoller:
     def wait(self, seconds: float | None) -> Events:
         self._watch.begin_polling()
         try:
-            return self._poller.wait(seconds)
+            return self.watched.wait(seconds)
         finally:
             self._watch.end_polling()
