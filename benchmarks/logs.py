@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """What it costs to tell of requests: the scenario ``browser`` with no access log and no figures, with each format in a
-file, with figures alone, and with everything: JSON, figures and the health path.
+file, with figures alone, and with everything: JSON, figures and the health path. Others beside it, each with the access
+log that it has.
 
-    python benchmarks/logs.py --pin
+    python benchmarks/logs.py --pin --others gunicorn,granian
 
 The servers run side by side, and the load goes from one to the next: who is not asked takes no time, and a machine
-whose speed drifts is fair to all. The share is that of the rate with nothing in the same round; where others use the
-machine, the processor time tells more. Medians; needs wrk.
+whose speed drifts is fair to all. The share is that of the rate of the same server with nothing in the same round;
+where others use the machine, the processor time tells more. Medians; needs wrk.
 """
 
 from __future__ import annotations
@@ -15,20 +16,44 @@ import argparse
 import dataclasses
 import statistics
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import environment
 import load
 from measure import Measurement, measure_running, warm_up
 from processes import Family, ServerFailed, exit_when_terminated
 from scenarios import SCENARIOS
-from servers import SERVERS, serving
+from servers import SERVERS, Server, home_of, serving
 
 WITHOUT = "nothing"
 FORMATS = ("json", "combined", "logfmt", "dev")
 FIGURES = " --admin 127.0.0.1:0"
 HEALTH = " --health-path /healthz"
+# What has others write their access log; to a file, as all that they write goes there.
+ACCESS_LOGS = {
+    "gunicorn": (" {application}", " --access-logfile - {application}"),
+    "granian": (" {application}", " --access-log {application}"),
+    "uwsgi": (" --disable-logging", ""),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One server as it is started, and what was measured of it. ``plain`` is the row of the same with nothing."""
+
+    name: str
+    server: Server
+    plain: Row | None = None
+    found: list[Measurement] = dataclasses.field(default_factory=list)
+
+    def line(self) -> str:
+        base = (self.plain or self).found
+        rate = statistics.median(each.rate for each in self.found)
+        share = statistics.median(each.rate / other.rate for each, other in zip(self.found, base, strict=True))
+        processor = statistics.median(each.cpu_us for each in self.found)
+        within = statistics.median(each.p99_ms or 0.0 for each in self.found)
+        return f"{self.name:24}{rate:12,.0f}{share:8.2f}{processor:14.1f}{within:8.1f}"
 
 
 def main() -> None:
@@ -38,63 +63,74 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2, help="for so long")
     parser.add_argument("--pin", action="store_true", help="server and load each on a processor of its own")
     parser.add_argument("--formats", default=",".join(FORMATS), help="with commas between them")
+    parser.add_argument("--others", default="", help=f"with commas between them, of {', '.join(ACCESS_LOGS)}")
+    parser.add_argument("--peers", type=Path, default=environment.DEFAULT_FOLDER, help="where the peers are installed")
     parser.add_argument("--scenario", default="browser", choices=SCENARIOS)
     options = parser.parse_args()
     exit_when_terminated()
-    names = (WITHOUT, *options.formats.split(","), "figures", "everything")
-    found: dict[str, list[Measurement]] = {name: [] for name in names}
+    rows = rows_of(options.formats.split(","), [each for each in options.others.split(",") if each])
     try:
         load.require()
         for _ in range(options.starts):
-            measure_all(found, options)
+            measure_all(rows, options)
     except (load.LoadGeneratorMissing, ServerFailed) as failure:
         sys.exit(f"benchmarks: {failure}")
-    print(f"{'':12}{'requests/s':>12}{'share':>8}{'processor us':>14}{'p99 ms':>8}")
-    for name, each in found.items():
-        print(row(name, each, found[WITHOUT]))
+    print(f"{'':24}{'requests/s':>12}{'share':>8}{'processor us':>14}{'p99 ms':>8}")
+    for row in rows:
+        print(row.line())
 
 
-def measure_all(found: dict[str, list[Measurement]], options: argparse.Namespace) -> None:
-    """Start a server for each of the names in ``found``, and add to each what was measured of it, in turns."""
-    scenario, plain = SCENARIOS[options.scenario], SERVERS["ehttpd"]
-    running: dict[str, tuple[Family, int]] = {}
+def rows_of(formats: list[str], others: list[str]) -> list[Row]:
+    """Return ehttpd with nothing, with each of the formats, figures and everything; then others, each with nothing and
+    with its access log.
+    """
+    plain = Row(WITHOUT, SERVERS["ehttpd"])
+    rows = [plain]
+    for name in (*formats, "figures", "everything"):
+        rows.append(Row(name, changed(plain.server, plain.server.command + flags_of(name)), plain))
+    for name in others:
+        server = SERVERS[name]
+        alone = Row(f"{name}, nothing", server)
+        rows += [alone, Row(f"{name}, access log", changed(server, server.command.replace(*ACCESS_LOGS[name])), alone)]
+    return rows
+
+
+def changed(server: Server, command: str) -> Server:
+    return dataclasses.replace(server, command=command)
+
+
+def flags_of(name: str) -> str:
+    """Return the flags behind a name: that of a format, or one of ours. All write to the file of the server's output,
+    as others do.
+    """
+    if name == "figures":
+        return FIGURES
+    everything = name == "everything"
+    return f" --access-log - --access-log-format {'json' if everything else name}" + (
+        FIGURES + HEALTH if everything else ""
+    )
+
+
+def measure_all(rows: list[Row], options: argparse.Namespace) -> None:
+    """Start a server for each row, and add to each what was measured of it, in turns."""
+    scenario = SCENARIOS[options.scenario]
+    running: list[tuple[Row, Family, int]] = []
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        for name in found:
-            server = dataclasses.replace(plain, command=plain.command + flags_of(name, f"{folder}/{name}.log"))
-            running[name] = stack.enter_context(
+        for row in rows:
+            family, port = stack.enter_context(
                 serving(
-                    server,
-                    Path(sys.prefix),
+                    row.server,
+                    home_of(row.server, options.peers),
                     application=scenario.application,
                     threads=scenario.threads,
                     pinned=options.pin,
                 )
             )
-            warm_up(running[name][1], scenario, pinned=options.pin)
+            warm_up(port, scenario, pinned=options.pin)
+            running.append((row, family, port))
         for _ in range(options.rounds):
-            for name, (family, port) in running.items():
-                found[name].append(measure_running(family, port, scenario, options.seconds, pinned=options.pin))
-
-
-def row(name: str, found: list[Measurement], without: list[Measurement]) -> str:
-    rate = statistics.median(each.rate for each in found)
-    share = statistics.median(each.rate / other.rate for each, other in zip(found, without, strict=True))
-    processor = statistics.median(each.cpu_us for each in found)
-    within = statistics.median(each.p99_ms or 0.0 for each in found)
-    return f"{name:12}{rate:12,.0f}{share:8.2f}{processor:14.1f}{within:8.1f}"
-
-
-def flags_of(name: str, log: str) -> str:
-    """Return the flags behind a name: that of a format, or one of ours."""
-    if name == WITHOUT:
-        return ""
-    if name == "figures":
-        return FIGURES
-    everything = name == "everything"
-    return f" --access-log {log} --access-log-format {'json' if everything else name}" + (
-        FIGURES + HEALTH if everything else ""
-    )
+            for row, family, port in running:
+                row.found.append(measure_running(family, port, scenario, options.seconds, pinned=options.pin))
 
 
 if __name__ == "__main__":
