@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class AdminServer:
-    """Shows figures at ``settings.admin`` and sends them to ``settings.statsd_host``, as far as these are given.
+    """Shows figures at ``settings.admin`` and sends to ``settings.statsd_host`` how the server is, as far as these are
+    given. Requests are sent by who has answered them: see `RequestsTold`.
 
     Raises:
         SettingsError: ``statsd_host`` is no host and port.
@@ -23,7 +24,7 @@ class AdminServer:
 
     def __init__(self, source: Source, settings: Settings) -> None:
         self._statsd = Statsd.of(settings)
-        self._history = History(source, self._statsd.send if self._statsd is not None else None)
+        self._history = History(source, self._statsd.send_state if self._statsd is not None else None)
         self._server: Server | None = None
         if settings.admin:
             admin = Admin(source, self._history, commands_from_anywhere=bool(settings.admin_remote_control))

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from types import FrameType
 
@@ -57,7 +58,8 @@ def serve(application: Application, settings: Settings, began: float) -> int:
             raise with_port_holder(error) from error
         from ehttpd.launch.attending import attend  # while it serves already
 
-        attend(server, application, settings, source, inbox, began, admin.addresses if admin is not None else [])
+        with requests_told(server, settings):
+            attend(server, application, settings, source, inbox, began, admin.addresses if admin is not None else [])
         if admin is not None:
             admin.stop()
     return STOPPED
@@ -104,6 +106,17 @@ def make_admin(source: Callable[[], Source], settings: Settings) -> AdminServer 
     from ehttpd.admin.server import AdminServer
 
     return AdminServer(source(), settings)
+
+
+def requests_told(server: Server, settings: Settings) -> AbstractContextManager[object]:
+    """Return what has statsd told of the requests of ``server`` until the block ends, if it is to be told."""
+    if not settings.statsd_host:
+        return nullcontext()
+    from ehttpd.admin.statsd import RequestsTold, Statsd
+
+    statsd = Statsd.of(settings)
+    assert statsd is not None
+    return RequestsTold(statsd, lambda: server.snapshot()["requests"])
 
 
 def reopen() -> str:

@@ -22,7 +22,7 @@ from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE, end_quietly
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.logs import close_logs, reopen_logs
-from ehttpd.launch.serve import make_server, prepare_logging, raise_descriptor_limit
+from ehttpd.launch.serve import make_server, prepare_logging, raise_descriptor_limit, requests_told
 from ehttpd.logs import log
 from ehttpd.server.memory import share_arena
 from ehttpd.server.server import read_certificates
@@ -155,7 +155,8 @@ class Working:
                 description=application.description,
                 unusual=[(each.sentence, each.cure) for each in cautions(application.target, self._settings)],
             )
-            self._listen(inbox)
+            with requests_told(self._server, self._settings):
+                self._listen(inbox)
         self._hooks.call("worker_exit", self._view)
         return 0
 
