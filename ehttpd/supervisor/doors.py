@@ -10,6 +10,7 @@ import socket
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.listener import Listener
 from ehttpd.settings import Settings
+from ehttpd.supervisor.privileges import give_away
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,12 +28,15 @@ class Doors:
 
         Raises:
             ListenError: an address cannot be listened on. Then no new listener is open.
+            SettingsError: files of sockets are to belong to somebody who is not there.
         """
         wanted = Doors()
         try:
             for address in settings.bind:
                 found = self._by_address.get(address)
                 wanted._by_address[address] = found if found is not None else opened(address, settings)
+            if settings.user or settings.group:
+                wanted.give_away(settings)
         except BaseException:
             wanted.close(but=self)
             raise
@@ -99,6 +103,13 @@ class Doors:
         for listeners in self._by_address.values():
             for each in listeners:
                 each.leave_file()
+
+    def give_away(self, settings: Settings) -> None:
+        """Have the files of Unix sockets belong to whom workers become. Raises SettingsError."""
+        for listeners in self._by_address.values():
+            for each in listeners:
+                if each.path is not None:
+                    give_away(each.path, settings)
 
     def close(self, *, but: Doors | None = None) -> None:
         """Close them, ``but`` for those that are open there too."""

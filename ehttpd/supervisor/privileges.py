@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+import ehttpd
 from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
@@ -32,10 +33,54 @@ def give_up_privileges(settings: Settings) -> None:
         os.setgid(group)
         os.setuid(user)
     except PermissionError as error:
-        named = ":".join(part for part in (settings.user, settings.group) if part)
-        raise SettingsError(f"this process may not become {named!r}.", "Start it as root, or leave out --user and --group.") from error  # fmt: skip  # noqa: E501
+        raise not_allowed(settings) from error
     if name:
         os.environ["HOME"] = home_of(name)
+    require_library(name or str(user))
+
+
+def not_allowed(settings: Settings) -> SettingsError:
+    """Return the error that this process may not become whom ``settings`` name."""
+    named = ":".join(part for part in (settings.user, settings.group) if part)
+    cure = "Start it as root, or leave out --user and --group."
+    return SettingsError(f"this process may not become {named!r}.", cure)
+
+
+def require_library(user: str) -> None:
+    """See to it that this process, which is ``user`` now, may import what has not been imported yet.
+
+    Raises:
+        SettingsError: a folder cannot be read.
+    """
+    for what, module in {"Python's library": os, "ehttpd": ehttpd}.items():
+        library = os.path.dirname(str(module.__file__))
+        folder = unreadable(library)
+        if folder:
+            cure = f"Let that user in, or install it where everybody may read it: it is in {library}."
+            raise SettingsError(f"the user {user!r} cannot read the folder {folder}, in which {what} is.", cure)
+
+
+def unreadable(folder: str) -> str:
+    """Return which one of ``folder`` and those that it lies in is closed to this process, the topmost; else nothing."""
+    above = os.path.dirname(folder)
+    if above != folder and (found := unreadable(above)):
+        return found
+    return "" if os.access(folder, os.X_OK) else folder
+
+
+def give_away(path: str, settings: Settings) -> None:
+    """Have a file belong to the user and group that ``settings`` name.
+
+    Raises:
+        SettingsError: there is no such user or group, or this process may not become one.
+    """
+    user, group, _ = identity(settings)
+    try:
+        os.chown(path, user, group)
+    except PermissionError as error:
+        raise not_allowed(settings) from error
+    except FileNotFoundError:  # somebody has removed it: nobody connects there any more
+        return
 
 
 def identity(settings: Settings) -> tuple[int, int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -180,6 +181,36 @@ def test_root_gives_up_its_privileges_before_the_application_is_imported() -> No
             assert seen == f"{user} {group} {group} 27 {user}"
             assert Path(f"/proc/{server.process.pid}").stat().st_uid == 0
         os.chdir("/")
+
+
+def test_the_file_of_a_unix_socket_belongs_to_the_user_and_group_of_the_workers() -> None:
+    python = python_for_everybody()
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        os.chdir(place)
+        with supervised("--bind", "unix:s.sock", "--user", "nobody", "--group", "daemon", python=python):
+            user, group, _ = identity(Settings(user="nobody", group="daemon"))
+            found = Path("s.sock").stat()
+            assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (user, group, 0o660)
+        os.chdir("/")
+
+
+def test_a_user_who_may_not_read_the_library_is_told_which_folder(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may become somebody else")
+    closed = tmp_path / "closed"
+    shutil.copytree(ROOT / "ehttpd", closed / "ehttpd", ignore=shutil.ignore_patterns("__pycache__"))
+    closed.chmod(0o700)
+    tmp_path.chmod(0o755)
+    (tmp_path / "shop.py").write_text(APPLICATION)
+    words = [sys.executable, "-m", "ehttpd", "shop:application", "--bind", "127.0.0.1:0", "--user", "nobody"]
+    environment = {**os.environ, "PYTHONPATH": str(closed)}
+    told = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert told.returncode == 2
+    folder = re.match(r"ehttpd: the user 'nobody' cannot read the folder (\S+), in which ", told.stderr)
+    assert folder is not None
+    assert not Path(folder[1]).stat().st_mode & 0o001
+    assert "Traceback" not in told.stderr
 
 
 def test_whoever_is_not_there_cannot_be_become() -> None:
