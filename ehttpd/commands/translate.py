@@ -19,6 +19,7 @@ from ehttpd.launch.rivals import APP, NO_ASGI, ONE_KIND, RIVALS, SERVES, Rival, 
 from ehttpd.launch.uwsgi_file import read_ini
 from ehttpd.settings import Settings
 
+SAYS_WHOM_TO_TRUST = ("--forwarded-allow-ips", "--no-proxy-headers")
 EXAMPLE = "ehttpd translate 'gunicorn -w 4 -k gthread --threads 8 app:wsgi'"
 
 
@@ -70,6 +71,9 @@ class Translation:
         elif row.ours and row.ours.split()[0] not in our_flags():
             self.notes.append(f"{name}: has no counterpart; left out")
             return
+        elif row.ours and (expected := misfit(row.ours, value)):
+            self.notes.append(f"{name} {value}: here it must be {expected}; left out")
+            return
         elif row.ours:
             self.words.append(row.ours.format(quoted(value)))
         note = NO_ASGI if row.note in (ONE_KIND, SERVES) and is_asgi(value) else row.note
@@ -77,11 +81,26 @@ class Translation:
             self.notes.append(f"{name}{f' {value}' if value else ''}: {note}")
 
     def _unknown(self, name: str, equals: str, rest: list[str]) -> None:
-        """Leave out what has no row, and its value if one seems to follow and the application comes later."""
-        valued = not equals and len(rest) > 1 and not rest[0].startswith("-")
+        """Leave out what has no row, and its value if one seems to follow: what else would name the application?"""
+        follows = not equals and bool(rest) and not rest[0].startswith("-")
+        valued = follows and (bool(self.application) or self._name_application(rest[1:]))
         value = f" {rest.pop(0)}" if valued else ""
         near = nearest(name, self._rows)
         self.notes.append(f"{name}{value}: not known here; left out{f'. Did you mean {near[0]}?' if near else ''}")
+
+    def _name_application(self, words: Sequence[str]) -> bool:
+        """Tell whether the application is among these words."""
+        rest = iter(words)
+        for word in rest:
+            if not word.startswith("-"):
+                return True
+            name, equals, _ = self._apart(word)
+            row = self._rows.get(name)
+            if row is not None and row.ours == APP:
+                return True
+            if row is not None and row.takes_value and not equals:
+                next(rest, "")
+        return False
 
     def _read(self, path: str) -> None:
         """Translate what a gunicorn.conf.py assigns."""
@@ -91,6 +110,12 @@ class Translation:
         self.application = self.application or read.application
         self.take(read.words)
         self.notes += [f"{line}; left out" for line in read.left_out]
+
+    def differences(self) -> Iterator[str]:
+        """Yield what is different whatever the flags are, and whom the other server believes if they do not say it."""
+        if self._rival.trusts and not any(word.startswith(SAYS_WHOM_TO_TRUST) for word in self.words):
+            yield self._rival.trusts
+        yield from self._rival.differs
 
     def command(self) -> str:
         """Return the command in our words, with what the other server does unasked."""
@@ -145,7 +170,7 @@ def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
         translation.take(shlex.split(variables))
         translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
     yield " ".join([*map(quoted, before), translation.command()])
-    yield from (f"# {note}" for note in [*translation.notes, *rival.differs])
+    yield from (f"# {note}" for note in [*translation.notes, *translation.differences()])
 
 
 def quoted(word: str) -> str:
@@ -158,6 +183,19 @@ def quoted(word: str) -> str:
 def is_asgi(value: str) -> bool:
     """Tell whether a kind of worker, or an interface, is for ASGI applications."""
     return "asgi" in value.lower() or "uvicorn" in value.lower()
+
+
+def misfit(template: str, value: str) -> str:
+    """Return what a value must be here, if it is none for this setting; nothing if it is. A shell's variable may be."""
+    flag, _, written = template.partition(" ")
+    entry = next((each for each in Settings.declared().values() if flag in each.flags), None)
+    if entry is None or not written or "$" in value:
+        return ""
+    try:
+        entry.read(written.format(value))
+    except ValueError as expected:
+        return str(expected)
+    return ""
 
 
 def our_flags() -> set[str]:

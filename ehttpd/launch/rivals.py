@@ -41,12 +41,14 @@ class Rival(NamedTuple):
         commands: what it is called by.
         rows: its flags.
         silent: what it does where nothing is said, in our words.
+        trusts: whom it believes what proxies say, where nothing is said; nothing if it believes nobody.
         differs: what is different whatever the flags are.
     """
 
     commands: tuple[str, ...]
     rows: tuple[Row, ...]
     silent: tuple[str, ...] = ()
+    trusts: str = ""
     differs: tuple[str, ...] = ()
 
 
@@ -55,6 +57,7 @@ NO_ASGI = "this is for ASGI applications, which ehttpd does not serve: stay with
 ONE_KIND = "there is one kind of worker: threads, as many as are needed"
 TIMEOUT = "here it is for a process whose threads are all stuck; a deadline for each request is --request-timeout"
 STRICT = "there are no switches for leniency: what is not HTTP is refused"
+UNLIKE_US = "from this machine; ehttpd believes nobody unless told: --forwarded-allow-ips 127.0.0.1"
 COMMON = (
     Row("--host=", "--host {}"),
     Row("--port=", "--port {}"),
@@ -119,6 +122,7 @@ GUNICORN = Rival(
         Row("--permit-obsolete-folding --strip-header-spaces --casefold-http-method", "", STRICT),
         Row("--permit-unconventional-http-method --permit-unconventional-http-version", "", STRICT),
     ),
+    trusts=f"gunicorn believes X-Forwarded-Proto {UNLIKE_US}",
     differs=(
         "A process serves up to 32 requests at a time (--threads); gunicorn's sync worker serves one.",
         "A slow client or a connection that rests holds no thread, so a proxy in front is not needed for that.",
@@ -164,6 +168,7 @@ UVICORN = Rival(
         Row("--loop --ws --http --lifespan --use-colors=", "", "it is about event loops and ASGI"),
     ),
     silent=("--access-log",),
+    trusts=f"uvicorn believes X-Forwarded-For and X-Forwarded-Proto {UNLIKE_US}",
     differs=(
         "uvicorn serves ASGI applications. ehttpd serves WSGI applications and native handlers: plain functions.",
     ),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 
-import ehttpd
 from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
@@ -52,8 +51,8 @@ def require_library(user: str) -> None:
     Raises:
         SettingsError: a folder cannot be read.
     """
-    for what, module in {"Python's library": os, "ehttpd": ehttpd}.items():
-        library = os.path.dirname(str(module.__file__))
+    for what, file in {"Python's library": os.__file__, "ehttpd": __file__}.items():
+        library = os.path.dirname(file)
         folder = unreadable(library)
         if folder:
             cure = f"Let that user in, or install it where everybody may read it: it is in {library}."

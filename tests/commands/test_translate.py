@@ -57,6 +57,34 @@ def test_what_differs_is_told_and_what_is_not_known_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "gunicorn app:wsgi --nosuch 5",
+        "gunicorn --nosuch 5 app:wsgi",
+        "gunicorn --nosuch app:wsgi",
+        "gunicorn --nosuch app:wsgi -b :80",
+        "gunicorn --nosuch=5 app:wsgi",
+    ],
+)
+def test_the_application_is_not_lost_beside_a_flag_that_is_not_known(command: str) -> None:
+    ours, notes = translated(command)
+    assert ours.startswith("ehttpd app:wsgi")
+    assert "--nosuch" in notes
+
+
+def test_a_value_that_is_none_here_is_left_out_and_told() -> None:
+    command, notes = translated("gunicorn --limit-request-line 0 --limit-request-fields $N app")
+    assert command == 'ehttpd app --limit-request-fields "$N"'
+    assert "--limit-request-line 0: here it must be at least 16; left out" in notes
+
+
+@pytest.mark.parametrize("command", ["gunicorn app", "uvicorn app:app"])
+def test_whom_the_other_server_believes_is_told_if_its_flags_do_not(command: str) -> None:
+    assert "ehttpd believes nobody unless told: --forwarded-allow-ips 127.0.0.1" in translated(command)[1]
+    assert "believes nobody" not in translated(f"{command} --forwarded-allow-ips 10.0.0.1")[1]
+
+
+@pytest.mark.parametrize(
     "command", ["gunicorn -k uvicorn.workers.UvicornWorker a:b", "granian --interface asgi a:b"]
 )
 def test_what_is_for_asgi_is_told(command: str) -> None:
