@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ehttpd.commands.run import VERSION, sources_of
+from ehttpd.commands.run import VERSION, hints, sources_of
 from ehttpd.errors import ListenError, OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Parser, arguments_of
@@ -76,10 +76,13 @@ def report(found: list[Finding]) -> int:
 def findings(words: Sequence[str]) -> Iterator[Finding]:
     """Yield what is found, one thing after the other. What needs a thing that failed is not tried."""
     try:
-        sources = sources_of(arguments_of(make_parser(), words), os.environ)
+        arguments = arguments_of(make_parser(), words)
+        sources = sources_of(arguments, os.environ)
     except SettingsError as error:
         yield failure("settings", error)
         return
+    for note in hints(arguments, os.environ):
+        yield Finding(UNUSUAL, "settings", note)
     wrong = list(wrong_settings(sources))
     yield from wrong
     if wrong:

@@ -18,7 +18,7 @@ from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.serve import prepare_logging, serve
-from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd
+from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd, unread
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
@@ -93,9 +93,9 @@ def sources_of(arguments: Arguments, environment: Mapping[str, str]) -> list[dic
 
 
 def hints(arguments: Arguments, environment: Mapping[str, str]) -> list[str]:
-    """Return what the operator should know who comes from another server."""
-    unread = ["GUNICORN_CMD_ARGS is not read here: ehttpd translate shows what it says in our words."]
-    return [*arguments.notes, *(unread if environment.get("GUNICORN_CMD_ARGS") else [])]
+    """Return what the operator should know whose flags or variables do not do what he may think."""
+    theirs = ["GUNICORN_CMD_ARGS is not read here: ehttpd translate shows what it says in our words."]
+    return [*arguments.notes, *(theirs if environment.get("GUNICORN_CMD_ARGS") else []), *unread(environment)]
 
 
 def imported(settings: Settings) -> Application:

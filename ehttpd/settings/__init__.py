@@ -45,6 +45,7 @@ __all__ = [
     "Switch",
     "Threads",
     "Unit",
+    "meant",
     "read_given",
 ]
 

@@ -54,6 +54,22 @@ def test_every_wrong_setting_is_told_and_is_exit_code_2(capsys: pytest.CaptureFi
     assert "ehttpd.toml:1: unknown setting 'thread'. Did you mean 'threads'?" in said
 
 
+def test_a_variable_that_is_not_read_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EHTTPD_THREAD", "3")
+    code, said = check("checked", "-b", "127.0.0.1:0", capsys=capsys)
+    assert code == 0
+    assert "EHTTPD_THREAD names no setting and is not read. Did you mean EHTTPD_THREADS?" in said
+
+
+def test_a_file_may_call_a_setting_as_its_flags_do(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "ehttpd.toml").write_text("keep_alive = 3\n")
+    code, said = check("checked", "-b", "127.0.0.1:0", capsys=capsys)
+    assert code == 0
+    assert "keep_alive_timeout (ehttpd.toml:1)" in said
+
+
 def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("checked", "--bnd", ":1", capsys=capsys)[0] == 2
 
