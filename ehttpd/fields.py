@@ -129,6 +129,9 @@ class Headers(Fields):
         self._combined = None
         self.derived = None
 
+    def __copy__(self) -> Headers:
+        return Headers(tuple(self._lines))
+
     def add(self, name: str, value: str) -> None:
         """Append a field line, whatever else of that name there is. Raises HandlerError as `set` does."""
         if not (name + value).isprintable():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -156,3 +158,12 @@ def test_a_field_may_have_a_tab_or_octets_that_are_no_ascii() -> None:
     headers.set("B", "\x80\xad")
     headers.set("b", "\xe9")
     assert headers.raw == [("A", "b\tc"), ("b", "\xe9")]
+
+
+def test_a_copy_of_fields_is_changed_alone() -> None:
+    headers = Headers([("A", "1")])
+    other = copy.copy(headers)
+    other.add("B", "2")
+    assert list(headers) == [("A", "1")]
+    assert list(other) == [("A", "1"), ("B", "2")]
+    assert other["b"] == "2"

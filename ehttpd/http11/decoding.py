@@ -66,10 +66,16 @@ def decode_length(buffer: ReceiveBuffer, remaining: int) -> Decoder:
 def decode_chunked(buffer: ReceiveBuffer, limits: Limits) -> Decoder:
     """Yield the data of each chunk as it arrives (RFC 9112 §7.1); return the trailer section.
 
-    Raises BadRequest for broken framing, ContentTooLarge beyond ``limits.body``.
+    Raises BadRequest for broken framing, ContentTooLarge beyond ``limits.body`` and, for extensions, ``limits.head``.
     """
-    total = 0
-    while size := (yield from _chunk_size(buffer)):
+    total = extended = 0
+    while True:
+        size, extensions = yield from _chunk_head(buffer)
+        extended += extensions
+        if extended > limits.head:  # RFC 9112 §7.1.1: of all chunks
+            raise ContentTooLarge(f"The extensions of all chunks may have {limits.head} octets.")
+        if not size:
+            break
         total += size
         if limits.body and total > limits.body:
             raise ContentTooLarge(f"The body is longer than {limits.body} octets.")
@@ -81,11 +87,12 @@ def decode_chunked(buffer: ReceiveBuffer, limits: Limits) -> Decoder:
     return (yield from _trailer_section(buffer, limits))
 
 
-def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
+def _chunk_head(buffer: ReceiveBuffer) -> Generator[None, None, tuple[int, int]]:
+    """Return the size of a chunk, and how many octets its extensions have."""
     head = grammar.CHUNK_HEAD.match(buffer.octets, buffer.start, buffer.start + LONGEST_CHUNK_HEAD)
     if head:
         buffer.start = head.end()
-        return int(head[1], 16)
+        return int(head[1], 16), head.end() - head.end(1) - len(b"\r\n")
     # Not whole yet, or broken. Who sends it octet by octet must not have it matched from its start each time.
     line = yield from _line(buffer, LONGEST_CHUNK_HEAD)
     head = grammar.CHUNK_HEAD.fullmatch(line)
@@ -94,7 +101,7 @@ def _chunk_size(buffer: ReceiveBuffer) -> Generator[None, None, int]:
             "A chunk must begin with its size in hexadecimal digits, extensions after semicolons, and CRLF. "
             f"Found {line[:40]!r}."
         )
-    return int(head[1], 16)
+    return int(head[1], 16), head.end() - head.end(1) - len(b"\r\n")
 
 
 def _line(buffer: ReceiveBuffer, limit: int) -> Generator[None, None, bytes]:

@@ -12,7 +12,7 @@ from ehttpd.fields import Fields
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.http11.framing import Framing
 from ehttpd.http11.writer import NOTHING_STANDING, Head, Standing, encode_head
-from ehttpd.messages import NO_FIELDS, Request, Response
+from ehttpd.messages import NO_FIELDS, Request, Response, close_body
 
 
 def serialize(
@@ -35,9 +35,7 @@ def serialize(
     try:
         return _serialize(response, request, persistent, standing)
     finally:
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+        close_body(body)
 
 
 def _serialize(response: Response, request: Request | None, persistent: bool, standing: Standing) -> bytes:

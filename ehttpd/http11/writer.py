@@ -27,23 +27,34 @@ MOST_LENGTH_LINES = 1000
 _known_sections = KnownSections()
 
 
-class KnownStatusLines(dict["int | str", bytes]):
-    """Status codes, or codes with reason phrases -> status lines. Ask it for any: what it does not know it makes."""
+class KnownStatusLines(dict[str, bytes]):
+    """Status codes with their reason phrases -> status lines. Ask it for any: what it does not know it makes."""
 
-    def __missing__(self, status: int | str) -> bytes:
+    def __missing__(self, text: str) -> bytes:
         """Raises HandlerError for what is no final status."""
-        text = str(status) if isinstance(status, str) else Status(status).text
         if not grammar.STATUS.fullmatch(text) or not "200" <= text[:3] < "600":
             raise HandlerError(
-                f"A final response has a status from 200 to 599 and a reason in one line. Found {status!r}."
+                f"A final response has a status from 200 to 599 and a reason in one line. Found {text!r}."
             )
         line = f"HTTP/1.1 {text}\r\n".encode("latin-1")
         if len(self) < MOST_STATUS_LINES:
-            self[status] = line
+            self[text] = line
+        return line
+
+
+class UsualStatusLines(dict[int, bytes]):
+    """The same, by the code alone."""
+
+    def __missing__(self, status: int) -> bytes:
+        """Raises HandlerError for what is no final status, or no number."""
+        if not isinstance(status, int):
+            raise HandlerError(f"A status is a number from 200 to 599. Found {status!r}.")
+        line = self[status] = _known_status_lines[Status(status).text]
         return line
 
 
 _known_status_lines = KnownStatusLines()
+_usual_status_lines = UsualStatusLines()
 
 
 class KnownLengthLines(dict[int, bytes]):
@@ -105,7 +116,7 @@ def encode_head(
     except TypeError:  # a line that is a list, or worse
         section = encode_section(lines)
     octets, declared, length_line, closes, has_date, has_server = section
-    status_line = _known_status_lines[status.text if type(status) is Status else status]
+    status_line = _known_status_lines[status.text] if type(status) is Status else _usual_status_lines[status]
     length = declared
     if declared is None and body_length is not None:
         length, length_line = body_length, _known_length_lines[body_length]
@@ -145,7 +156,7 @@ def encode_shared(
     if begun is None or type(status) is not int:  # one with a reason of its own is equal to its code
         if type(status) is not int or status in _UNUSUAL:
             return None
-        begun = fields.derived[status] = _known_status_lines[status] + _known_sections[fields.lines][0]
+        begun = fields.derived[status] = _usual_status_lines[status] + _known_sections[fields.lines][0]
     return b"".join((begun, _known_length_lines[len(body)], standing.octets, body))
 
 

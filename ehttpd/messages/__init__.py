@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, FileParts, NoBody, Outlet
+from ehttpd.messages.bodies import NO_BODY, FedBody, FileBody, FileParts, NoBody, Outlet, PassedOn, close_body
 from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.request import METHODS, NO_FIELDS, Request
 from ehttpd.messages.response import Response
@@ -17,7 +17,8 @@ from ehttpd.messages.targets import percent_decode
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from collections.abc import Mapping
+    from typing import Any, TypeAlias
 
 __all__ = [
     "METHODS",
@@ -25,6 +26,7 @@ __all__ = [
     "NO_CLIENT",
     "NO_FIELDS",
     "REASONS",
+    "Answer",
     "Client",
     "FedBody",
     "FileBody",
@@ -32,11 +34,14 @@ __all__ = [
     "Handler",
     "NoBody",
     "Outlet",
+    "PassedOn",
     "Request",
     "Response",
     "Status",
     "Streams",
+    "View",
     "always",
+    "close_body",
     "percent_decode",
     "streaming",
     "streaming_as",
@@ -45,3 +50,7 @@ __all__ = [
 
 Handler: TypeAlias = Callable[[Request], Response]
 """What answers requests. Several threads call it at once."""
+Answer: TypeAlias = "Response | str | bytes | Mapping[str, Any] | list[Any] | None"
+"""What a response can be made of: see `Response.of`."""
+View: TypeAlias = Callable[[Request], Answer]
+"""A handler that returns what a response can be made of. Every `Handler` is one."""

@@ -108,6 +108,13 @@ class FileParts:
         self.file.close()
 
 
+def close_body(body: object) -> None:
+    """Call the ``close`` that a body may have, whoever is done with it (PEP 3333): sent or not."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
 class Outlet(Protocol):
     """Where the pieces of a `FedBody` go. Any thread."""
 
@@ -145,3 +152,23 @@ class FedBody:
 
     def __iter__(self) -> Iterator[bytes]:
         raise NotImplementedError
+
+
+class PassedOn(FedBody):
+    """A body that is fed, on its way through somebody who wants to see what becomes of it."""
+
+    def __init__(self, body: FedBody) -> None:
+        self.greeting = body.greeting
+        self.heartbeat = body.heartbeat
+        self.sign_of_life = body.sign_of_life
+        self.holds_thread = body.holds_thread
+        self.body = body
+
+    def begin(self, outlet: Outlet) -> None:
+        self.body.begin(outlet)
+
+    def close(self) -> None:
+        self.body.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.body)

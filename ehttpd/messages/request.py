@@ -11,7 +11,7 @@ from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
 from ehttpd.fields import Fields
 from ehttpd.messages.bodies import NO_BODY, NoBody
 from ehttpd.messages.client import NO_CLIENT, Client
-from ehttpd.messages.targets import percent_decode
+from ehttpd.messages.targets import path_of, percent_decode
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ class Request:
     @property
     def raw_path(self) -> str:
         """The path as it was sent, percent-encoded: ``"*"`` and absolute targets give ``"/"`` or their own path."""
-        path = self.target.partition("?")[0]
-        if not path.startswith("/"):
-            _, _, rest = path.partition("://")
-            path = "/" + rest.partition("/")[2]
-        return path
+        return path_of(self.target)
 
     @property
     def path(self) -> str:

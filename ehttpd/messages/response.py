@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ehttpd.fields import FieldLines, Headers
-from ehttpd.messages.bodies import check_body
+from ehttpd.messages.bodies import check_body, close_body
 from ehttpd.messages.status import Status
 from ehttpd.typed import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any, BinaryIO, TypeAlias
 
+    from ehttpd.messages import Answer
     from ehttpd.messages.request import Request
-    from ehttpd.toolkit.answers import Answer
     from ehttpd.toolkit.cookies import SameSite
     from ehttpd.toolkit.events import Event, EventSource
     from ehttpd.toolkit.octets import Writable
@@ -350,10 +350,8 @@ class Response:
         length = self.content_length
         if length is not None:
             self.headers["Content-Length"] = str(length)
-        close = getattr(self.body, "close", None)
-        self.body = b""
-        if close is not None:
-            close()
+        body, self.body = self.body, b""
+        close_body(body)
 
     def write_to(self, sink: Writable, request: Request | None = None) -> None:
         """Write the response as octets to whatever has ``write``, and close its body. For use without a server.

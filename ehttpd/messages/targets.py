@@ -1,6 +1,14 @@
-"""Request targets: what percent-encoding stands for. RFC 3986 §2.1."""
+"""Request targets: where their path is (RFC 9112 §3.2), and what percent-encoding stands for (RFC 3986 §2.1)."""
 
 from __future__ import annotations
+
+
+def path_of(target: str) -> str:
+    """Return the path of a target as it was sent: ``"/"`` of ``"*"``, and their own of absolute ones."""
+    path = target.partition("?")[0]
+    if path.startswith("/"):
+        return path
+    return "/" + path.partition("://")[2].partition("/")[2]
 
 
 def percent_decode(text: str) -> bytes:

@@ -24,6 +24,7 @@ from ehttpd.http11.reader import RequestReader
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.messages import Request, Response
+from ehttpd.messages.targets import path_of
 from ehttpd.server.arrival import Arrival
 from ehttpd.server.feed import Feed
 from ehttpd.server.incoming import RECEIVE_AT_ONCE as INCOMING_AT_ONCE
@@ -115,7 +116,7 @@ class Connection(Served):
         """The method and the first segment of the path of the current request."""
         line = self.reader.line
         if line.derived is None:
-            line.derived = f"{line.method} {line.target.partition('?')[0][1:].partition('/')[0]}"
+            line.derived = f"{line.method} {path_of(line.target)[1:].partition('/')[0]}"
         return line.derived
 
     @property
@@ -249,6 +250,8 @@ class Connection(Served):
         self._drop_output()
         if type(self.underway) is Feed:
             return self.underway.rest(now)
+        if type(self.underway) is Arrival:
+            return self.underway.read(self, now)
         return self.after_response(now)
 
     # ... and the thread that serves it
@@ -288,6 +291,9 @@ class Connection(Served):
         """
         if self.when_left is not None:
             self.when_left = None  # from now on the client may take the request for answered
+        if self.output is not None:  # an interim response which the client has not taken yet
+            self.push(octets)
+            return self.finish(persistent, now)
         # As `_leaves_with_others` has it: to call that takes a tenth of a microsecond.
         if persistent and self in self.lane.pool.lease and not self.reader.unread:
             self.held = octets
@@ -383,9 +389,11 @@ class Connection(Served):
         self.underway = arrival = Arrival(self, request, now)
         if waits:
             try:
-                self.socket.send(CONTINUE)
-            except OSError:
+                self.push(CONTINUE)
+            except ConnectionLost:
                 return Next.CLOSE
+            if self.output is not None:  # the client has not taken the last response yet
+                return self.await_taking(now)
         return arrival.read(self, now)
 
     def _begin_incoming(self, request: Request) -> Next:
@@ -410,10 +418,8 @@ class Connection(Served):
             if self.incoming is not None:
                 return self._leave_unread(now)
             self.state = State.IDLE
-            if self.reader.pending:
-                return self.receive(b"", now)
             self.deadline = now + self.lane.rests_after
-            return Next.WAIT
+            return self.receive(b"", now) if self.reader.pending else Next.WAIT
         if self.refusal is None and not self.reader.pending and not self.reader.in_body and not self._more_arrived():
             return Next.CLOSE
         return self.linger(now)

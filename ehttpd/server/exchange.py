@@ -22,7 +22,18 @@ from ehttpd.http11.framing import Framing
 from ehttpd.http11.state import State
 from ehttpd.http11.writer import CONTINUE, Head, encode_head, encode_shared, interim, switching
 from ehttpd.logs import log
-from ehttpd.messages import NO_BODY, NO_FIELDS, FedBody, FileBody, FileParts, Handler, Request, Response
+from ehttpd.messages import (
+    NO_BODY,
+    NO_FIELDS,
+    FedBody,
+    FileBody,
+    FileParts,
+    Handler,
+    Request,
+    Response,
+    View,
+    close_body,
+)
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
 from ehttpd.server.files import Piece, cut, length_of, pieces_of
@@ -60,8 +71,8 @@ class Service(Protocol):
 class HTTPService:
     """Serves HTTP requests with a handler."""
 
-    def __init__(self, handler: Handler, standing: StandingFields) -> None:
-        self._handler = handler
+    def __init__(self, handler: View, standing: StandingFields) -> None:
+        self._handler: Handler = handler  # type: ignore[assignment]  # `exchange` makes responses of what is less
         self._standing = standing
         self._tells = False  # somebody wants to know what was answered
         self.draining = False  # no connection persists any more
@@ -153,7 +164,7 @@ class HTTPService:
             body = body[:length]
         connection.sent_octets = len(body)
         connection.when_left = None  # from now on the client may take the request for answered
-        connection.send(octets + body[:JOINED])
+        connection.push(octets + body[:JOINED])
         if len(body) > JOINED:
             connection.send_later(memoryview(body)[JOINED:])
         return self._finish(connection, request, persistent)
@@ -166,7 +177,7 @@ class HTTPService:
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
         body, stream = response.body, connection.stream
         if stream is not None and stream.left_http:  # the application has talked all it wanted
-            _close(body)
+            close_body(body)
             return self._leave(connection, request, stream)
         if response.status == 101:
             from ehttpd.server.switch import Switch  # for those who switch
@@ -176,7 +187,7 @@ class HTTPService:
         if connection.incoming is not None and connection.stream is None and response.status == 500:
             refusal = connection.incoming.refusal
             if refusal is not None:  # frameworks take what `read` raised for a failure of the application
-                _close(body)
+                close_body(body)
                 return self._answer_error(connection, request, _refusal_response(refusal))
         if connection.stream is not None and isinstance(body, bytes):
             body = [body]  # the response has begun already
@@ -208,7 +219,8 @@ class HTTPService:
             if framing is Framing.LENGTH and length != size:
                 persistent = persistent and self._report_length(request, length, size)
                 size = min(size, length)
-            output = Output(connection.lane.budget)
+            # An interim response may be there that the client has not taken yet.
+            output = Output(connection.lane.budget) if connection.output is None else connection.output
             output.append(octets)
         except BaseException:
             body.close()
@@ -224,19 +236,23 @@ class HTTPService:
 
     def _feed(self, connection: Connection, request: Request, response: Response, body: FedBody) -> Next:
         """Have others feed the response, and the lane send it; the thread is free at once."""
-        octets, framing, _, persistent = self._head(connection, request, response, None)
+        try:
+            octets, framing, _, persistent = self._head(connection, request, response, None)
+        except BaseException:
+            body.close()
+            raise
         if framing is Framing.LENGTH or response.trailers is not None:
             return self._stream(connection, request, response, body)
         if framing is Framing.NONE:
-            _close(body)
-            connection.send(octets)
+            close_body(body)
+            connection.push(octets)
             return self._finish(connection, request, persistent)
         feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
         feed.begin()
         connection.underway, connection.state = feed, State.FEED
         request.body.close()
         connection.sent_octets = 0
-        connection.send(octets + feed.encode(body.greeting))
+        connection.push(octets + feed.encode(body.greeting))
         return feed.rest(time.monotonic())
 
     def _stream(self, connection: Connection, request: Request, response: Response, body: Iterable[bytes]) -> Next:
@@ -251,7 +267,7 @@ class HTTPService:
             try:
                 self._write_pieces(connection, response, stream, iter(body))
             finally:
-                _close(body)
+                close_body(body)
             trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
             connection.when_left = None  # from now on the client may take the request for answered
             persistent = stream.end(trailers)
@@ -322,6 +338,8 @@ class HTTPService:
     def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
         if connection.given_up:
             raise ConnectionLost("the final response was sent already")
+        if connection.response_begun:
+            raise HandlerError("The response has begun: what is sent now would be taken for its body.")
         if request.version != "HTTP/1.0":
             connection.write(interim(status, headers))
 
@@ -426,16 +444,10 @@ class HTTPService:
         try:
             connection.claim_answer()
             connection.answered = response
-            connection.send(octets if framing is Framing.NONE else octets + body)
+            connection.push(octets if framing is Framing.NONE else octets + body)
         except ConnectionLost:
             return Next.CLOSE
         return connection.finish(persistent, time.monotonic())
-
-
-def _close(body: object) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
 
 
 def _is_event_stream(response: Response) -> bool:

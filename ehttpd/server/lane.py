@@ -28,7 +28,7 @@ from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.mishaps import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
-from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, new_poller
+from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, is_broken, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.stacks import stack_of
 from ehttpd.server.table import Table
@@ -340,7 +340,7 @@ class Lane:
     def _asks_for_health(self, connection: Connection) -> bool:
         """Tell whether a request is answered whatever the threads do."""
         path, request = self.settings.health_path, connection.request
-        return bool(path) and request is not None and request.target.partition("?")[0] == path
+        return bool(path) and request is not None and request.raw_path == path
 
     def _overloaded(self, connection: Connection, refusal: ServiceUnavailable) -> Next:
         connection.refuse(refusal)
@@ -431,8 +431,19 @@ class Lane:
         listener = self.entrance.listeners.get(descriptor)
         if listener is not None:
             return self.accept(listener, lease)
-        self.table.note_departure(descriptor)
+        left = self.table.note_departure(descriptor)
+        if left is not None and is_broken(left.socket):
+            self._drop_waiting(left)
         return None
+
+    def _drop_waiting(self, connection: Connection) -> None:
+        """Have a request no longer wait for a thread whose client has reset the connection: nobody would get the
+        answer.
+        """
+        with self.lock:
+            waited = self.pool.line.leave(connection)
+        if waited:
+            self.arrange(connection, CLOSE)
 
     def accept(
         self, listener: Listener, lease: list[Connection], most: int = ACCEPT_AT_ONCE

@@ -95,7 +95,13 @@ class Greeting:
     def refuse(self, connection: Connection, refusal: BadRequest) -> Next:
         """Refuse the connection. Who wants TLS would not understand what is said."""
         self._greeter.report(connection.remote[0], refusal)
-        return connection.refuse(refusal) if self._identity is None else Next.CLOSE
+        if self._identity is not None:
+            return Next.CLOSE
+        try:
+            connection.reader.receive(connection.socket.recv(DECODE_AT_ONCE))  # perhaps HTTP: the answer depends on it
+        except OSError:
+            pass
+        return connection.refuse(refusal)
 
     def _receive(self, connected: Connected) -> ProxyHeader:
         """Return the header once it is whole.
@@ -128,6 +134,7 @@ class Handshake:
             waits_for = secured.shake_hands()
         except RequestRefused as refusal:
             connection.socket, connection.scheme = secured.plain, "http"
+            connection.reader.receive(secured.plain_octets)  # they tell the method, which the answer depends on
             return connection.refuse(refusal)
         except OSError as error:
             log.debug("The TLS handshake with %s failed: %s.", connection.remote[0], error)

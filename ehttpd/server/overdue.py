@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 
 from ehttpd.cancellation import Deadline
+from ehttpd.errors import ConnectionLost
 from ehttpd.http11.serialize import serialize
 from ehttpd.http11.writer import Standing
 from ehttpd.logs import log
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, View, close_body
 from ehttpd.server.connection import Connection
 from ehttpd.server.stacks import written
 from ehttpd.typed import TYPE_CHECKING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from traceback import StackSummary  # dear to import, and seldom needed
 
 
-def bounded(handler: Handler, seconds: float) -> Handler:
+def bounded(handler: View, seconds: float) -> Handler:
     """Return a handler whose requests have a deadline: it raises ConnectionLost where 504 was sent in its place."""
 
     def run(request: Request) -> Response:
@@ -33,7 +34,11 @@ def bounded(handler: Handler, seconds: float) -> Handler:
         if not isinstance(response, Response):
             response = Response.of(response)
         if type(response.body) is bytes or connection.given_up:  # else it is claimed when the head is made
-            connection.claim_answer()
+            try:
+                connection.claim_answer()
+            except ConnectionLost:
+                close_body(response.body)
+                raise
         return response
 
     return run

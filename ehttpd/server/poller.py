@@ -193,6 +193,15 @@ def has_ended(connected: HasFileno) -> bool:
     return bool(poll.poll(0))
 
 
+def is_broken(connected: HasFileno) -> bool:
+    """Tell whether a connection was reset, so that nothing reaches the peer any more; False where nobody can tell."""
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(connected, 0)
+    return bool(poll.poll(0))
+
+
 def new_poller() -> Poller:
     """Return the best poller of this platform."""
     if sys.platform == "linux":

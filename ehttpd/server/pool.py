@@ -102,6 +102,11 @@ class Pool:
         return len(self._threads)
 
     @property
+    def has_this_thread(self) -> bool:
+        """Whether the thread that asks is one of them."""
+        return threading.current_thread() in self._threads
+
+    @property
     def busy(self) -> int:
         """How many handlers run off the lead."""
         return self.places.taken

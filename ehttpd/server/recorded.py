@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from ehttpd.logs import log
-from ehttpd.messages import NO_BODY, Handler, Request, Response
+from ehttpd.messages import NO_BODY, Request, Response, View
 from ehttpd.records import Ledger, Record
 from ehttpd.records.note import USUAL, Besides
 from ehttpd.records.record import CLIENT_LEFT, this_thread
@@ -39,7 +39,7 @@ class RecordedService(HTTPService):
 
     def __init__(
         self,
-        handler: Handler,
+        handler: View,
         standing: StandingFields,
         *recorders: Callable[[Record], object],
         count: Requests | None = None,

@@ -213,7 +213,8 @@ class Sender(Client):
     def cut_off(self, data: bytes) -> None:
         """Send data, and nothing after it. Not the owner's, who only closes the connection from now on."""
         try:
-            self.socket.send(data)
+            if self.output is None:  # else it would be taken for a part of what was not sent whole
+                self.socket.send(data)
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass

@@ -15,7 +15,7 @@ from types import TracebackType
 
 from ehttpd.errors import ListenError
 from ehttpd.http11.limits import Limits
-from ehttpd.messages import Handler, Streams, always, streams_of
+from ehttpd.messages import Streams, View, always, streams_of
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.exchange import HTTPService, Service
@@ -59,7 +59,7 @@ class Server:
     A context manager that is started on entry and stopped on exit. The handler is called from several threads at once.
 
     Args:
-        handler: takes a `Request`, returns a `Response`.
+        handler: takes a `Request`, returns a `Response`, or what `Response.of` makes one of.
         connection: instead of ``handler``: takes ``(source, sink)`` of a connection that has something to read, and
         tells whether
             it is to be called again for the next.
@@ -76,7 +76,7 @@ class Server:
 
     def __init__(
         self,
-        handler: Handler | None = None,
+        handler: View | None = None,
         *,
         connection: ConnectionHandler | None = None,
         settings: Settings | None = None,
@@ -88,6 +88,8 @@ class Server:
     ) -> None:
         if (handler is None) == (connection is None):
             raise TypeError("Give either a handler of requests or a handler of connections.")
+        if not callable(given := connection if handler is None else handler):
+            raise TypeError(f"A handler is a function or has __call__. Found {given!r}.")
         if settings is not None and options:
             raise TypeError("Give either settings or single options.")
         self.settings = settings if settings is not None else Settings(**options)
@@ -113,7 +115,7 @@ class Server:
         if record is not None:
             self.add_recorder(record)
 
-    def _equipped(self, handler: Handler) -> Handler:
+    def _equipped(self, handler: View) -> View:
         """Return what serves requests: the handler with its prefix, its deadline, and the health path beside it."""
         settings = self.settings
         if settings.url_prefix:
@@ -169,7 +171,9 @@ class Server:
         Raises:
             ListenError: an address cannot be listened on. Then none is.
         """
-        if self._lane is not None or self._stopped.is_set():
+        if self._stopped.is_set():
+            raise RuntimeError("The server was stopped, and does not start again. Make another.")
+        if self._lane is not None:
             raise RuntimeError("The server has been started already.")
         self.listen()
         lane = self._new_lane()
@@ -265,7 +269,7 @@ class Server:
 
     def _open_listeners(self) -> None:
         settings = self.settings
-        if self._identity is None and settings.certfile:
+        if self._identity is None:
             self._identity = read_certificates(settings)
         listeners = listen_at(settings.bind, settings.backlog, settings.uds_mode, bool(settings.reuse_port))
         self._listeners += listeners
@@ -299,15 +303,21 @@ class Server:
         """Drain: accept no more, answer what was accepted, close idle connections; after ``grace`` seconds close the
         rest.
 
-        ``grace`` is ``graceful_timeout`` by default. Returns whether everything was answered. May be called again.
+        ``grace`` is ``graceful_timeout`` by default. Returns whether everything was answered. May be called again, and
+        by any thread but those that serve: a handler would wait for itself, and has another thread call it.
 
         A client may send the next request in the moment when its connection is closed, and would not learn what became
         of it. So connections that were new or busy less than ``patience`` seconds ago stay open until then. With
         ``shared``, other processes go on accepting from the same sockets, and what waits there is left to them.
+
+        Raises:
+            RuntimeError: a thread that serves has called it.
         """
         lane = self._lane
         if self._stopped.is_set():
             return True
+        if lane is not None and lane.pool.has_this_thread:
+            raise RuntimeError("A handler cannot wait until the server has stopped. Have another thread call stop.")
         if lane is None:
             for listener in self._listeners:
                 listener.close()
@@ -384,18 +394,22 @@ class Server:
     @property
     def url(self) -> str:
         """The URL of the first address, without a path."""
-        if not self._listeners:
-            raise RuntimeError("The server has not been started.")
-        return self._listeners[0].url
+        return self._first.url
 
     def fileno(self) -> int:
         """Return the descriptor of the first listening socket."""
-        return self._listeners[0].fileno()
+        return self._first.fileno()
 
     @property
     def port(self) -> int:
         """The port of the first address, 0 for a Unix socket."""
-        return self._listeners[0].local[1]
+        return self._first.local[1]
+
+    @property
+    def _first(self) -> Listener:
+        if not self._listeners:
+            raise RuntimeError("The server does not listen: it has not been started.")
+        return self._listeners[0]
 
     def __enter__(self) -> Self:
         return self.start()
@@ -412,8 +426,10 @@ def _new_count() -> Requests:
     return Requests()
 
 
-def read_certificates(settings: Settings) -> Identity:
-    """Return who the server is, by its certificates. Raises CertificateError, SettingsError."""
+def read_certificates(settings: Settings) -> Identity | None:
+    """Return who the server is, by its certificates, None if it has none. Raises CertificateError, SettingsError."""
+    if not (settings.certfile or settings.keyfile):
+        return None
     from ehttpd.server.tls.certificates import Certificates  # `ssl` is dear
 
     return Certificates(settings)

@@ -48,7 +48,13 @@ class FirstStop:
 
 
 def run(server: Server) -> None:
-    """Start ``server``, wait for a signal, drain. A second signal stops at once. Main thread only."""
+    """Start ``server``, wait for a signal, drain. A second signal stops at once.
+
+    Raises:
+        RuntimeError: another thread than the main one has called it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("Signals come to the main thread only: serve there, or start a Server here.")
     share_arena()
     with signals_as_octets() as (inbox, outbox):
 

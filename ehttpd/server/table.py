@@ -105,8 +105,10 @@ class Table:
 
     # The leader
 
-    def note_departure(self, descriptor: int) -> None:
-        """Tell a handler that its client has left, if that is so. Either way it is told nothing more."""
+    def note_departure(self, descriptor: int) -> Connection | None:
+        """Tell a handler that its client has left, if that is so, and return the connection. Either way it is told
+        nothing more.
+        """
         with self._lock:
             connection = self.served.get(descriptor)
             if connection is not None and connection.interest == DEPARTURE:
@@ -114,3 +116,5 @@ class Table:
                 connection.interest = 0
                 if connection.has_left():
                     connection.client_left()
+                    return connection
+        return None

@@ -54,6 +54,14 @@ class WaitingLine:
         self.expires = self._line[0][1] if self._line else math.inf
         return found
 
+    def leave(self, connection: Connection) -> bool:
+        """Remove a connection; tell whether it was there."""
+        for place, (each, _) in enumerate(self._line):
+            if each is connection:
+                del self._line[place]
+                return True
+        return False
+
     def abandon(self) -> list[Connection]:
         """Remove and return everybody."""
         left = [connection for connection, _ in self._line]

@@ -100,7 +100,7 @@ class Nursery:
         self._settings = settings_of(message)
         name_process(self._settings.name, "nursery")
         try:
-            self._identity = read_certificates(self._settings) if self._settings.certfile else None
+            self._identity = read_certificates(self._settings)
             give_up_privileges(self._settings)
             self._application = load_application(self._settings)
         except OperatorError as error:

@@ -66,7 +66,7 @@ def run(channel: Channel, order: Message) -> int:
     settings = settings_of(order)
     try:
         # Keys are for root alone on many systems. When they are renewed, HUP makes workers that read the new ones.
-        identity = read_certificates(settings) if settings.certfile else None
+        identity = read_certificates(settings)
         give_up_privileges(settings)
         return work(channel, order, settings, identity, lambda: load_application(settings))
     except OperatorError as error:

@@ -14,7 +14,7 @@ from threading import Event
 from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11.framing import Framing
-from ehttpd.messages import FileBody, Request, Response
+from ehttpd.messages import FileBody, Request, Response, close_body
 from ehttpd.server.poller import WRITE
 from ehttpd.server.stream import BodyStream
 from ehttpd.testing.connection import ObservedConnection
@@ -79,9 +79,7 @@ def whole_body(body: bytes | IO[bytes] | Iterable[bytes], most: int | None = Non
     try:
         return b"".join(pieces) if most is None else at_least(most, pieces)
     finally:
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+        close_body(body)
 
 
 def at_least(size: int, pieces: Iterable[bytes]) -> bytes:

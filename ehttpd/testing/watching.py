@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from ehttpd.errors import EhttpdError
 from ehttpd.fields import FieldLine
-from ehttpd.messages import FedBody, FileBody, FileParts, Outlet, Request, Response
+from ehttpd.messages import FedBody, FileBody, FileParts, Outlet, PassedOn, Request, Response, close_body
 from ehttpd.server.switch import Switch
 from ehttpd.server.tunnel import Tunnel
 from ehttpd.testing.journal import Exchange, Journal, ReceivedRequest
@@ -62,37 +62,28 @@ class Watched:
             raise
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
         try:
-            if close is not None:
-                close()
+            close_body(self._body)
         finally:
             self._journal.end(self._exchange)
 
 
-class WatchedFeed(FedBody):
+class WatchedFeed(PassedOn):
     """A body that others feed."""
 
     def __init__(self, body: FedBody, exchange: Exchange, journal: Journal) -> None:
-        self.greeting = body.greeting
-        self.heartbeat = body.heartbeat
-        self.sign_of_life = body.sign_of_life
-        self.holds_thread = body.holds_thread
-        self._body = body
+        super().__init__(body)
         self._exchange = exchange
         self._journal = journal
 
     def begin(self, outlet: Outlet) -> None:
-        self._body.begin(WatchedOutlet(outlet, self._exchange))
+        super().begin(WatchedOutlet(outlet, self._exchange))
 
     def close(self) -> None:
         try:
-            self._body.close()
+            super().close()
         finally:
             self._journal.end(self._exchange)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
 
 
 class WatchedOutlet:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from ehttpd.messages import Handler, Request, Response, streaming_as
+from ehttpd.messages import FedBody, Handler, Outlet, PassedOn, Request, Response, close_body, streaming_as
 from ehttpd.records import Record
 from ehttpd.records.formats import format_of, to_logger
 from ehttpd.toolkit.answers import View, answer_of
@@ -23,7 +23,8 @@ def access_log(format: str = "combined") -> Middleware:
     """Log a line for each request once its body has been produced, to the logger ``ehttpd.access`` at INFO.
 
     ``format`` is one of the server's: ``common``, ``combined``, ``json``, ``logfmt``, ``dev``, or atoms such as
-    ``%(h)s %(s)s``. What a handler raises is logged as 500, and raised on.
+    ``%(h)s %(s)s``. What a handler raises is logged as 500, and raised on. Of server-sent events signs of life are not
+    counted.
 
     Raises:
         SettingsError: there is no such format.
@@ -44,7 +45,7 @@ def access_log(format: str = "combined") -> Middleware:
                 raise
             octets = 0 if request.method == "HEAD" else _length(response)
             if octets is None:
-                response.body = _Counted(response.body, lambda octets: record(response, octets))
+                response.body = _counted(response.body, lambda octets: record(response, octets))
             else:
                 record(response, octets)
             return response
@@ -63,6 +64,10 @@ def _length(response: Response) -> int | None:
     return None if told is None else int(told)
 
 
+def _counted(body: Any, tell: Callable[[int], None]) -> _Counted | _CountedFeed:
+    return _CountedFeed(body, tell) if isinstance(body, FedBody) else _Counted(body, tell)
+
+
 class _Counted:
     """A body that tells how long it was when it is closed."""
 
@@ -77,9 +82,48 @@ class _Counted:
             yield piece
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
         try:
-            if close is not None:
-                close()
+            close_body(self._body)
         finally:
             self._tell(self._octets)
+
+
+class _CountedFeed(PassedOn):
+    """The same of one that others feed: no thread waits for its pieces."""
+
+    def __init__(self, body: FedBody, tell: Callable[[int], None]) -> None:
+        super().__init__(body)
+        self._tell = tell
+        self._octets = len(body.greeting)
+
+    def begin(self, outlet: Outlet) -> None:
+        super().begin(_CountingOutlet(outlet, self._count))
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._tell(self._octets)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._octets = 0
+        for piece in super().__iter__():
+            self._octets += len(piece)
+            yield piece
+
+    def _count(self, octets: int) -> None:
+        self._octets += octets
+
+
+class _CountingOutlet:
+    """Where the pieces of such a body go."""
+
+    def __init__(self, outlet: Outlet, count: Callable[[int], None]) -> None:
+        self.wait_for_room = outlet.wait_for_room
+        self.end = outlet.end
+        self._write = outlet.write
+        self._count = count
+
+    def write(self, data: bytes) -> bool:
+        self._count(len(data))
+        return self._write(data)

@@ -5,20 +5,13 @@ The handler author's. The one place where this is decided: the router, middlewar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ehttpd.errors import HandlerError, RaisedAnswer, RequestRefused
-from ehttpd.messages import Request, Response
+from ehttpd.messages import Answer, Request, Response, View
 from ehttpd.toolkit.errors import HTTPError
-from ehttpd.typed import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from typing import Any, TypeAlias
-
-Answer: TypeAlias = "Response | str | bytes | Mapping[str, Any] | list[Any] | None"
-"""What a handler may return: see `Response.of`."""
-View: TypeAlias = Callable[[Request], Answer]
-"""A handler that returns what can be made a response of. Every `Handler` is one."""
+__all__ = ["Answer", "View", "answer_of", "response_of"]
 
 
 def response_of(answer: Answer) -> Response:

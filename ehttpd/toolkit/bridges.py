@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 from ehttpd.fields import FieldLine, Fields, Headers
-from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, Handler, NoBody, Request, Response, percent_decode
+from ehttpd.messages import (
+    NO_BODY,
+    REASONS,
+    Client,
+    FileBody,
+    Handler,
+    NoBody,
+    Request,
+    Response,
+    close_body,
+    percent_decode,
+)
 from ehttpd.messages.mounting import MountedRequest
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.wsgi import Application, Environ, adapt
@@ -103,15 +114,18 @@ class _Begun:
 
     def __init__(self, body: Any) -> None:
         self._body = body
-        pieces = iter(body)
-        self._pieces = chain([next(pieces, b"")], pieces)
+        try:
+            pieces = iter(body)
+            self._pieces = chain([next(pieces, b"")], pieces)
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._pieces)
 
     def close(self) -> None:
-        if hasattr(self._body, "close"):
-            self._body.close()
+        close_body(self._body)
 
 
 def to_wsgi(handler: View) -> Application:
@@ -138,9 +152,7 @@ def to_wsgi(handler: View) -> Application:
 def _iterable(body: Any, environ: Environ) -> Iterable[bytes]:
     """Return the body of a response as what an application returns."""
     if environ["REQUEST_METHOD"] == "HEAD":
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+        close_body(body)
         return []
     if isinstance(body, bytes):
         return [body]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ehttpd.messages import FileBody, Handler, Request, Response, streaming_as
+from ehttpd.messages import FedBody, FileBody, Handler, Request, Response, close_body, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.codings import Encoder, encoders
 from ehttpd.toolkit.negotiation import best_coding
@@ -28,8 +28,9 @@ WORTHWHILE = re.compile(
 def compress(minimum: int = 1000) -> Middleware:
     """Encode contents of ``minimum`` bytes or more with zstd (Python 3.14), br (the extra ``ehttpd[brotli]``) or gzip.
 
-    Left as they are: contents of types that are compressed already, parts of contents (206), what has a coding, and
-    what ``Cache-Control: no-transform`` forbids to touch. Pieces of a stream still leave as they are made.
+    Left as they are: contents of types that are compressed already, parts of contents (206), what has a coding, what
+    ``Cache-Control: no-transform`` forbids to touch, and server-sent events, for which no thread waits. Pieces of any
+    other stream still leave as they are made.
     """
     offered = encoders()
 
@@ -63,14 +64,13 @@ def _may_encode(response: Response) -> bool:
         and "content-encoding" not in headers
         and "content-range" not in headers
         and "no-transform" not in (headers.get("cache-control") or "").lower()
+        and not isinstance(response.body, FedBody)
     )
 
 
 def _is_short(response: Response, minimum: int) -> bool:
-    length = response.headers.get("content-length")  # of a body that HEAD has left out already, perhaps
-    if length is None:
-        return isinstance(response.body, bytes) and len(response.body) < minimum
-    return int(length) < minimum
+    length = response.content_length  # of a body that HEAD has left out already, perhaps
+    return length is not None and length < minimum
 
 
 def _encode(response: Response, coding: str, encoder: Encoder, method: str) -> None:
@@ -84,6 +84,8 @@ def _encode(response: Response, coding: str, encoder: Encoder, method: str) -> N
     headers["Content-Encoding"] = coding
     headers.remove("Content-Length")
     headers.remove("Accept-Ranges")  # ranges would be those of the plain content
+    headers.remove("Content-Digest")  # and so would digests (RFC 9530 §2, §3)
+    headers.remove("Repr-Digest")
     _weaken(response)
 
 
@@ -110,6 +112,4 @@ class EncodedBody:
         yield encoder.finish()
 
     def close(self) -> None:
-        close = getattr(self._body, "close", None)
-        if close is not None:
-            close()
+        close_body(self._body)

@@ -36,8 +36,7 @@ def cors(
     Raises:
         HandlerError: any page was to use the credentials of its visitors.
     """
-    if isinstance(origins, str):
-        origins = (origins,)
+    origins, methods, headers, expose = map(_several, (origins, methods, headers, expose))
     if credentials and ANY in origins:
         raise HandlerError("Name the origins that may use credentials: with '*', every page could act for its visitor.")
 
@@ -72,6 +71,11 @@ def cors(
         return streaming_as(view, handler)
 
     return middleware
+
+
+def _several(names: Collection[str]) -> Collection[str]:
+    """Return names as a collection, even if somebody gives but one."""
+    return (names,) if isinstance(names, str) else names
 
 
 def _is_preflight(request: Request) -> bool:

@@ -6,7 +6,7 @@ RFC 9110 §15.5 for the statuses, RFC 9457 for the form that programs read.
 from __future__ import annotations
 
 from ehttpd.errors import HandlerError, RaisedAnswer
-from ehttpd.fields import FieldLines, Headers
+from ehttpd.fields import FieldLine, FieldLines, Headers
 from ehttpd.messages import REASONS, Request, Response
 from ehttpd.toolkit.json_encoding import encode_json
 from ehttpd.toolkit.negotiation import best_type
@@ -31,6 +31,9 @@ class HTTPError(RaisedAnswer):
         self.status = status
         self.detail = detail
         self.headers = Headers(headers or ())
+
+    def __reduce__(self) -> tuple[type[HTTPError], tuple[int, str | None, list[FieldLine]]]:
+        return type(self), (self.status, self.detail, list(self.headers))
 
     def response(self, request: Request) -> Response:
         """Return the response to ``request``: problem details (RFC 9457) or plain text, as its Accept field wants."""

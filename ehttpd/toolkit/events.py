@@ -55,21 +55,33 @@ def encode_event(event: Event) -> bytes:
         event = {"data": event}
     if not isinstance(event, Mapping):
         raise HandlerError(f"An event is text, a mapping or None. Found {type(event).__name__}.")
-    return "".join([*(_field(name, value) for name, value in event.items()), "\n"]).encode()
+    lines = "".join([*(_field(name, value) for name, value in event.items()), "\n"])
+    try:
+        return lines.encode()
+    except UnicodeEncodeError:
+        raise HandlerError(f"An event is text that can be UTF-8. Found {lines!r}.") from None
 
 
 def _field(name: str, value: Any) -> str:
     if name == "data":
-        text = value if isinstance(value, str) else encode_json(value).decode()
+        text = value if isinstance(value, str) else _json(value)
         return "".join(f"data: {line}\n" for line in LINE_END.split(text))
-    if name == "retry":
-        return f"retry: {int(value)}\n"  # milliseconds
     text = str(value)
+    if name == "retry" and text.isascii() and text.isdecimal():
+        return f"retry: {text}\n"  # milliseconds
     if name not in ("event", "id") or LINE_END.search(text) or "\0" in text:
         raise HandlerError(
-            f"An event has event, data, id and retry; only data has several lines. Found {name}={text!r}."
+            "An event has event, data, id, and retry in whole milliseconds; only data has several lines. "
+            f"Found {name}={text!r}."
         )
     return f"{name}: {text}\n"
+
+
+def _json(value: Any) -> str:
+    try:
+        return encode_json(value).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise HandlerError(f"The data of an event cannot be written as JSON. {error}") from error
 
 
 class EventSource:
@@ -160,9 +172,10 @@ class Pieces:
         return piece
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Take nothing more; whoever waits for a piece is told that there is none."""
         self._closed = True
         self._taken.release()
+        self._pieces.put(Ended(None))
 
 
 class IteratedEvents(EventSource):

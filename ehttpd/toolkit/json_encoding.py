@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from json import JSONEncoder, encoder
 
 from ehttpd.typed import TYPE_CHECKING
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def _unencodable(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
+    """Return what the encoder writes instead of a value that it does not know."""
+    if isinstance(value, Mapping):
+        return dict(value)
     raise TypeError(f"A value of the type {type(value).__name__} cannot be written as JSON.")
 
 
@@ -21,13 +24,13 @@ def _maker() -> Callable[[Any, int], Iterable[str]]:
     `json.dumps` makes this object anew for each call. Without C, there is only its slower sibling. It does not look for
     circles: one ends in RecursionError.
     """
-    plain = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, default=_unencodable)
+    plain = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, default=_encodable)
     make = getattr(encoder, "c_make_encoder", None)
     if make is None:
         return lambda value, level: plain.iterencode(value)
     string = encoder.encode_basestring
     made: Callable[[Any, int], Iterable[str]] = make(
-        None, _unencodable, string, None, plain.key_separator, plain.item_separator, False, False, False
+        None, _encodable, string, None, plain.key_separator, plain.item_separator, False, False, False
     )
     return made
 

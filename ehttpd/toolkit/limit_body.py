@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ehttpd.errors import ContentTooLarge
 from ehttpd.messages import NO_BODY, Handler, Request, Response, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
+from ehttpd.toolkit.bodies import kept_of
 from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.pipeline import Middleware
 
@@ -23,7 +25,8 @@ def limit_body(limit: int) -> Middleware:
 
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:
-            if int(request.headers.get("content-length") or 0) > limit:
+            content = kept_of(request).get("content")  # whoever is outside may have read it
+            if (request.content_length or 0 if content is None else len(content)) > limit:
                 return HTTPError(413, _told(limit)).response(request)
             if request.body is not NO_BODY:
                 limited = io.BufferedReader(_Limited(request.body, limit))
@@ -44,6 +47,7 @@ class _Limited(io.RawIOBase):
 
     def __init__(self, body: Any, limit: int) -> None:
         self._body = body
+        self._read: Callable[[int], bytes] = getattr(body, "read1", None) or body.read
         self._left = self._limit = limit
 
     def readable(self) -> bool:
@@ -52,7 +56,7 @@ class _Limited(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer)
         # One byte more than is left tells whether the body ends there.
-        data: bytes = self._body.read1(min(len(view), self._left + 1))
+        data: bytes = self._read(min(len(view), self._left + 1))
         self._left -= len(data)
         if self._left < 0:
             raise ContentTooLarge(_told(self._limit))

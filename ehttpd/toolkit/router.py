@@ -92,7 +92,10 @@ class Router:
 
         Raises:
             PatternError: the pattern cannot be read, or conflicts with one that is there.
+            TypeError: the handler cannot be called.
         """
+        if not callable(view):
+            raise TypeError(f"A handler is a function or has __call__. Found {view!r}.")
         route = Route(parse_pattern(pattern), view)
         parsed = route.pattern
         node = self._hosts.setdefault(parsed.host, Node())
@@ -130,6 +133,10 @@ class Router:
         if not found:
             return answer_of(lambda request: self._unmatched(request, segments), request)
         route, values = found
+        if request.target == "*" and not route.pattern.method:
+            return self._tell_methods()
+        if route.pattern.segments[-1].rest and segments[-1] and self._begins_below(request, segments):
+            return _redirect_below(request)
         names = route.names
         if names:
             # One capture is the rule, and the function that makes dictionaries takes four times as long.
@@ -154,13 +161,24 @@ class Router:
                 return found
         return self._hosts[""].find(method, segments)
 
+    def _begins_below(self, request: Request, segments: list[str]) -> bool:
+        """Tell whether a pattern matches all that is below a path, but not the path itself."""
+        below = self._find(request, request.method, [*segments, ""])
+        if not below:
+            return False
+        ends = below[0].pattern.segments
+        return ends[-1].rest and len(ends) > len(segments)
+
+    def _tell_methods(self) -> Response:
+        """Answer OPTIONS for the server as a whole (RFC 9110 §9.3.7)."""
+        return Response(b"", 204, {"Allow": ", ".join(sorted(self._methods - {""} | {"OPTIONS"}))})
+
     def _unmatched(self, request: Request, segments: list[str]) -> Response:
-        if request.target == "*":  # RFC 9110 §9.3.7: the server as a whole
-            return Response(b"", 204, {"Allow": ", ".join(sorted(self._methods - {""} | {"OPTIONS"}))})
+        if request.target == "*":
+            return self._tell_methods()
         allowed = {method for method in self._methods if self._find(request, method, segments)}
         if not allowed:
-            below = self._find(request, request.method, [*segments, ""])
-            if below and below[0].pattern.segments[-1].rest:
+            if self._begins_below(request, segments):
                 return _redirect_below(request)
             if self._fallback:
                 return answer_of(self._fallback, request)

@@ -153,6 +153,13 @@ def _redirect_to_folder(request: Request) -> Response:
     return Response.redirect(f"{location}?{request.raw_query}" if request.raw_query else location, 302)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 def _page(path: Path, segments: Sequence[str]) -> Iterator[str]:
     """Yield a page of links to what is in a folder: folders first, each by name."""
     title = html.escape("/" + "".join(f"{segment}/" for segment in segments).encode("utf-8", "replace").decode())
@@ -160,7 +167,7 @@ def _page(path: Path, segments: Sequence[str]) -> Iterator[str]:
     if segments:
         yield '<li><a href="../">../</a>\n'
     with os.scandir(path) as entries:
-        names = sorted((not entry.is_dir(), entry.name) for entry in entries if _is_public(entry.name))
+        names = sorted((not _is_folder(entry), entry.name) for entry in entries if _is_public(entry.name))
     for is_file, name in names:
         slash = "" if is_file else "/"
         shown = html.escape(name.encode("utf-8", "replace").decode())

@@ -35,6 +35,8 @@ VERSION = "13"
 ACCEPTANCE = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # RFC 6455 §7.4.1
 NORMAL, GOING_AWAY, NO_CODE, ABNORMAL, TOO_BIG, INTERNAL_ERROR = 1000, 1001, 1005, 1006, 1009, 1011
+# RFC 6455 §7.4: what a close frame may say. 1004 to 1006 and 1015 are reserved, what is below 1000 is never used.
+CODES = frozenset((*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)))
 # For how long a peer may take to answer that the connection closes.
 CLOSING = 5.0
 LONGEST_REASON = 123  # octets: a control frame has 125, and two are the code
@@ -47,6 +49,9 @@ class WebSocketClosed(ConnectionLost):
         super().__init__(f"the WebSocket was closed with {code}{f': {reason}' if reason else ''}")
         self.code = code
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[WebSocketClosed], tuple[int, str]]:
+        return type(self), (self.code, self.reason)
 
 
 class Limits(NamedTuple):
@@ -130,12 +135,17 @@ class WebSocket:
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close it: say why, and have nothing more received. Does nothing if it is closed. Any thread.
 
-        ``reason`` has at most 123 octets as UTF-8. The client's answer is waited for once the talk has returned.
-        Another thread that waits in `receive` is told with that answer, or after ``ping_interval`` seconds of
-        silence.
+        ``code`` is one that RFC 6455 §7.4 lets an endpoint send, ``reason`` has at most 123 octets as UTF-8. The
+        client's answer is waited for once the talk has returned. Another thread that waits in `receive` is told with
+        that answer, or after ``ping_interval`` seconds of silence, five without it.
+
+        Raises:
+            HandlerError: there is no such code, or the reason is too long.
         """
         from wsproto.events import CloseConnection
 
+        if code not in CODES:
+            raise HandlerError(f"A close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999. Found {code!r}.")
         if len(reason.encode()) > LONGEST_REASON:
             raise HandlerError(f"A reason has at most {LONGEST_REASON} octets. Found {reason!r}.")
         with self._sending:
@@ -184,15 +194,17 @@ class WebSocket:
     def _wait(self, expires: float) -> None:
         """Take what arrives before ``expires``; ping a client that is silent, and give up one that stays so."""
         sign_due = self._sign_due()
-        self._tunnel.timeout = max(0.0, min(expires, sign_due) - time.monotonic())
-        if self._tunnel.timeout == math.inf:
-            self._tunnel.timeout = None
+        # Where nobody is pinged, look now and then whether another thread has closed it.
+        wakes = sign_due if sign_due < math.inf else time.monotonic() + CLOSING
+        self._tunnel.timeout = max(0.0, min(expires, wakes) - time.monotonic())
         try:
             data = self._tunnel.recv()
         except TimeoutError:
-            if sign_due > time.monotonic():
+            now = time.monotonic()
+            if now >= sign_due:
+                self._miss_a_sign()
+            elif now >= expires:
                 raise TimeoutError("No message arrived in time.") from None
-            self._miss_a_sign()
         else:
             self._take(data)
 

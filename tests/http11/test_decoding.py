@@ -136,3 +136,11 @@ def test_a_trailer_section_has_the_limits_of_a_head() -> None:
 def test_a_broken_trailer_is_refused(line: bytes) -> None:
     with pytest.raises(BadRequest):
         decode(b"0\r\n" + line + b"\r\n\r\n")
+
+
+def test_extensions_are_bounded_for_all_chunks_together() -> None:
+    limits = Limits(head=100)
+    chunk = b"1;a=" + b"x" * 45 + b"\r\nz\r\n"  # extensions of 48 octets
+    assert decode(chunk * 2 + b"0\r\n\r\n", limits)[0] == b"zz"
+    with pytest.raises(ContentTooLarge, match="100"):
+        decode(chunk * 2 + b"0;a=bcd\r\n\r\n", limits)

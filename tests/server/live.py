@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Request, Response, View
 from ehttpd.server.connection import Connection
 from ehttpd.server.lane import Lane
 from ehttpd.server.raw import ConnectionHandler
@@ -124,7 +124,7 @@ class LiveServer(Server):
     """A `Server` on a port of the system's choice, with peers that are closed when it stops."""
 
     def __init__(
-        self, handler: Handler | None = None, *, connection: ConnectionHandler | None = None, **options: Any
+        self, handler: View | None = None, *, connection: ConnectionHandler | None = None, **options: Any
     ) -> None:
         super().__init__(handler, connection=connection, **{"bind": "127.0.0.1:0", **options})
         self.peers: list[Peer] = []
@@ -180,7 +180,7 @@ class LiveServer(Server):
 
 
 @contextmanager
-def serving(handler: Handler | None = None, **options: Any) -> Iterator[LiveServer]:
+def serving(handler: View | None = None, **options: Any) -> Iterator[LiveServer]:
     """Serve until the block ends. Then nothing must be left: no thread, no connection, no request."""
     server = LiveServer(handler, **options)
     try:

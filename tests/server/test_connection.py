@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from ehttpd.http11.state import State
 from ehttpd.messages import Request, Response
 from ehttpd.server.connection import MOST_LINGERING
 from tests.server.conftest import LiveServers
-from tests.server.live import Gate, come_true, hello
+from tests.server.live import PATIENCE, Gate, come_true, hello, serving
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\n"
 EXPECT = HEAD + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"
@@ -475,3 +476,34 @@ def test_a_handler_knows_both_ends_of_its_connection(live_server: LiveServers) -
     server = live_server(lambda request: Response.text(repr((request.client.remote, request.client.local))))
     peer = server.connect()
     assert peer.ask().body.decode() == repr((peer.socket.getsockname(), peer.socket.getpeername()))
+
+
+def test_an_empty_line_behind_a_request_leaves_the_connection_resting_as_long_as_any(
+    live_server: LiveServers,
+) -> None:
+    server = live_server(hello, keep_alive_timeout=0.2, header_timeout=PATIENCE, body_timeout=PATIENCE)
+    peer = server.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nhi\r\n")
+    assert peer.reply().body == b"hello"
+    began = time.monotonic()
+    assert peer.ended()
+    assert time.monotonic() - began < PATIENCE / 2
+
+
+def test_100_is_sent_even_where_the_last_response_is_not_taken_yet(tmp_path: Path) -> None:
+    sizes = iter(range(206_000, 216_000, 200))
+
+    def handler(request: Request) -> Response:
+        return Response(b"x" * next(sizes) if request.method == "GET" else request.body.read())
+
+    with serving(handler, bind=f"unix:{tmp_path}/s") as server:
+        for _ in range(50):
+            peer = server.connect()
+            peer.send(
+                b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+                b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert peer.reply().whole
+            assert peer.reply().status == 100
+            peer.send(b"ok")
+            assert peer.reply().body == b"ok"

@@ -312,7 +312,7 @@ def test_a_callback_is_not_called_while_the_next_request_waits(live_server: Live
     assert calls == []
 
 
-@WAYS_TO_LEAVE
+@pytest.mark.parametrize("leave", [close, half_close])
 def test_a_request_is_told_of_a_client_that_left_while_it_waited(
     live_server: LiveServers, gate: Gate, leave: Callable[[Peer], None]
 ) -> None:
@@ -332,6 +332,38 @@ def test_a_request_is_told_of_a_client_that_left_while_it_waited(
     leave(leaving)
     gate.open()
     assert told.await_answer() is True
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="nobody can tell here")
+@pytest.mark.parametrize("make_poller", [new_poller, SelectorPoller])
+def test_a_client_that_resets_its_connection_gives_up_its_place_in_the_queue(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch, gate: Gate, make_poller: Callable[[], Poller]
+) -> None:
+    monkeypatch.setattr("ehttpd.server.lane.new_poller", make_poller)
+    served: list[str] = []
+
+    def handler(request: Request) -> Response:
+        served.append(request.target)
+        gate.wait()
+        return hello(request)
+
+    server = live_server(handler, threads=1, queue_limit=2)
+    peers = [server.connect() for _ in range(3)]
+    peers[0].send(b"GET /first HTTP/1.1\r\nHost: here\r\n\r\n")
+    gate.await_arrivals()
+    for peer in peers[1:]:
+        peer.send(b"GET /gone HTTP/1.1\r\nHost: here\r\n\r\n")
+    server.await_queued(2)
+    for peer in peers[1:]:
+        reset(peer)
+    come_true(lambda: server.lane.open_connections == 1)
+    assert server.lane.pool.queued == 0
+    late = server.connect()
+    late.send(b"GET /late HTTP/1.1\r\nHost: here\r\n\r\n")
+    server.await_queued(1)
+    gate.open()
+    assert (peers[0].reply().status, late.reply().status) == (200, 200)
+    assert served == ["/first", "/late"]
 
 
 @pytest.mark.parametrize("leave", [close, reset])

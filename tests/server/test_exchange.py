@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import os
 import socket
 import struct
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 
 from ehttpd.messages import Handler, Request, Response
+from ehttpd.server.connection import Connection
+from ehttpd.toolkit.errors import HTTPError
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, Peer, Reply, come_true, hello
 
@@ -450,3 +453,67 @@ def test_a_response_may_begin_before_the_handler_returns(live_server: LiveServer
     for _ in range(2):
         reply = peer.ask()
         assert (reply.status, reply.fields["x"], reply.body) == (201, "y", b"early and late")
+
+
+HINTS = ["</style.css>; rel=preload; as=style" + " " * 900]
+
+
+def read_all(peer: Peer) -> tuple[int, Reply]:
+    """Read interim responses, then the final one; return how many there were, and that."""
+    for number in itertools.count():
+        reply = peer.reply()
+        if reply.status != 103:
+            return number, reply
+    raise AssertionError
+
+
+@pytest.mark.parametrize("kind", ["text", "file", "pieces", "fed", "error"])
+def test_a_response_comes_after_hints_that_its_client_has_not_taken(
+    live_server: LiveServers, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"final")
+    full = threading.Event()
+
+    def handler(request: Request) -> Response:
+        if request.target == "/again":
+            return hello(request)
+        connection = request.client
+        assert isinstance(connection, Connection)
+        while connection.output is None:
+            request.early_hints(HINTS)
+            sent.append(1)
+        full.set()
+        if kind == "error":
+            raise HTTPError(409, "final", {"X-Kind": "error"})
+        if kind == "file":
+            return Response.file(tmp_path / "file")
+        if kind == "pieces":
+            return Response.stream(iter([b"fi", b"nal"]))
+        return Response.sse(["final"]) if kind == "fed" else Response.text("final")
+
+    sent: list[int] = []
+    server = live_server(handler, output_buffer=1 << 20)
+    peer = server.connect(receive_buffer=4096)
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert full.wait(PATIENCE)
+    hints, reply = read_all(peer)
+    assert hints == len(sent)
+    assert b"final" in reply.body
+    assert reply.status == (409 if kind == "error" else 200)
+    assert peer.ask("/again").body == b"hello"
+    assert server.lane.budget.held == 0
+
+
+def test_hints_cannot_follow_the_response_that_has_begun(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handler(request: Request) -> Response:
+        def pieces() -> Iterator[bytes]:
+            yield b"one"
+            request.early_hints(HINTS)
+
+        return Response.stream(pieces())
+
+    peer = live_server(handler).connect()
+    assert not peer.ask().whole
+    assert "The response has begun" in caplog.text

@@ -131,3 +131,10 @@ def test_it_is_recorded_like_any_other() -> None:
         server.connect().ask("/health?a")
         come_true(lambda: len(records) == 1)
     assert (records[0].request_line, records[0].status) == ("GET /health?a HTTP/1.1", 200)
+
+
+def test_the_path_is_known_in_absolute_form(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(handler_at(gate), threads=1, queue_limit=2, health_path="/health")
+    occupy(server, gate, 1)
+    assert server.connect().ask("http://here/health?now").body == b"healthy\n"
+    gate.open()

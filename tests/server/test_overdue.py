@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ehttpd.errors import ConnectionLost
-from ehttpd.messages import Request, Response
+from ehttpd.messages import FedBody, Outlet, Request, Response
 from ehttpd.records import Record
 from ehttpd.server import overdue
 from ehttpd.server.overdue import answer_overdue
@@ -529,3 +529,34 @@ def test_the_invariants_hold_while_handlers_exceed_their_deadlines(
     assert not watch.breaches
     await_nobody_stuck(server)
     come_true(lambda: server.lane.pool.busy == 0)
+
+
+@pytest.mark.parametrize("kind", ["pieces", "one piece", "fed"])
+def test_what_comes_too_late_is_closed_all_the_same(live_server: LiveServers, gate: Gate, kind: str) -> None:
+    closed = threading.Semaphore(0)
+
+    class Late(FedBody):
+        def __iter__(self) -> Iterator[bytes]:
+            return iter([b"la", b"te"])
+
+        def begin(self, outlet: Outlet) -> None:
+            raise AssertionError("nobody listens")
+
+        def close(self) -> None:
+            closed.release()
+
+    class Piece(list[bytes]):
+        def close(self) -> None:
+            closed.release()
+
+    def handler(request: Request) -> Response:
+        gate.wait()
+        if kind == "fed":
+            return Response.stream(Late())
+        return Response.stream(Piece([b"late"] if kind == "one piece" else [b"la", b"te"]))
+
+    server = live_server(handler, request_timeout=TIMEOUT)
+    assert ask_past_the_deadline(server, gate).reply().status == 504
+    assert closed.acquire(timeout=PATIENCE)
+    await_nobody_stuck(server)
+    assert not closed.acquire(blocking=False)

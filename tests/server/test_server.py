@@ -11,13 +11,15 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ehttpd.errors import SettingsError
+from ehttpd.errors import CertificateError, SettingsError
 from ehttpd.messages import Request, Response
 from ehttpd.server.server import Server
+from ehttpd.server.signals import run
 from ehttpd.settings import Settings
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, LiveServer, come_true, hello, in_parallel, serving, until
@@ -337,3 +339,60 @@ def test_stopping_wakes_a_server_that_rests() -> None:
         come_true(lambda: server.lane.pool.relief.rests and server.lane.pool.polling)
         server.stop()  # nobody would look by himself: there is no deadline within the time of a test
         server.hang_up()
+
+
+def test_a_handler_that_cannot_be_called_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="Found 5"):
+        Server(5)  # type: ignore[arg-type]
+
+
+def test_a_handler_may_return_less_than_a_response() -> None:
+    with serving(lambda request: {"path": request.path}) as server:
+        assert server.connect().ask("/x").body == b'{"path": "/x"}'
+
+
+def test_a_stopped_server_says_that_it_does_not_start_again() -> None:
+    server = Server(hello, bind="127.0.0.1:0")
+    for ask in (lambda: server.url, lambda: server.port, server.fileno):
+        with pytest.raises(RuntimeError, match="has not been started"):
+            ask()
+    server.stop()
+    with pytest.raises(RuntimeError, match="does not start again"):
+        server.start()
+
+
+def test_a_handler_that_would_wait_for_itself_is_told(live_server: LiveServers) -> None:
+    told: list[str] = []
+
+    def handler(request: Request) -> Response:
+        try:
+            server.stop()
+        except RuntimeError as error:
+            told.append(str(error))
+        return hello(request)
+
+    server = live_server(handler)
+    assert server.connect().ask().body == b"hello"
+    assert "another thread" in told[0]
+    assert server.stop()
+
+
+def test_only_the_main_thread_hears_signals() -> None:
+    failures: list[str] = []
+
+    def serve() -> None:
+        try:
+            run(Server(hello, bind="127.0.0.1:0"))
+        except RuntimeError as error:
+            failures.append(str(error))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join(PATIENCE)
+    assert "main thread" in failures[0]
+
+
+def test_a_key_without_a_certificate_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").touch()
+    with pytest.raises(CertificateError, match="0 certificates and 1 keys"):
+        Server(hello, bind="127.0.0.1:0", keyfile=str(tmp_path / "key.pem")).start()

@@ -22,6 +22,7 @@ from ehttpd.toolkit.pipeline import pipeline
 from ehttpd.toolkit.request_id import request_id
 from ehttpd.toolkit.router import Router
 from tests.server.live import serving
+from tests.toolkit.asking import asked
 
 Environ = dict[str, Any]
 
@@ -244,3 +245,18 @@ def test_an_application_below_may_write_before_it_returns() -> None:
     router.mount("/below", from_wsgi(writes))
     answer = werkzeug.test.Client(to_wsgi(router)).get("/below/")
     assert (answer.status, answer.headers["X-A"], answer.data) == ("200 Fine", "b", b"one two")
+
+
+def test_an_application_that_fails_before_it_begins_is_closed() -> None:
+    closed: list[bool] = []
+
+    class Failing:
+        def __iter__(self) -> Iterator[bytes]:
+            raise LookupError("on purpose")
+
+        def close(self) -> None:
+            closed.append(True)
+
+    with pytest.raises(LookupError):
+        from_wsgi(lambda environ, start_response: Failing())(asked())
+    assert closed == [True]

@@ -12,10 +12,11 @@ import httpx
 import pytest
 import requests
 
-from ehttpd.messages import Request, Response
+from ehttpd.messages import FedBody, Request, Response
 from ehttpd.toolkit.codings import encoders
 from ehttpd.toolkit.compress import compress
 from ehttpd.toolkit.errors import HTTPError
+from ehttpd.toolkit.publisher import Publisher
 from tests.server.live import serving
 from tests.toolkit.asking import ask, text_of
 
@@ -167,3 +168,16 @@ def test_requests_and_httpx_read_what_they_ask_for() -> None:
         assert (plain.text, plain.headers["Content-Encoding"] in encoders()) == (TEXT, True)
         other = httpx.get(server.url)
         assert (other.text, other.headers["Content-Encoding"] in encoders()) == (TEXT, True)
+
+
+def test_events_that_need_no_thread_are_left_as_they_are() -> None:
+    response = answering(Response.sse(Publisher()))
+    assert isinstance(response.body, FedBody)
+    assert "content-encoding" not in response.headers
+
+
+def test_digests_of_the_plain_content_are_not_told() -> None:
+    response = answering(Response.text(TEXT, headers={"Content-Digest": "sha-256=:x:", "Repr-Digest": "sha-256=:x:"}))
+    assert response.headers["content-encoding"] == "gzip"
+    assert "content-digest" not in response.headers
+    assert "repr-digest" not in response.headers

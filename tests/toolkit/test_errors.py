@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 
 import pytest
 
@@ -57,7 +59,7 @@ def test_an_answer_that_is_raised_too_late_breaks_the_response_off(caplog: pytes
         write(b"begun")
         raise HTTPError(409, "Somebody was faster.")
 
-    with serving(handler) as server:  # type: ignore[arg-type]  # it only raises
+    with serving(handler) as server:
         reply = server.connect().ask()
     assert (reply.status, reply.body, reply.whole) == (200, b"begun", False)
     assert "Somebody was faster." in caplog.text
@@ -67,9 +69,16 @@ def test_a_server_answers_what_a_handler_raises_without_a_router() -> None:
     def handler(request: Request) -> None:
         raise HTTPError(409, "Somebody was faster.", {"X-Winner": "b"})
 
-    with serving(handler) as server:  # type: ignore[arg-type]  # it only raises
+    with serving(handler) as server:
         peer = server.connect()
         for _ in range(2):
             reply = peer.ask("/", "Accept: text/plain")
             assert (reply.status, reply.body) == (409, b"Somebody was faster.\n")
             assert reply.fields["x-winner"] == "b"
+
+
+def test_an_error_can_be_copied_and_sent_to_another_process() -> None:
+    error = HTTPError(404, "no such item", {"X-A": "b"})
+    for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (other.status, other.detail, list(other.headers)) == (404, "no such item", [("X-A", "b")])
+        assert str(other) == "no such item"

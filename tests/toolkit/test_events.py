@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ import pytest
 
 from ehttpd.errors import HandlerError
 from ehttpd.messages import Request, Response
-from ehttpd.toolkit.events import encode_event, event_stream
-from tests.server.live import PATIENCE, Peer, serving
+from ehttpd.toolkit.access_log import access_log
+from ehttpd.toolkit.events import EventBody, encode_event, event_stream
+from ehttpd.toolkit.publisher import Publisher
+from tests.server.live import PATIENCE, Peer, come_true, serving
 
 QUICK = 0.01  # Seconds; a heartbeat that a test need not wait for.
 
@@ -34,8 +37,12 @@ def test_an_event_is_written(event: Any, octets: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [{"id": "a\nb"}, {"event": "a\r"}, {"id": "a\0"}, {"name": "x"}, {"data\n": "x"}, 5, b"x"]
-)
+    "event",
+    [
+        {"id": "a\nb"}, {"event": "a\r"}, {"id": "a\0"}, {"name": "x"}, {"data\n": "x"}, 5, b"x", {"retry": "soon"},
+        {"retry": -1}, {"retry": 1.5}, {"data": float("nan")}, {"data": object()}, "\ud800", {"id": "\ud800"},
+    ],
+)  # fmt: skip
 def test_an_event_that_would_be_read_as_another_is_an_error(event: Any) -> None:
     with pytest.raises(HandlerError):
         encode_event(event)
@@ -205,3 +212,39 @@ def test_the_fields_of_an_event_stream_are_all_sent_and_may_be_others() -> None:
     response = Response.sse(["a"], headers=[*cookies, ("Cache-Control", "no-cache")])
     assert response.headers.all("set-cookie") == ["a=1", "b=2"]
     assert (response.headers["Cache-Control"], response.headers["Content-Type"]) == ("no-cache", "text/event-stream")
+
+
+def test_whoever_iterates_over_events_is_told_when_another_thread_closes_them() -> None:
+    body = event_stream(Publisher(), None).body
+    pieces: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+    def iterate() -> None:
+        for piece in body:
+            pieces.put(piece)  # type: ignore[arg-type]  # of an iterable of octets
+        pieces.put(None)
+
+    thread = threading.Thread(target=iterate)
+    thread.start()
+    assert pieces.get(timeout=PATIENCE) == b":\n\n"
+    assert isinstance(body, EventBody)
+    come_true(lambda: body._outlet is not None)
+    body.close()
+    assert pieces.get(timeout=PATIENCE) is None
+    thread.join(PATIENCE)
+
+
+def test_a_log_of_requests_does_not_make_events_need_a_thread(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ehttpd.access")
+    publisher = Publisher()
+    with serving(access_log("%(s)s %(B)s")(lambda request: Response.sse(publisher, None)), threads=1) as server:
+        peers = [server.connect() for _ in range(3)]
+        for peer in peers:
+            begin(peer)
+        come_true(lambda: len(publisher) == len(peers))
+        assert server.lane.pool.busy == 0
+        assert publisher.publish("x") == len(peers)
+        for peer in peers:
+            assert (peer.line(), peer.read(11)) == ("9", b"data: x\n\n\r\n")
+            peer.close()
+        come_true(lambda: not len(publisher))
+        come_true(lambda: caplog.messages == ["200 12"] * len(peers))

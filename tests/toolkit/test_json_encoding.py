@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as some
 
 from ehttpd.toolkit import json_encoding
 from ehttpd.toolkit.json_encoding import encode_json
+from ehttpd.toolkit.query import Query
 
 SCALARS = (
     some.none()
@@ -51,3 +53,8 @@ def test_a_value_that_contains_itself_is_an_error() -> None:
     value.append(value)
     with pytest.raises(RecursionError):
         encode_json(value)
+
+
+def test_any_mapping_is_an_object() -> None:
+    assert encode_json(MappingProxyType({"a": MappingProxyType({})})) == b'{"a": {}}'
+    assert encode_json({"found": Query([("a", "1"), ("b", "")])}) == b'{"found": {"a": "1", "b": ""}}'

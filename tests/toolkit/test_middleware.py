@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import math
 import time
@@ -87,6 +88,32 @@ def test_a_chunked_body_that_is_too_long_is_refused_where_it_is_read(size: int, 
 def test_a_limited_body_is_read_by_lines_too() -> None:
     with serving(limit_body(100)(lambda request: repr(list(request.body)))) as server:
         assert server.connect().ask(method="POST", body=b"a\nb").body == repr([b"a\n", b"b"]).encode()
+
+
+def test_a_body_that_somebody_outside_has_read_is_limited_as_well() -> None:
+    def reading(view: View) -> Handler:
+        def handler(request: Request) -> Response:
+            request.read_all()
+            return answer_of(view, request)
+
+        return handler
+
+    with serving(pipeline(lambda request: str(len(request.read_all())), reading, limit_body(10))) as server:
+        for size, status in ((10, 200), (11, 413)):
+            peer = server.connect()
+            peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n")
+            peer.send(b"%x\r\n" % size, b"x" * size, b"\r\n0\r\n\r\n")
+            assert peer.reply().status == status
+
+
+def test_a_body_that_knows_no_more_than_read_is_limited() -> None:
+    class Body:
+        def __init__(self, octets: bytes) -> None:
+            self.read = io.BytesIO(octets).read
+
+    request = asked("/", method="POST")
+    request.body = Body(b"x" * 10)  # type: ignore[assignment]
+    assert text_of(limit_body(10)(size_of)(request)) == "10"
 
 
 # timeout
@@ -182,6 +209,11 @@ def test_passwords_may_be_known_by_a_function() -> None:
     assert ask(handler).status == 401
 
 
+def test_credentials_of_octets_that_are_no_base64_are_refused() -> None:
+    for credentials in ("Basic \xff\xfe", "Basic é", "Basic =", "Basic w6k=:"):
+        assert ask(basic_auth({"a": "b"})(guarded), "/", f"Authorization: {credentials}").status == 401
+
+
 @pytest.mark.parametrize("realm", ['a"b', "a\\b", "a\r\nb", "é"])
 def test_a_realm_that_cannot_be_quoted_is_an_error(realm: str) -> None:
     with pytest.raises(HandlerError):
@@ -226,6 +258,13 @@ def test_a_preflight_request_is_answered_before_the_handler() -> None:
     }  # fmt: skip
     assert ask(handler, "/", ORIGIN, method="OPTIONS").status == 403, "that is no preflight request"
     assert ask(handler, "/", "Origin: https://b.example", *PREFLIGHT[1:], method="OPTIONS").status == 403
+
+
+def test_a_single_name_is_as_good_as_a_list_of_one() -> None:
+    handler = cors("https://a.example", methods="PUT", headers="Content-Type", expose="X-Total")(refusing)
+    preflight = allowed(ask(handler, "/", *PREFLIGHT, method="OPTIONS"))
+    assert (preflight["allow-methods"], preflight["allow-headers"]) == ("PUT", "Content-Type")
+    assert allowed(ask(handler, "/", ORIGIN))["expose-headers"] == "X-Total"
 
 
 def test_a_page_can_read_errors_too() -> None:

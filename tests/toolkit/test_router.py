@@ -322,3 +322,26 @@ def test_a_router_is_a_handler_of_a_server() -> None:
         assert peer.ask("/nothing").status == 204
         assert peer.ask("/response").status == 201
         assert peer.ask("/items/x").status == 404
+
+
+def test_a_mount_is_led_to_even_where_another_pattern_takes_everything() -> None:
+    router = Router()
+    router.mount("/office", lambda request: "office")
+    router.mount("/", lambda request: "everything")
+    led = ask(router, "/office?a=b")
+    assert (led.status, led.headers["location"]) == (308, "./office/?a=b")
+    assert text_of(ask(router, "/office/")) == text_of(ask(router, "/office/x")) == "office"
+    assert text_of(ask(router, "/of")) == text_of(ask(router, "/of/fice")) == "everything"
+    router.add("/office", lambda request: "the office itself")
+    assert text_of(ask(router, "/office")) == "the office itself"
+
+
+@pytest.mark.parametrize("pattern", ["/", "/{$}", "/{path...}"])
+def test_a_handler_of_everything_does_not_answer_for_the_server_as_a_whole(pattern: str) -> None:
+    told = ask(telling(pattern, "GET /a"), "*", method="OPTIONS")
+    assert (told.status, told.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+
+
+def test_what_cannot_be_called_is_no_handler() -> None:
+    with pytest.raises(TypeError, match="Found None"):
+        Router().add("/", None)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ehttpd.errors import HandlerError
 from ehttpd.native import NotFound, Request, Response, Router, StaticFiles, safe_join
 from tests.server.live import PATIENCE, serving
-from tests.toolkit.asking import asked
+from tests.toolkit.asking import ask, asked, text_of
 from tests.toolkit.test_files import octets_of
 
 
@@ -227,3 +227,13 @@ def test_a_site_with_pages_and_files_is_browsed(root: Path) -> None:
             assert answer.status_code == status
             assert text is None or answer.text == text
         assert session.get(f"{server.url}/files/sub", timeout=PATIENCE).url == f"{server.url}/files/sub/"
+
+
+def test_a_link_that_leads_to_itself_hides_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    page = text_of(ask(StaticFiles(tmp_path, listing=True)))
+    assert "./file" in page
+    assert "./loop" in page
+    with pytest.raises(NotFound):
+        StaticFiles(tmp_path)(asked("/loop"))

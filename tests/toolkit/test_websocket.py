@@ -6,6 +6,7 @@ them, bad UTF-8, frames that break a rule, closing.
 
 from __future__ import annotations
 
+import pickle
 import queue
 import select
 import struct
@@ -436,3 +437,41 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.Monkey
 def test_a_closed_websocket_is_a_lost_connection() -> None:
     assert str(WebSocketClosed(1001, "away")) == "the WebSocket was closed with 1001: away"
     assert issubclass(WebSocketClosed, ConnectionLost)
+
+
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2000, 5000, 99999, "1000"])
+def test_a_code_that_no_endpoint_may_send_is_an_error(code: Any) -> None:
+    failures: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def talk(websocket: WebSocket) -> None:
+        try:
+            websocket.close(code)
+        except HandlerError as error:
+            failures.put(str(error))
+
+    with talking(talk) as server, connected(server):
+        assert repr(code) in failures.get(timeout=PATIENCE)
+
+
+def test_who_receives_is_told_that_another_thread_has_closed_it_even_where_nobody_is_pinged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ehttpd.toolkit.websocket.CLOSING", 0.01)
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def talk(websocket: WebSocket) -> None:
+        threading.Thread(target=websocket.close, args=(4000,)).start()
+        try:
+            websocket.receive()
+        except WebSocketClosed as closed:
+            told.put(closed.code)
+
+    with talking(talk, ping_interval=0) as server:
+        peer = server.connect()
+        peer.ask("/", *ASKED)
+        assert told.get(timeout=PATIENCE) == 4000
+
+
+def test_what_closed_it_can_be_sent_to_another_process() -> None:
+    other = pickle.loads(pickle.dumps(WebSocketClosed(4000, "enough")))
+    assert (other.code, other.reason, str(other)) == (4000, "enough", "the WebSocket was closed with 4000: enough")

@@ -60,6 +60,7 @@ class TLSSocket:
         "fileno",
         "getsockopt",
         "plain",
+        "plain_octets",
         "tls",
     )  # fmt: skip
 
@@ -77,6 +78,7 @@ class TLSSocket:
         self._ended = False  # the client has said farewell
         self._unsent = b""  # encrypted, and not taken yet
         self._owed = 0  # how many octets of `send` that is, beyond those it has returned
+        self.plain_octets = b""  # what a client has sent that speaks plain HTTP
         self._says_farewell = False  # to be said before the connection is closed
 
     # The handshake
@@ -119,6 +121,7 @@ class TLSSocket:
 
     def _begin(self, octets: bytes) -> ssl.SSLObject:
         if octets[0] != HANDSHAKE and octets[:1].isalpha():
+            self.plain_octets = octets
             raise BadRequest("This port speaks TLS, and the request came without: ask with https://.")
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._engine = self._identity.engine(self._incoming, self._outgoing)
