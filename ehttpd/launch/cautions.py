@@ -37,6 +37,10 @@ def cautions(target: object, settings: Settings) -> Iterator[Caution]:
         )
     elif type(target).__module__.partition(".")[0] == "flask" and getattr(target, "debug", False) is True:
         yield Caution("Flask's debug mode is on", "unset FLASK_DEBUG, or use: ehttpd dev")
+    if not settings.certfile:
+        for name in ("tls_min", "ciphers"):
+            if settings.origin(name) != "default":
+                yield Caution(f"{name} changes nothing: without a certificate, no TLS is spoken", "give --certfile")
     trusted = "forwarded_allow_ips"
     if trusted in Settings.declared() and listens_everywhere(settings) and settings.origin(trusted) == "default":
         yield Caution(

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ehttpd.errors import ListenError
+from ehttpd.errors import ListenError, SettingsError
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Streams, View, always, streams_of
 from ehttpd.server.addresses import listen_at
@@ -49,6 +49,9 @@ LAST_MOMENT = 1.0
 # A leader is relieved after milliseconds: one that has not come to its poller within so many seconds never will.
 TURN_WITHIN = 1.0
 TURN_LOOKED_FOR = 0.001  # so often, in seconds
+
+# Settings that promise what plain HTTP does not keep.
+WITH_CERTIFICATE = ("cert_reqs", "ca_certs", "keyfile_password_file")
 
 Recorder: TypeAlias = "Callable[[Record], object]"
 
@@ -429,10 +432,20 @@ def _new_count() -> Requests:
 def read_certificates(settings: Settings) -> Identity | None:
     """Return who the server is, by its certificates, None if it has none. Raises CertificateError, SettingsError."""
     if not (settings.certfile or settings.keyfile):
+        require_none_is_missed(settings)
         return None
     from ehttpd.server.tls.certificates import Certificates  # `ssl` is dear
 
     return Certificates(settings)
+
+
+def require_none_is_missed(settings: Settings) -> None:
+    """Raise SettingsError if something is wanted that only a server with a certificate does."""
+    table = Settings.declared()
+    missed = next((name for name in WITH_CERTIFICATE if getattr(settings, name) != table[name].default), None)
+    if missed is not None:
+        cure = f"Give --certfile: without one HTTP is spoken in the clear. Or leave out {missed}."
+        raise SettingsError(f"{missed} makes no sense without a certificate.", cure)
 
 
 def given_context(context: ssl.SSLContext) -> Identity:

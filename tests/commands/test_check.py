@@ -70,6 +70,24 @@ def test_a_file_may_call_a_setting_as_its_flags_do(capsys: pytest.CaptureFixture
     assert "keep_alive_timeout (ehttpd.toml:1)" in said
 
 
+@pytest.mark.parametrize("flag", ["--cert-reqs", "--ca-certs", "--keyfile-password-file", "--keyfile"])
+def test_what_only_a_certificate_makes_true_is_exit_code_2(
+    capsys: pytest.CaptureFixture[str], folder: Path, flag: str
+) -> None:
+    words = ("checked", "-b", "127.0.0.1:0", flag, "required" if flag == "--cert-reqs" else "checked.py")
+    code, said = check(*words, capsys=capsys)
+    assert code == 2
+    assert "certificate" in said
+    assert main(list(words)) == 2
+    assert "certificate" in capsys.readouterr().err
+
+
+def test_what_changes_nothing_without_a_certificate_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = check("checked", "-b", "127.0.0.1:0", "--tls-min", "1.3", capsys=capsys)
+    assert code == 0
+    assert "tls_min changes nothing: without a certificate, no TLS is spoken" in said
+
+
 def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("checked", "--bnd", ":1", capsys=capsys)[0] == 2
 

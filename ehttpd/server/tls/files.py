@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ehttpd.errors import CertificateError
+from ehttpd.errors import CertificateError, SettingsError
 
 # What changes when a file is replaced.
 Signature: TypeAlias = "tuple[tuple[int, int, int, int], ...]"
@@ -31,12 +31,13 @@ def pairs(certificates: Sequence[str], keys: Sequence[str]) -> list[Pair]:
     among certificates, and need no key.
 
     Raises:
-        CertificateError: there are more keys than certificates or fewer, or a folder has none.
+        SettingsError: there are more keys than certificates or fewer.
+        CertificateError: a folder has none.
     """
     found: list[Pair] = []
     alone = [name for name in certificates if not os.path.isdir(name)]
     if keys and len(keys) != len(alone):
-        raise CertificateError(
+        raise SettingsError(
             f"there are {len(alone)} certificates and {len(keys)} keys.",
             "Give one --keyfile for each --certfile, in the same order; or none, if each file has its key in it.",
         )
