@@ -5,17 +5,19 @@ The operator's room. What the commands are is commands/'s, and what they do thei
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from ehttpd.commands import COMMANDS
+from ehttpd.commands import COMMANDS, SERVING
 from ehttpd.errors import OperatorError, SettingsError
 
 WRONG_USAGE = 2
 COULD_NOT_START = 3
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
 NOBODY_READS = 128 + 13  # SIGPIPE, as shells have it
 
 
@@ -26,7 +28,10 @@ def main(words: Sequence[str] | None = None) -> int:
     run = runner(command)
     from ehttpd.launch.logs import close_logs
     from ehttpd.launch.serve import INTERRUPTED
+    from ehttpd.launch.surroundings import write_every_character
 
+    if command not in SERVING:
+        write_every_character()
     try:
         try:
             return run(rest)
@@ -40,6 +45,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return complain(error, COULD_NOT_START)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        leave_pipe()
+        return complain(OperatorError(f"cannot write: {os.strerror(error.errno).lower()}."), COULD_NOT_START)
     finally:
         close_logs()
 

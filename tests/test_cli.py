@@ -279,6 +279,25 @@ def test_whoever_reads_what_is_printed_may_have_enough(words: str) -> None:
         assert process.wait(PATIENCE) == NOBODY_READS
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", ["config", "translate 'gunicorn app'"])
+def test_an_output_that_cannot_be_written_is_told(words: str) -> None:
+    with open("/dev/full", "w") as full:
+        told = subprocess.run([*COMMAND, *shlex.split(words)], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert told.stderr == "ehttpd: cannot write: no space left on device.\n"
+    assert told.returncode == 3
+
+
+@pytest.mark.parametrize(
+    "words", ["--help", "dev --help", "translate 'gunicorn é:app'", "--print-config -e A=é", "config -e A=é"]
+)
+def test_an_output_of_ascii_shows_other_characters_as_escapes(words: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    told = subprocess.run([*COMMAND, *shlex.split(words)], env=environment, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "\\u2026" in told.stdout or "\\xe9" in told.stdout
+
+
 @pytest.mark.parametrize("words", [(), ("--workers", "1", "--supervise")])
 def test_a_signal_that_arrives_twice_at_once_is_one(words: tuple[str, ...]) -> None:
     write("shop.py", "import time\n" + SLOW.replace("sys.stdin.readline()", "time.sleep(0.5)"))

@@ -25,3 +25,5 @@ COMMANDS = {
     "translate": "Tell another server's command in our words.",
     "completion": "Print what a shell needs to complete these words.",
 }
+# Those that run an application, whose output is its own.
+SERVING = ("run", "dev", "static")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ehttpd.commands.run import VERSION, hints, sources_of
-from ehttpd.errors import ListenError, OperatorError, SettingsError
+from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
@@ -189,7 +189,7 @@ def unusual(application: Application, settings: Settings) -> Iterator[Finding]:
 def failure(what: str, error: OperatorError) -> Finding:
     """Return what ``error`` means; of what the application raised, the whole traceback."""
     cure = error.cure
-    if error.__cause__ is not None and application_frames(error.__cause__):
+    if isinstance(error, ApplicationImportError) and error.__cause__ and application_frames(error.__cause__):
         cure = "".join([cure, "\n\n", *traceback.format_exception(error.__cause__)])
     exit_code = WRONG_SETTINGS if isinstance(error, SettingsError) else COULD_NOT_START
     return Finding(BAD, what, str(error), cure, exit_code)

@@ -19,7 +19,7 @@ from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd, unread
-from ehttpd.launch.surroundings import prepare_surroundings
+from ehttpd.launch.surroundings import prepare_surroundings, write_every_character
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
 
@@ -31,6 +31,7 @@ def run(words: Sequence[str]) -> int:
     began = time.perf_counter()
     arguments = read_arguments(words, VERSION, COMMANDS)
     if arguments.instead:
+        write_every_character()
         words = [word for word in words if word not in ("--check-config", "--print-config")]
         exit_code: int = import_module(f"ehttpd.commands.{arguments.instead}").run(words)
         return exit_code

@@ -10,11 +10,14 @@ import sys
 from collections.abc import KeysView, Mapping, Sequence
 
 from ehttpd.errors import SettingsError
+from ehttpd.launch.surroundings import write_every_character
 from ehttpd.settings import Given, Setting, Settings, Switch
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from _typeshed import SupportsWrite
 
 WIDTH = 80
 SEE_HELP = "See ehttpd --help."
@@ -52,6 +55,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise SettingsError(f"{message}.", SEE_HELP)
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        write_every_character()
+        super().print_help(file)
 
     @property
     def known(self) -> KeysView[str]:

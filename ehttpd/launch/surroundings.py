@@ -5,6 +5,7 @@ The operator's room. Once in a process: processes that this one starts inherit b
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -30,6 +31,14 @@ def open_standard_streams() -> None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def write_every_character() -> None:
+    """Have characters that the standard output has no octets for written as escapes, as the standard error does it.
+    Not where an application runs: what it prints is its own.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def prepare_surroundings(settings: Settings) -> None:

@@ -88,6 +88,14 @@ def test_what_changes_nothing_without_a_certificate_is_told(capsys: pytest.Captu
     assert "tls_min changes nothing: without a certificate, no TLS is spoken" in said
 
 
+def test_a_file_that_is_not_toml_is_told_in_one_line(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "ehttpd.toml").write_text("threads = = 3\n")
+    code, said = check("checked", capsys=capsys)
+    assert code == 2
+    assert "ehttpd.toml is not valid TOML: Invalid value (at line 1, column 11)." in said
+    assert len(said.splitlines()) == 2
+
+
 def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("checked", "--bnd", ":1", capsys=capsys)[0] == 2
 
