@@ -133,12 +133,11 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_formats(settings: Settings) -> Iterator[Finding]:
-    """Yield what is wrong with the format of the access log, if there is to be one."""
-    if settings.access_log:
-        try:
-            format_of_requests(settings)
-        except SettingsError as error:
-            yield failure("logs", error)
+    """Yield what is wrong with the format of the access log."""
+    try:
+        format_of_requests(settings)
+    except SettingsError as error:
+        yield failure("logs", error)
 
 
 def unusable(path: str, wanted: int) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ehttpd.records.writer import Writer
 
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
+DEFAULT_FORMAT = Settings.declared()["access_log_format"].default
 SYSLOG = "syslog:"
 # How long the end of the process may wait for a log that nobody reads, in seconds.
 PATIENCE = 1.0
@@ -45,6 +46,8 @@ class Logs:
                 from ehttpd.records.formats import to_logger
 
                 self.recorder = to_logger(format_of_requests(settings))
+            elif settings.access_log_format != DEFAULT_FORMAT:
+                format_of_requests(settings)  # what is wrong is told, though nothing is written
         except BaseException:
             self.close(PATIENCE)
             raise

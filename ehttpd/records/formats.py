@@ -76,7 +76,7 @@ def format_of(written: str, coloured: bool = False) -> Format:
 
         return Format(development(coloured))
     template = {"common": COMMON, "combined": COMBINED}.get(written, written)
-    if "%" in template:
+    if "%" in template.replace("%%", ""):
         return Format(*compiled(template))
     from difflib import get_close_matches
 

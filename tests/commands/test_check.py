@@ -96,6 +96,12 @@ def test_a_file_that_is_not_toml_is_told_in_one_line(capsys: pytest.CaptureFixtu
     assert len(said.splitlines()) == 2
 
 
+def test_a_format_that_is_none_is_told_though_there_is_no_access_log(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = check("checked", "-b", "127.0.0.1:0", "--access-log-format", "combind", capsys=capsys)
+    assert code == 2
+    assert "unknown format of the access log: 'combind'. Did you mean 'combined'?" in said
+
+
 def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("checked", "--bnd", ":1", capsys=capsys)[0] == 2
 

@@ -123,6 +123,8 @@ def test_a_pipe_that_nobody_reads_is_not_waited_for(logs: Logs, tmp_path: Path) 
 def test_a_format_that_is_none_is_told_with_its_origin(logs: Logs) -> None:
     with pytest.raises(SettingsError, match=r"^argument: unknown format of the access log: 'jsn'\. Did you mean 'jso"):
         logs(access_log="-", access_log_format="jsn")
+    with pytest.raises(SettingsError, match="unknown format of the access log: 'nosuch'"):
+        logs(access_log_format="nosuch")
 
 
 # The file of Python's logging

@@ -157,6 +157,7 @@ def test_a_process_and_a_request_have_names() -> None:
         ("%(x)s", r"unknown atom %\(x\)s"),
         ("%(thred)s", r"Did you mean %\(thread\)s"),
         ("%h %l", "Found '%h %l'"),
+        ("100%%", "unknown format"),
         ("%(s)d", r"Found '%\(s\)d'"),
         ("%({a b}i)s", "unknown atom"),
         ("%(h)s\n", "one line"),
