@@ -137,7 +137,13 @@ def read_given(table: Mapping[str, Setting], name: str, given: Given) -> Unit:
     try:
         return table[name].read(given.value)
     except ValueError as expected:
-        raise SettingsError(f"{where}{name} must be {expected}, not {given.value!r}.") from None
+        raise SettingsError(f"{where}{name} must be {expected}, not {as_given(given)!r}.") from None
+
+
+def as_given(given: Given) -> object:
+    """Return a value as the operator wrote it: a flag that may be given again makes a list of one text."""
+    value = given.value
+    return value[0] if given.origin.startswith("-") and isinstance(value, list) and len(value) == 1 else value
 
 
 def did_you_mean(name: str, known: Mapping[str, Setting]) -> str:

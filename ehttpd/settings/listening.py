@@ -5,12 +5,17 @@ The operator's. Each setting is declared here and nowhere else; what it is used 
 
 from __future__ import annotations
 
+import re
+
 from ehttpd.settings.declaration import Group, setting
 from ehttpd.settings.units import Choice, Count, FileName, FileNames, Mode, Seconds, Several, Switch, Text
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import ClassVar, Self
+
+
+HIGHEST_PORT = 65535
 
 
 class Addresses(Several):
@@ -26,9 +31,15 @@ class Addresses(Several):
         addresses = cls.words(value)
         if not isinstance(addresses, (list, tuple)) or not addresses:
             raise ValueError(cls.meaning)
-        if not all(isinstance(address, str) and address for address in addresses):
+        if not all(isinstance(address, str) and is_address(address) for address in addresses):
             raise ValueError(cls.meaning)
         return cls(addresses)
+
+
+def is_address(text: str) -> bool:
+    """Tell whether ``text`` is written as an address is. Whether it can be listened on is not known here."""
+    found = re.fullmatch(r"(?:https?://)?(?:unix:.+|fd:.+|systemd|.*:(?P<port>[0-9]{1,5}))", text, re.DOTALL)
+    return found is not None and int(found["port"] or 0) <= HIGHEST_PORT
 
 
 class ClientCertificates(Choice):

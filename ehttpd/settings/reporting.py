@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ehttpd.settings.declaration import Group, setting
+from ehttpd.settings.listening import HIGHEST_PORT
 from ehttpd.settings.units import Choice, FileName, Seconds, Switch, Text
 from ehttpd.typed import TYPE_CHECKING
 
@@ -56,7 +57,9 @@ class AdminAddress(Text):
 
     @classmethod
     def read(cls, value: object) -> Self:
-        if not isinstance(value, str) or not re.fullmatch(r"|unix:[^\0]+|[^\s/@]*:[0-9]{1,5}|[0-9]{1,5}", value):
+        if not isinstance(value, str) or not re.fullmatch(r"|unix:[^\0]+|([^\s/@]*:)?[0-9]{1,5}", value):
+            raise ValueError(cls.meaning)
+        if value and not value.startswith("unix:") and int(value.rpartition(":")[2]) > HIGHEST_PORT:
             raise ValueError(cls.meaning)
         return cls(f"127.0.0.1:{value.removeprefix(':')}" if re.fullmatch(r":?[0-9]+", value) else value)
 

@@ -102,6 +102,25 @@ def test_a_format_that_is_none_is_told_though_there_is_no_access_log(capsys: pyt
     assert "unknown format of the access log: 'combind'. Did you mean 'combined'?" in said
 
 
+@pytest.mark.parametrize(
+    "words", ["--bind localhost", "--bind :99999", "--bind unix:", "--port abc", "--admin :99999", "--bind https://a"]
+)
+def test_what_is_written_as_no_address_is_exit_code_2(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    code, said = check("checked", *words.split(), capsys=capsys)
+    assert code == 2
+    assert "must be " in said
+    assert main(["checked", *words.split()]) == 2
+
+
+def test_a_port_of_the_platform_that_is_none_is_told_by_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "abc")
+    code, said = check("checked", capsys=capsys)
+    assert code == 2
+    assert "PORT: bind must be " in said
+
+
 def test_an_unknown_flag_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert check("checked", "--bnd", ":1", capsys=capsys)[0] == 2
 
@@ -119,7 +138,7 @@ def test_an_import_that_fails_is_shown_whole_and_the_rest_is_tried(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--admin 127.0.0.1:99999", "FAILED  admin"),
+        ("--admin 192.0.2.1:9100", "FAILED  admin"),
         ("--user nobody-has-this-name", "FAILED  permissions"),
         ("--static /static=missing", "FAILED  files"),
         ("--certfile missing.pem", "FAILED  listen"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ehttpd.errors import CertificateError, SettingsError
+from ehttpd.errors import SettingsError
 from ehttpd.messages import Request, Response
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
@@ -394,5 +394,5 @@ def test_only_the_main_thread_hears_signals() -> None:
 
 def test_a_key_without_a_certificate_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key.pem").touch()
-    with pytest.raises(CertificateError, match="0 certificates and 1 keys"):
+    with pytest.raises(SettingsError, match="0 certificates and 1 keys"):
         Server(hello, bind="127.0.0.1:0", keyfile=str(tmp_path / "key.pem")).start()

@@ -279,7 +279,7 @@ def test_a_server_that_does_not_run_says_so() -> None:
         server.start()
 
 
-@pytest.mark.parametrize("bind", ["127.0.0.1:99999", "127.0.0.1", "192.0.2.1:0"])
+@pytest.mark.parametrize("bind", ["unix:/nowhere/a.sock", "192.0.2.1:0"])
 def test_an_address_that_cannot_be_listened_on_leaves_nothing(bind: str) -> None:
     with pytest.raises(ListenError, match="cannot listen on"):
         TestServer(hello, bind=bind).start()
