@@ -24,7 +24,7 @@ WIDTH = 100
 def run(words: Sequence[str]) -> int:
     """Print how the server is, and return whether it is ready."""
     arguments = make_parser().parse_args(words)
-    told = find_admin(arguments.target, arguments.pid).get("/stats.json")
+    told = find_admin(arguments.admin or arguments.target, arguments.pid).get("/stats.json")
     print(json.dumps(told, indent=2) if arguments.json else written(told))
     return 0 if told["state"] == READY else NOT_READY
 
@@ -41,7 +41,8 @@ def written(told: Mapping[str, Any]) -> str:
 def make_parser() -> Parser:
     """Return the parser of the words."""
     parser = Parser(prog="ehttpd status", description="Show how a running server is, once. Exit code 1: not ready.")
-    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="Its admin address; see --admin.")
+    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="Its admin address.")
+    parser.add_argument("--admin", metavar="ADDRESS", default="", help="The same, as ehttpd ctl has it.")
     parser.add_argument("--pid", type=int, default=0, metavar="N", help="The number of its process, if several run.")
     parser.add_argument("--json", action="store_true", help="Show all there is, as JSON.")
     return parser

@@ -31,7 +31,7 @@ def run(words: Sequence[str]) -> int:
     arguments = make_parser().parse_args(words)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise OperatorError("top wants a terminal.", "Without one: ehttpd status, or ehttpd status --json.")
-    admin = find_admin(arguments.target, arguments.pid)
+    admin = find_admin(arguments.admin or arguments.target, arguments.pid)
     admin.get("/stats.json")  # who is not there is told of before the screen is taken
     with own_terminal() as woken:
         Top(admin, arguments.interval).watch(woken)
@@ -41,7 +41,8 @@ def run(words: Sequence[str]) -> int:
 def make_parser() -> Parser:
     """Return the parser of the words."""
     parser = Parser(prog="ehttpd top", description=f"Watch a running server. Keys: {KEYS}.")
-    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="Its admin address; see --admin.")
+    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="Its admin address.")
+    parser.add_argument("--admin", metavar="ADDRESS", default="", help="The same, as ehttpd ctl has it.")
     parser.add_argument("--pid", type=int, default=0, metavar="N", help="The number of its process, if several run.")
     parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="How often to look; 1.")
     return parser

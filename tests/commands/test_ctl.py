@@ -77,6 +77,7 @@ def test_the_status_is_said_once(it: Watched, capsys: pytest.CaptureFixture[str]
     refused.send(b"GET\r\n\r\n")
     refused.rest()
     assert "refused: bad request" in said(capsys, status.run, it.address)
+    assert "refused: bad request" in said(capsys, status.run, "--admin", it.address)
     it.server.drain()
     assert status.run([]) == status.NOT_READY
 
