@@ -6,4 +6,6 @@ without a server.
 
 from __future__ import annotations
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"

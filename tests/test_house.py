@@ -39,6 +39,7 @@ ROOMS = [
     "messages",
     "fields",
     "cancellation",
+    "forks",
     "settings",
     "logs",
     "errors",

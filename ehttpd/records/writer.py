@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from ehttpd.forks import tell_after_fork
 from ehttpd.records.targets import Target
 
 # How long lines may wait for others, in seconds. The first after a rest does not wait.
@@ -32,6 +33,11 @@ class Writer:
         self._target = target
         self._name = name
         self._tell = tell
+        self.forsake()
+        tell_after_fork(self)
+
+    def forsake(self) -> None:
+        """Begin with nothing, in this process: what is there is the parent's to write."""
         self._chunks: deque[bytes] = deque()  # lines with their ends, a few or many in each
         self._held = 0  # about how many octets: threads that meet here may miscount, until all is written
         self._rests = True  # the thread has nothing to do, and waits until it is wanted

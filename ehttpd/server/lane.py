@@ -16,6 +16,7 @@ from functools import cached_property
 from socket import SocketType
 
 from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
+from ehttpd.forks import tell_after_fork
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
 from ehttpd.logs import log
@@ -108,6 +109,7 @@ class Lane:
         self._poller.register(self._inbox.fileno(), READ)
         self._draining: Draining | None = None
         self._exhaustion = Exhaustion()
+        tell_after_fork(self)
 
     @cached_property
     def hearing(self) -> Hearing:
@@ -577,6 +579,20 @@ class Lane:
             self.mishaps.timed_out(TIMEOUT_KINDS[state])
         return step
 
+    # In a process that was forked
+
+    def forsake(self) -> None:
+        from ehttpd.server.forsaken import forsake
+
+        if not self.closed:
+            forsake(self)
+
+    def close_poller(self) -> None:
+        """Close what tells the leader of events."""
+        self._poller.close()
+        self._inbox.close()
+        self._outbox.close()
+
     def close(self) -> None:
         """Close what is left. After the last leader."""
         self.service.catch_up()
@@ -588,9 +604,7 @@ class Lane:
         for listener in self.entrance.listeners.values():
             listener.close()
         self.tunnels.end()
-        self._poller.close()
-        self._inbox.close()
-        self._outbox.close()
+        self.close_poller()
 
 
 def greeter(settings: Settings) -> Greeter:

@@ -57,6 +57,10 @@ class Listener:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def forsake(self) -> None:
+        """Close it in a process that was forked: another goes on listening."""
+        self._socket.close()
+
     def accept(self) -> tuple[SocketType, Address]:
         """Return a connection, not blocking, and its remote address. Raises OSError; BlockingIOError if there is
         none.

@@ -12,14 +12,17 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from ehttpd.forks import tell_after_fork
 from ehttpd.server.memory import share_arena
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ehttpd.server.server import Server
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -88,15 +91,29 @@ def signals_as_octets(
     outbox.setblocking(False)
     before = {each: signal.signal(each, handler) for each in STOPPING}
     before |= {each: signal.signal(each, lambda number, frame: None) for each in others}
-    descriptor = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
+    heard = Heard(before, signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False))
+    tell_after_fork(heard)
     try:
         yield inbox, outbox
     finally:
-        signal.set_wakeup_fd(descriptor)
-        for each, former in before.items():
-            signal.signal(each, former)
+        heard.forsake()
         inbox.close()
         outbox.close()
+
+
+class Heard:
+    """What signals did before they were heard: in a process that the application forks, they do that again. What is
+    sent to the child must not reach the parent.
+    """
+
+    def __init__(self, before: Mapping[signal.Signals, Any], descriptor: int) -> None:
+        self._before = before
+        self._descriptor = descriptor
+
+    def forsake(self) -> None:
+        signal.set_wakeup_fd(self._descriptor)
+        for each, former in self._before.items():
+            signal.signal(each, former)
 
 
 def next_signal(inbox: socket.socket, others: Sequence[int] = ()) -> int:
