@@ -32,12 +32,12 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
 
 def unread(environment: Mapping[str, str]) -> list[str]:
     """Return a sentence for each ``EHTTPD_*`` variable that names no setting, and is none that platforms make."""
+    ours = [name for name in environment if name.startswith(PREFIX)]
+    if not ours:
+        return []
     known = {entry.variable for entry in Settings.declared().values()}
-    return [
-        f"{name} names no setting and is not read. {instead(name)}".rstrip()
-        for name, value in environment.items()
-        if name.startswith(PREFIX) and name not in known and not is_made_by_platform(name, value)
-    ]
+    unknown = [name for name in ours if name not in known and not is_made_by_platform(name, environment[name])]
+    return [f"{name} names no setting and is not read. {instead(name)}".rstrip() for name in unknown]
 
 
 def is_made_by_platform(name: str, value: str) -> bool:

@@ -5,8 +5,6 @@ The operator's. Each setting is declared here and nowhere else; what it is used 
 
 from __future__ import annotations
 
-import re
-
 from ehttpd.settings.declaration import Group, setting
 from ehttpd.settings.units import Choice, Count, FileName, FileNames, Mode, Seconds, Several, Switch, Text
 from ehttpd.typed import TYPE_CHECKING
@@ -38,8 +36,11 @@ class Addresses(Several):
 
 def is_address(text: str) -> bool:
     """Tell whether ``text`` is written as an address is. Whether it can be listened on is not known here."""
-    found = re.fullmatch(r"(?:https?://)?(?:unix:.+|fd:.+|systemd|.*:(?P<port>[0-9]{1,5}))", text, re.DOTALL)
-    return found is not None and int(found["port"] or 0) <= HIGHEST_PORT
+    place = text.removeprefix("https://").removeprefix("http://")
+    if place.startswith(("unix:", "fd:")) or place == "systemd":
+        return place not in ("unix:", "fd:")
+    _, colon, port = place.rpartition(":")
+    return bool(colon) and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= HIGHEST_PORT
 
 
 class ClientCertificates(Choice):
