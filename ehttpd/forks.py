@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from weakref import WeakSet
+from itertools import count
+from weakref import WeakValueDictionary
 
 from ehttpd.typed import TYPE_CHECKING, Protocol
 
@@ -28,13 +29,14 @@ class Owner(Protocol):
         """Let go of it, in a process that was just forked; no lock can be waited for, who held it is not here."""
 
 
-_owners: WeakSet[Owner] = WeakSet()
+_owners: WeakValueDictionary[int, Owner] = WeakValueDictionary()  # by their number, in the order of these
+_numbers = count()
 _held_back: dict[int, Iterable[int]] = {}  # by threads that fork: which signals they do not hear anyway
 
 
 def tell_after_fork(owner: Owner) -> None:
     """Have an owner told in each process that is forked from this one, as long as somebody else knows it."""
-    _owners.add(owner)
+    _owners[next(_numbers)] = owner
 
 
 def _hold_signals_back() -> None:
@@ -46,7 +48,7 @@ def _let_signals_come() -> None:
 
 
 def _begin_anew() -> None:
-    for owner in list(_owners):
+    for owner in reversed(list(_owners.values())):  # what was done last is undone first
         owner.forsake()
     _owners.clear()
     _let_signals_come()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ehttpd.forks import tell_after_fork
 from tests.running import PATIENCE, running
 from tests.server.live import Peer, in_parallel
 
@@ -108,3 +109,29 @@ def test_a_connection_that_is_closed_is_closed_though_a_child_lives(tmp_path: Pa
             assert resting.ended()
         finally:
             os.kill(int(reply.body), signal.SIGKILL)
+
+
+def test_who_came_last_is_told_first() -> None:
+    told: list[int] = []
+
+    class Owner:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def forsake(self) -> None:
+            told.append(self.number)
+
+    owners = [Owner(number) for number in range(3)]
+    for owner in owners:
+        tell_after_fork(owner)
+    del owner, owners[1]
+    inbox, outbox = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(outbox, bytes(told))
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(outbox)
+    with open(inbox, "rb") as file:
+        assert file.read() == bytes([2, 0])
+    assert told == []
