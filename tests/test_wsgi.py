@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import signal
 import socket
 import struct
@@ -405,6 +406,26 @@ def test_fields_that_cannot_be_sent_give_500_and_a_log(
     assert peer.ask().status == 500
 
 
+@pytest.mark.parametrize("headers", [{"X-A": "5"}, {"TE": "5"}, None, 5, [("X-A",)], [5], [(["X-A"], "5")], ["X-A: 5"]])
+@pytest.mark.parametrize("body", [[b"x"], [b"x", b"y"]], ids=["whole", "pieces"])
+def test_fields_that_are_no_list_of_pairs_are_told_in_words(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture, headers: object, body: list[bytes]
+) -> None:
+    reply = served(responding(headers=headers, body=body)).connect().ask()
+    assert reply.status == 500
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert re.search("list of pairs|must be a token", record.getMessage())
+
+
+@pytest.mark.parametrize("status", ["103 Early Hints", "101 Switching", "099 Low", "999 High"])
+def test_a_status_that_is_not_final_is_told_which_are(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    assert served(responding(status)).connect().ask().status == 500
+    assert "from 200 to 599" in caplog.text
+
+
 def test_fields_are_sent_in_order_and_repeated(served: Callable[..., LiveServer]) -> None:
     headers = [("Set-Cookie", "a=1"), ("X", "caf\xe9"), ("Set-Cookie", "b=2")]
     peer = served(responding(headers=headers)).connect()
@@ -425,9 +446,14 @@ def test_one_piece_has_its_length_told(served: Callable[..., LiveServer]) -> Non
         assert served(responding(body=body)).connect().ask().fields["content-length"] == "5"
 
 
-def test_an_application_that_never_calls_start_response_is_mistaken(served: Callable[..., LiveServer]) -> None:
-    for body in ([b"x"], [], iter([b"x"]), b"x", iter([])):
+def test_an_application_that_never_calls_start_response_is_told_so(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies: tuple[Any, ...] = ([b"x"], [], iter([b"x"]), b"x", iter([]))
+    for body in bodies:
         assert served(lambda environ, start_response, body=body: body).connect().ask().status == 500
+    said = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    assert said == ["The application returned without calling start_response."] * len(bodies)
 
 
 @pytest.mark.parametrize("body", [None, 5, "text", ["text"], [1], iter(["text"])])

@@ -440,9 +440,12 @@ def _close(body: object) -> None:
 
 def _is_event_stream(response: Response) -> bool:
     """Tell whether a response may go on for long (server-sent events, whoever makes them)."""
-    for name, value in response.headers:
-        if value[:1] in "tT" and value.lower().startswith("text/event-stream") and name.lower() == "content-type":
-            return True
+    try:
+        for name, value in response.headers:
+            if value[:1] in "tT" and value.lower().startswith("text/event-stream") and name.lower() == "content-type":
+                return True
+    except (AttributeError, TypeError, ValueError):  # what is wrong with them is said when the head is made
+        pass
     return False
 
 
