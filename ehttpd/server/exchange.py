@@ -160,7 +160,7 @@ class HTTPService:
 
     def _report_length(self, request: Request, promised: int, given: int) -> bool:
         """Log a body whose length is not what its Content-Length says; tell whether the framing survived."""
-        log.error("%s: Content-Length says %d octets, but the body has %d.", request, promised, given)
+        self._log_failure(request, HandlerError(f"Content-Length says {promised} octets, but the body has {given}."))
         return given > promised
 
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
@@ -345,7 +345,7 @@ class HTTPService:
         except ConnectionLost:
             pass
         except BaseException as error:
-            _log_failure(request, error)
+            self._log_failure(request, error)
         return self._leave(connection, request, tunnel)
 
     def _leave(self, connection: Connection, request: Request, tunnel: Tunnel) -> Next:
@@ -382,13 +382,13 @@ class HTTPService:
         if stream is not None and stream.left_http:
             # WSGI: so say those who have taken werkzeug.socket or gunicorn.socket that nothing is to be answered.
             if not isinstance(error, (StopIteration, ConnectionError)):
-                _log_failure(request, error)
+                self._log_failure(request, error)
             return self._leave(connection, request, stream)
         if stream is not None and stream.started:
             return self._break_off(connection, request, stream, error)
         if isinstance(error, RequestRefused):
             return self._answer_error(connection, request, _refusal_response(error))
-        _log_failure(request, error)
+        self._log_failure(request, error)
         return self._answer_error(connection, request, Response.text("Internal Server Error\n", 500))
 
     def _break_off(self, connection: Connection, request: Request, stream: BodyStream, error: BaseException) -> Next:
@@ -398,7 +398,7 @@ class HTTPService:
         if isinstance(error, RequestRefused):  # of a body that was still read
             log.info("%s: the response was broken off. %s", request, error)
         else:
-            _log_failure(request, error)
+            self._log_failure(request, error)
         try:
             connection.write_held()
         except ConnectionLost:
@@ -408,6 +408,13 @@ class HTTPService:
             connection.abort()
             return Next.CLOSE
         return self._finish(connection, request, False)
+
+    def _log_failure(self, request: Request, error: BaseException) -> None:
+        """Log what the application did wrong."""
+        if isinstance(error, EhttpdError):
+            log.error("%s: %s", request, error)
+        else:
+            log.error("%s: the application failed", request, exc_info=(type(error), error, traceback_of(error)))
 
     def _answer_error(
         self, connection: Connection, request: Request | None, response: Response, method: str = "GET"
@@ -454,10 +461,3 @@ def _refusal_response(refusal: RequestRefused) -> Response:
     if isinstance(refusal, ServiceUnavailable):
         response.headers["Retry-After"] = "1"
     return response
-
-
-def _log_failure(request: Request, error: BaseException) -> None:
-    if isinstance(error, EhttpdError):
-        log.error("%s: %s", request, error)
-    else:
-        log.error("%s: the application failed", request, exc_info=(type(error), error, traceback_of(error)))

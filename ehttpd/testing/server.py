@@ -117,8 +117,8 @@ class TestServer:
             raise all_together(f"What {self.url} has seen", failures)
 
     def failures(self) -> list[BaseException]:
-        """Return what went wrong so far: the exceptions of handlers, and what was not answered."""
-        return [*self._failures, *(each.failure for each in self.exchanges if each.failure is not None)]
+        """Return what went wrong so far: what the log calls the application's failures, and what was not answered."""
+        return [*self._failures, *(failure for each in self.exchanges for failure in each.failures)]
 
     def __enter__(self) -> Self:
         return self.start()
