@@ -23,6 +23,7 @@ import pytest
 
 from ehttpd.errors import ListenError
 from ehttpd.records import Record
+from ehttpd.testing import TestServer
 from ehttpd.wsgi import adapt, make_server
 from tests.server.live import PATIENCE, Gate, LiveServer, Peer, in_parallel, serving
 
@@ -461,6 +462,16 @@ def test_what_is_no_iterable_of_bytes_is_the_applications_mistake(
     served: Callable[..., LiveServer], body: object
 ) -> None:
     assert served(responding(body=body)).connect().ask().status == 500
+
+
+def test_whatever_python_iterates_over_is_a_body(served: Callable[..., LiveServer]) -> None:
+    class Sequence:
+        def __getitem__(self, index: int) -> bytes:
+            return [b"one, ", b"two"][index]
+
+    assert served(responding(body=Sequence())).connect().ask().body == b"one, two"
+    with TestServer(responding(body=Sequence())) as server:
+        assert server.client().get("/").body == b"one, two"
 
 
 def test_a_generator_may_start_the_response_with_its_first_piece(served: Callable[..., LiveServer]) -> None:

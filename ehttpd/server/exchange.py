@@ -185,7 +185,9 @@ class HTTPService:
             return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)
         if isinstance(body, FedBody) and connection.stream is None:
             return self._feed(connection, request, response, body)
-        if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
+        if isinstance(body, (str, bytes)) or not (
+            hasattr(body, "__iter__") or hasattr(body, "read") or hasattr(body, "__getitem__")
+        ):
             raise HandlerError(
                 f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}."
             )

@@ -33,7 +33,9 @@ def watch(response: Response, exchange: Exchange, journal: Journal) -> None:
         journal.end(exchange)  # of HTTP: who talks may do so for long
     elif isinstance(body, FedBody):
         response.body = WatchedFeed(body, exchange, journal)
-    elif not isinstance(body, WHOLE) and not hasattr(body, "read") and hasattr(body, "__iter__"):
+    elif isinstance(body, WHOLE) or hasattr(body, "read"):
+        pass
+    elif hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
         response.body = Watched(body, exchange)
 
 
