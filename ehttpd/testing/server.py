@@ -41,7 +41,7 @@ class TestServer:
     ``tls``: with a certificate for localhost, 127.0.0.1 and ::1, made on the fly; True, or the `Authority` to sign it.
     ``settings`` are those of `ehttpd.native.Server`. Everything may be called from any thread.
 
-    Leaving the block verifies: a handler's exceptions and what was not answered are raised in one group.
+    Leaving the block verifies: a handler's exceptions and what was not answered are raised, as `verify` does it.
     """
 
     __test__ = False  # pytest: no class of tests
@@ -110,7 +110,7 @@ class TestServer:
         return self._observation.journal.settle(timeout)
 
     def verify(self) -> None:
-        """Raise what went wrong as one `BaseExceptionGroup`; nothing if nothing did."""
+        """Raise what went wrong, as a `BaseExceptionGroup` if it is more than one thing; nothing if nothing did."""
         self.verified = True
         failures = self.failures()
         if failures:
