@@ -166,7 +166,7 @@ class HTTPService:
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
         body, stream = response.body, connection.stream
         if stream is not None and stream.left_http:  # the application has talked all it wanted
-            _close(body)
+            self._close(request, body)
             return self._leave(connection, request, stream)
         if response.status == 101:
             from ehttpd.server.switch import Switch  # for those who switch
@@ -176,7 +176,7 @@ class HTTPService:
         if connection.incoming is not None and connection.stream is None and response.status == 500:
             refusal = connection.incoming.refusal
             if refusal is not None:  # frameworks take what `read` raised for a failure of the application
-                _close(body)
+                self._close(request, body)
                 return self._answer_error(connection, request, _refusal_response(refusal))
         if connection.stream is not None and isinstance(body, bytes):
             body = [body]  # the response has begun already
@@ -230,7 +230,7 @@ class HTTPService:
         if framing is Framing.LENGTH or response.trailers is not None:
             return self._stream(connection, request, response, body)
         if framing is Framing.NONE:
-            _close(body)
+            self._close(request, body)
             connection.send(octets)
             return self._finish(connection, request, persistent)
         feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
@@ -252,11 +252,11 @@ class HTTPService:
         try:
             try:
                 self._write_pieces(connection, response, stream, iter(body))
+                trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
+                connection.when_left = None  # from now on the client may take the request for answered
+                persistent = stream.end(trailers)
             finally:
-                _close(body)
-            trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
-            connection.when_left = None  # from now on the client may take the request for answered
-            persistent = stream.end(trailers)
+                self._close(request, body)  # it may take its time, or fail: the client has the end already
         except ConnectionLost:
             raise
         except BaseException as error:
@@ -411,6 +411,17 @@ class HTTPService:
             return Next.CLOSE
         return self._finish(connection, request, False)
 
+    def _close(self, request: Request, body: object) -> None:
+        """Close what the application returned for a body. If that fails, it is logged: what is sent is sent."""
+        close = getattr(body, "close", None)
+        if close is not None:
+            try:
+                close()
+            except (ConnectionLost, RequestRefused):  # of the body of the request, which it may read
+                pass
+            except BaseException as error:
+                self._log_failure(request, error)
+
     def _log_failure(self, request: Request, error: BaseException) -> None:
         """Log what the application did wrong."""
         if isinstance(error, EhttpdError):
@@ -439,12 +450,6 @@ class HTTPService:
         except ConnectionLost:
             return Next.CLOSE
         return connection.finish(persistent, time.monotonic())
-
-
-def _close(body: object) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
 
 
 def _is_event_stream(response: Response) -> bool:
