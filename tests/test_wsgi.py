@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -20,6 +22,7 @@ from wsgiref.types import StartResponse
 from wsgiref.validate import validator
 
 import pytest
+from django.core.files import File
 
 from ehttpd.errors import ListenError
 from ehttpd.records import Record
@@ -751,17 +754,92 @@ def test_a_file_is_sent_from_where_it_stands(
     assert [peer.ask().body == CONTENT[offset:] for _ in range(2)] == [True, True]
 
 
-def test_the_kernel_sends_a_file(
-    served: Callable[..., LiveServer], path: Path, monkeypatch: pytest.MonkeyPatch
+def temporary(opened: Any) -> Any:
+    opened.write(CONTENT)
+    opened.seek(0)
+    return opened
+
+
+@pytest.mark.parametrize(
+    "open_file",
+    [
+        lambda path: path.open("rb"),
+        lambda path: path.open("rb", buffering=0),
+        lambda path: path.open("r+b"),
+        lambda path: temporary(tempfile.TemporaryFile()),  # noqa: SIM115 - the server closes it
+        lambda path: temporary(tempfile.NamedTemporaryFile()),  # noqa: SIM115
+        lambda path: File(path.open("rb")),
+    ],
+)
+def test_the_kernel_sends_a_plain_file(
+    served: Callable[..., LiveServer], path: Path, monkeypatch: pytest.MonkeyPatch, open_file: Callable[[Path], Any]
 ) -> None:
-    def read(self: object, size: int = -1) -> bytes:
-        raise AssertionError("the file was read")
+    calls: list[tuple[int, ...]] = []
+    send_file = os.sendfile
 
-    class Unread(io.BufferedReader):
-        pass
+    def sendfile(*arguments: int) -> int:
+        calls.append(arguments)
+        return send_file(*arguments)
 
-    monkeypatch.setattr(Unread, "read", read)
-    assert served(file_application(lambda: Unread(io.FileIO(path)))).connect().ask().body == CONTENT
+    monkeypatch.setattr(os, "sendfile", sendfile)
+    reply = served(file_application(lambda: open_file(path))).connect().ask()
+    assert reply.body == CONTENT
+    assert reply.fields["content-length"] == str(len(CONTENT))
+    assert calls
+
+
+class Shouting:
+    """A file that is read otherwise than its descriptor would be."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._file.read(size)
+        return data.upper()
+
+
+class ShoutingReader(io.BufferedReader):
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size).upper()
+
+
+def compressed(path: Path) -> Any:
+    path.write_bytes(gzip.compress(path.read_bytes().upper()))
+    return gzip.open(path)
+
+
+@pytest.mark.parametrize(
+    "open_file",
+    [
+        lambda path: Shouting(path.open("rb")),
+        lambda path: ShoutingReader(io.FileIO(path)),
+        lambda path: File(Shouting(path.open("rb"))),
+        lambda path: File(compressed(path)),
+    ],
+)
+def test_what_reads_otherwise_than_its_descriptor_is_read(
+    served: Callable[..., LiveServer], tmp_path: Path, open_file: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "quiet"
+    path.write_bytes(b"quiet")
+    assert served(file_application(lambda: open_file(path))).connect().ask().body == b"QUIET"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system has no such files")
+def test_a_file_that_does_not_know_its_length_is_read(served: Callable[..., LiveServer]) -> None:
+    path = Path("/proc/self/status")
+    assert b"Pid:" in served(file_application(lambda: path.open("rb"))).connect().ask().body
+
+
+def test_an_empty_file_has_a_length(served: Callable[..., LiveServer], tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    peer = served(file_application(lambda: path.open("rb"))).connect()
+    assert [(peer.ask().body, peer.ask().fields["content-length"]) for _ in range(2)] == [(b"", "0")] * 2
 
 
 @pytest.mark.parametrize("length", [0, 1, 1000, len(CONTENT)])
