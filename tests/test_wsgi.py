@@ -25,6 +25,7 @@ import pytest
 from django.core.files import File
 
 from ehttpd.errors import ListenError
+from ehttpd.messages import FileBody
 from ehttpd.records import Record
 from ehttpd.testing import TestServer
 from ehttpd.wsgi import adapt, make_server
@@ -827,6 +828,14 @@ def test_what_reads_otherwise_than_its_descriptor_is_read(
     path = tmp_path / "quiet"
     path.write_bytes(b"quiet")
     assert served(file_application(lambda: open_file(path))).connect().ask().body == b"QUIET"
+
+
+def test_a_file_wrapper_of_the_applications_own_is_iterated_over(served: Callable[..., LiveServer], path: Path) -> None:
+    class Reversed(FileBody):
+        def __iter__(self) -> Iterator[bytes]:
+            yield self.file.read()[::-1]
+
+    assert served(responding(body=lambda: Reversed(path.open("rb")))).connect().ask().body == CONTENT[::-1]
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system has no such files")

@@ -193,7 +193,8 @@ class HTTPService:
             )
         if type(body) is not FileBody and hasattr(body, "read"):
             body = FileBody(body)
-        if isinstance(body, (FileBody, FileParts)) and connection.stream is None:
+        # A subclass may iterate as it wants.
+        if (type(body) is FileBody or type(body) is FileParts) and connection.stream is None:
             pieces = pieces_of(body)
             if pieces is not None:
                 return self._send_pieces(connection, request, response, body, pieces)
