@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 
 from ehttpd.http11.state import State
 from ehttpd.messages import Request
@@ -85,6 +87,9 @@ class ObservedConnection(Connection):
     def cut_off(self, data: bytes) -> None:
         self.note_head(data)
         super().cut_off(data)
+
+    def call_when_left(self, call: Callable[[], object]) -> bool:
+        return super().call_when_left(partial(called, call, self.noted))
 
     def stall(self) -> None:
         """Look at nothing more. The connection rests until the client leaves or the server stops."""
@@ -184,3 +189,13 @@ class ObservedConnection(Connection):
     def __str__(self) -> str:
         asked = f", {self.request}" if self.request is not None else ""
         return f"connection {self.index} of {self.remote[0]}:{self.remote[1]}: {self.state.value}{asked}"
+
+
+def called(call: Callable[[], object], exchange: Exchange | None) -> None:
+    """Make a call that an application has asked for; note what it raises."""
+    try:
+        call()
+    except Exception as error:
+        if exchange is not None:
+            exchange.failed(error)
+        raise

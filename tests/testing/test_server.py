@@ -255,6 +255,27 @@ def test_a_fed_body_whose_close_fails_is_a_failure() -> None:
     assert [str(failure) for failure in server.failures()] == ["in close", "in close"]
 
 
+def test_what_was_to_be_done_when_the_client_left_and_failed_is_a_failure() -> None:
+    left = threading.Event()
+
+    def handler(request: Request) -> Response:
+        def call() -> None:
+            raise ValueError("in callback")
+
+        request.disconnected.add_callback(call)
+        request.disconnected.add_callback(left.set)
+        left.wait(10)
+        return Response("nobody reads this")
+
+    server = TestServer(handler).start()
+    with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+        client.sendall(ASK)
+        assert server.take().path == "/"
+    assert left.wait(10)
+    server.stop()
+    assert [str(failure) for failure in server.failures()] == ["in callback"]
+
+
 def test_what_an_event_source_or_a_talk_raises_is_raised_too() -> None:
     def events() -> Iterator[str]:
         yield "begun"
