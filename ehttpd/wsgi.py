@@ -221,7 +221,8 @@ def _parse_status(text: object) -> Status:
     match = grammar.STATUS.fullmatch(text) if type(text) is str else None
     if not match or int(match[1]) < 200:
         raise HandlerError(
-            f"A WSGI status must be three digits, a space and a reason, such as '200 OK'. Found {text!r}."
+            "A WSGI status must be three digits from 200 to 599, a space and a reason in latin-1, such as '200 OK'. "
+            f"Found {text!r}."
         )
     status = Status(int(match[1]), match[2] or "")
     if len(_STATUSES) < _MOST_KEPT and len(match[0]) < 64:
@@ -241,6 +242,14 @@ class Answer(Response):
         self._request = request
         self._write: Callable[[bytes], None] | None = None
         self.status = 0  # until start_response is called
+
+    if not TYPE_CHECKING:  # or every name would seem to be here
+
+        def __getattr__(self, name: str) -> Any:
+            """Say why there are no ``headers``, the one attribute that may not be there yet."""
+            if name == "headers":
+                raise _not_started()
+            return super().__getattr__(name)
 
     def start_response(
         self, status: str, headers: list[FieldLine], exc_info: ExcInfo | None = None
@@ -267,7 +276,7 @@ class Answer(Response):
         """Take what the application returned for the body."""
         if type(result) in (list, tuple) and self._write is None:
             if not self.status:
-                raise HandlerError("The application returned without calling start_response.")
+                raise _not_started()
             if len(result) == 1 and type(result[0]) is bytes:  # type: ignore[arg-type,index]
                 result = result[0]  # type: ignore[index,assignment]
         elif result is None:
@@ -276,6 +285,10 @@ class Answer(Response):
             result = (result,)
         self.body = result
         return self
+
+
+def _not_started() -> HandlerError:
+    return HandlerError("The application returned without calling start_response.")
 
 
 class TakenSocket:

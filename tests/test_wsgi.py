@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import re
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -19,9 +22,12 @@ from wsgiref.types import StartResponse
 from wsgiref.validate import validator
 
 import pytest
+from django.core.files import File
 
 from ehttpd.errors import ListenError
+from ehttpd.messages import FileBody
 from ehttpd.records import Record
+from ehttpd.testing import TestServer
 from ehttpd.wsgi import adapt, make_server
 from tests.server.live import PATIENCE, Gate, LiveServer, Peer, in_parallel, serving
 
@@ -405,6 +411,26 @@ def test_fields_that_cannot_be_sent_give_500_and_a_log(
     assert peer.ask().status == 500
 
 
+@pytest.mark.parametrize("headers", [{"X-A": "5"}, {"TE": "5"}, None, 5, [("X-A",)], [5], [(["X-A"], "5")], ["X-A: 5"]])
+@pytest.mark.parametrize("body", [[b"x"], [b"x", b"y"]], ids=["whole", "pieces"])
+def test_fields_that_are_no_list_of_pairs_are_told_in_words(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture, headers: object, body: list[bytes]
+) -> None:
+    reply = served(responding(headers=headers, body=body)).connect().ask()
+    assert reply.status == 500
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert re.search("list of pairs|must be a token", record.getMessage())
+
+
+@pytest.mark.parametrize("status", ["103 Early Hints", "101 Switching", "099 Low", "999 High"])
+def test_a_status_that_is_not_final_is_told_which_are(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture, status: str
+) -> None:
+    assert served(responding(status)).connect().ask().status == 500
+    assert "from 200 to 599" in caplog.text
+
+
 def test_fields_are_sent_in_order_and_repeated(served: Callable[..., LiveServer]) -> None:
     headers = [("Set-Cookie", "a=1"), ("X", "caf\xe9"), ("Set-Cookie", "b=2")]
     peer = served(responding(headers=headers)).connect()
@@ -425,9 +451,14 @@ def test_one_piece_has_its_length_told(served: Callable[..., LiveServer]) -> Non
         assert served(responding(body=body)).connect().ask().fields["content-length"] == "5"
 
 
-def test_an_application_that_never_calls_start_response_is_mistaken(served: Callable[..., LiveServer]) -> None:
-    for body in ([b"x"], [], iter([b"x"]), b"x", iter([])):
+def test_an_application_that_never_calls_start_response_is_told_so(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies: tuple[Any, ...] = ([b"x"], [], iter([b"x"]), b"x", iter([]))
+    for body in bodies:
         assert served(lambda environ, start_response, body=body: body).connect().ask().status == 500
+    said = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    assert said == ["The application returned without calling start_response."] * len(bodies)
 
 
 @pytest.mark.parametrize("body", [None, 5, "text", ["text"], [1], iter(["text"])])
@@ -435,6 +466,16 @@ def test_what_is_no_iterable_of_bytes_is_the_applications_mistake(
     served: Callable[..., LiveServer], body: object
 ) -> None:
     assert served(responding(body=body)).connect().ask().status == 500
+
+
+def test_whatever_python_iterates_over_is_a_body(served: Callable[..., LiveServer]) -> None:
+    class Sequence:
+        def __getitem__(self, index: int) -> bytes:
+            return [b"one, ", b"two"][index]
+
+    assert served(responding(body=Sequence())).connect().ask().body == b"one, two"
+    with TestServer(responding(body=Sequence())) as server:
+        assert server.client().get("/").body == b"one, two"
 
 
 def test_a_generator_may_start_the_response_with_its_first_piece(served: Callable[..., LiveServer]) -> None:
@@ -714,17 +755,100 @@ def test_a_file_is_sent_from_where_it_stands(
     assert [peer.ask().body == CONTENT[offset:] for _ in range(2)] == [True, True]
 
 
-def test_the_kernel_sends_a_file(
-    served: Callable[..., LiveServer], path: Path, monkeypatch: pytest.MonkeyPatch
+def temporary(opened: Any) -> Any:
+    opened.write(CONTENT)
+    opened.seek(0)
+    return opened
+
+
+@pytest.mark.parametrize(
+    "open_file",
+    [
+        lambda path: path.open("rb"),
+        lambda path: path.open("rb", buffering=0),
+        lambda path: path.open("r+b"),
+        lambda path: temporary(tempfile.TemporaryFile()),  # noqa: SIM115 - the server closes it
+        lambda path: temporary(tempfile.NamedTemporaryFile()),  # noqa: SIM115
+        lambda path: File(path.open("rb")),
+    ],
+)
+def test_the_kernel_sends_a_plain_file(
+    served: Callable[..., LiveServer], path: Path, monkeypatch: pytest.MonkeyPatch, open_file: Callable[[Path], Any]
 ) -> None:
-    def read(self: object, size: int = -1) -> bytes:
-        raise AssertionError("the file was read")
+    calls: list[tuple[int, ...]] = []
+    send_file = os.sendfile
 
-    class Unread(io.BufferedReader):
-        pass
+    def sendfile(*arguments: int) -> int:
+        calls.append(arguments)
+        return send_file(*arguments)
 
-    monkeypatch.setattr(Unread, "read", read)
-    assert served(file_application(lambda: Unread(io.FileIO(path)))).connect().ask().body == CONTENT
+    monkeypatch.setattr(os, "sendfile", sendfile)
+    reply = served(file_application(lambda: open_file(path))).connect().ask()
+    assert reply.body == CONTENT
+    assert reply.fields["content-length"] == str(len(CONTENT))
+    assert calls
+
+
+class Shouting:
+    """A file that is read otherwise than its descriptor would be."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._file.read(size)
+        return data.upper()
+
+
+class ShoutingReader(io.BufferedReader):
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size).upper()
+
+
+def compressed(path: Path) -> Any:
+    path.write_bytes(gzip.compress(path.read_bytes().upper()))
+    return gzip.open(path)
+
+
+@pytest.mark.parametrize(
+    "open_file",
+    [
+        lambda path: Shouting(path.open("rb")),
+        lambda path: ShoutingReader(io.FileIO(path)),
+        lambda path: File(Shouting(path.open("rb"))),
+        lambda path: File(compressed(path)),
+    ],
+)
+def test_what_reads_otherwise_than_its_descriptor_is_read(
+    served: Callable[..., LiveServer], tmp_path: Path, open_file: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "quiet"
+    path.write_bytes(b"quiet")
+    assert served(file_application(lambda: open_file(path))).connect().ask().body == b"QUIET"
+
+
+def test_a_file_wrapper_of_the_applications_own_is_iterated_over(served: Callable[..., LiveServer], path: Path) -> None:
+    class Reversed(FileBody):
+        def __iter__(self) -> Iterator[bytes]:
+            yield self.file.read()[::-1]
+
+    assert served(responding(body=lambda: Reversed(path.open("rb")))).connect().ask().body == CONTENT[::-1]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system has no such files")
+def test_a_file_that_does_not_know_its_length_is_read(served: Callable[..., LiveServer]) -> None:
+    path = Path("/proc/self/status")
+    assert b"Pid:" in served(file_application(lambda: path.open("rb"))).connect().ask().body
+
+
+def test_an_empty_file_has_a_length(served: Callable[..., LiveServer], tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    peer = served(file_application(lambda: path.open("rb"))).connect()
+    assert [(peer.ask().body, peer.ask().fields["content-length"]) for _ in range(2)] == [(b"", "0")] * 2
 
 
 @pytest.mark.parametrize("length", [0, 1, 1000, len(CONTENT)])

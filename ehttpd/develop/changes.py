@@ -17,7 +17,7 @@ from ehttpd.settings import Settings
 from ehttpd.typed import Protocol
 
 # Python's own, and what templates are called by Django, Jinja, Mako and Chameleon.
-PATTERNS = ("*.py", "*.html", "*.htm", "*.jinja", "*.jinja2", "*.j2", "*.mako", "*.pt", ".env")
+PATTERNS = ("*.py", "*.wsgi", "*.html", "*.htm", "*.jinja", "*.jinja2", "*.j2", "*.mako", "*.pt", ".env")
 LEFT_OUT = ("__pycache__", "node_modules", "site-packages", ".*")
 ENVIRONMENT = "pyvenv.cfg"  # a folder with this file is one of Python's, with other people's code
 

@@ -41,6 +41,8 @@ MOST_SECTIONS = 500
 MOST_OCTETS_KEPT = 1000
 
 
+NO_PAIRS = "Fields must be given as a list of pairs: name and value, both str."
+
 # An application's header section, but for the fields that are the server's business: octets, what Content-Length says
 # and its line, whether there is Connection: close, Date, Server. A plain tuple, since each response takes it apart.
 Section: TypeAlias = tuple[bytes, "int | None", bytes, bool, bool, bool]
@@ -58,6 +60,8 @@ class KnownSections(dict[tuple[FieldLine, ...], Section]):
     def __missing__(self, lines: tuple[FieldLine, ...]) -> Section:
         section = self._older.get(lines)
         if section is None:
+            if lines and isinstance(lines[0], str):  # a dictionary's keys, of which those of two letters pass for pairs
+                raise HandlerError(NO_PAIRS)
             section = encode_section(lines)
         octets = section[0]
         if len(octets) <= MOST_OCTETS_KEPT and b"cookie:" not in octets.lower():
@@ -73,18 +77,21 @@ def encode_section(lines: Iterable[FieldLine]) -> Section:
     texts: list[str] = []
     length, length_line = None, b""
     closes = has_date = has_server = False
-    for name, value in lines:
-        kind = _kind(name, value)
-        if kind == _LENGTH:
-            length, length_line = _declared_length(name, value, length)
-            continue
-        if kind == _CONNECTION:
-            closes = closes or "close" in [option.strip() for option in value.lower().split(",")]
-        if kind in (_CONNECTION, _DROPPED):
-            continue
-        has_date = has_date or kind == _DATE
-        has_server = has_server or kind == _SERVER
-        texts.append("".join((name, ": ", value, "\r\n")))  # never what a subclass of str would make of itself
+    try:
+        for name, value in lines:
+            kind = _kind(name, value)
+            if kind == _LENGTH:
+                length, length_line = _declared_length(name, value, length)
+                continue
+            if kind == _CONNECTION:
+                closes = closes or "close" in [option.strip() for option in value.lower().split(",")]
+            if kind in (_CONNECTION, _DROPPED):
+                continue
+            has_date = has_date or kind == _DATE
+            has_server = has_server or kind == _SERVER
+            texts.append("".join((name, ": ", value, "\r\n")))  # never what a subclass of str would make of itself
+    except (TypeError, ValueError):
+        raise HandlerError(NO_PAIRS) from None
     return _encode(texts), length, length_line, closes, has_date, has_server
 
 

@@ -11,7 +11,14 @@ from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine, Headers
 from ehttpd.http11 import grammar
 from ehttpd.http11.framing import Framing
-from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_listed, encode_section, encode_upgrade
+from ehttpd.http11.sections import (
+    NO_PAIRS,
+    KnownSections,
+    encode_field_lines,
+    encode_listed,
+    encode_section,
+    encode_upgrade,
+)
 from ehttpd.messages import Status
 from ehttpd.messages.response import SharedFields
 from ehttpd.typed import TYPE_CHECKING
@@ -110,7 +117,10 @@ def encode_head(
     Raises:
         HandlerError: the status or a field cannot be sent.
     """
-    lines = tuple(headers._lines if type(headers) is Headers else headers)  # five times as fast as to iterate over it
+    try:
+        lines = tuple(headers._lines if type(headers) is Headers else headers)  # five times as fast as to iterate
+    except TypeError:
+        raise HandlerError(NO_PAIRS) from None
     try:
         section = _known_sections[lines]
     except TypeError:  # a line that is a list, or worse

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 USUAL_NAMES = ("application", "app", "create_app()")
 NAME = r"(?P<place>[^:]+)(?::(?P<attribute>[A-Za-z_][\w.]*(?:\(\))?))?"
+CALL_WITH_ARGUMENTS = r"[^:]+:[A-Za-z_][\w.]*\(.+\)"
 MODULE_NAME = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
@@ -54,6 +55,11 @@ def find_application(named: str, folder: str = ".") -> Application:
         ApplicationImportError: there is no such thing, it cannot be imported, or it cannot be served.
     """
     parts = re.fullmatch(NAME, named)
+    if parts is None and re.fullmatch(CALL_WITH_ARGUMENTS, named):
+        raise SettingsError(
+            f"{named!r} gives arguments, and a factory is called without any.",
+            "Name a function that calls it with them: module:create_app()",
+        )
     if parts is None:
         raise SettingsError(f"{named!r} does not name an application.", "Write module:attribute or path/to/file.py.")
     place: str = parts["place"]
@@ -105,6 +111,8 @@ def import_file(path: str) -> ModuleType:
     """Import a file as the module it is: from its folder, or from above the packages that it belongs to."""
     if not os.path.isfile(path):
         raise failures.file_missing(path)
+    if not path.endswith(".py"):
+        return import_script(path)
     folder, file = os.path.split(os.path.abspath(path))
     name = file.removesuffix(".py")
     while os.path.exists(os.path.join(folder, "__init__.py")):
@@ -115,6 +123,24 @@ def import_file(path: str) -> ModuleType:
     if not os.path.samefile(module.__file__ or os.devnull, path):
         message = f"cannot import {path!r}: its name is that of another module, {module.__file__ or name!r}."
         raise ApplicationImportError(message, "Rename the file.")
+    return module
+
+
+def import_script(path: str) -> ModuleType:
+    """Run a file of Python whose name does not end in ``.py``, such as mod_wsgi's, and return it as a module."""
+    whole = os.path.abspath(path)
+    folder, file = os.path.split(whole)
+    search_first(folder)
+    # Not the name without its end: shop.wsgi may import the package shop. And no bytecode is kept, for that of shop.py
+    # would have the same name.
+    module = ModuleType(re.sub(r"\W", "_", file))
+    module.__file__ = whole
+    sys.modules[module.__name__] = module
+    try:
+        with open(whole, "rb") as source:
+            exec(compile(source.read(), whole, "exec"), vars(module))
+    except (Exception, SystemExit) as error:
+        raise failures.import_failed(f"importing {path!r}", error) from error
     return module
 
 

@@ -44,6 +44,8 @@ def file_missing(path: str) -> ApplicationImportError:
 def module_missing(name: str, missing: str) -> ApplicationImportError:
     """Python knows no module ``missing``, which is ``name`` or a package around it."""
     near = nearest(missing, neighbours_of(missing), 2)
+    if os.path.isfile(name):
+        near = [os.path.join(os.curdir, name)]
     hints = [f"Did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"Searched: {os.getcwd()} (the current folder), then sys.path of {sys.executable}.")
     return ApplicationImportError(f"cannot import {name!r}: there is no module {missing!r}.", "\n".join(hints))

@@ -1,4 +1,5 @@
-"""What a callable is written for, told by its signature: two parameters are WSGI, one is a native handler.
+"""What a callable is written for, told by its signature: two parameters are WSGI, one is a native handler. A second one
+that need not be given makes it WSGI if it is called ``start_response``.
 
 The authority is PEP 3333 for two parameters, ``native.py`` for one, the ASGI specification for three. Calls nothing.
 """
@@ -40,7 +41,7 @@ def kind_of(target: object) -> Kind:
         return Kind.ASGI if most >= 3 else Kind.ASYNCHRONOUS
     if required == 0 and most < 2:
         return Kind.FACTORY
-    if required <= 2 <= most and required != 1:
+    if required <= 2 <= most and (required != 1 or second_parameter(target) == "start_response"):
         return Kind.WSGI
     if required == 1:
         return Kind.NATIVE
@@ -56,6 +57,18 @@ def positional_parameters(target: object) -> tuple[int, int]:
     most = code.co_argcount - bound
     required = most - len(function.__defaults__ or ())
     return max(required, 0), UNBOUNDED if code.co_flags & VARIADIC else most
+
+
+def second_parameter(target: object) -> str:
+    """Return what the second positional parameter of ``target`` is called; nothing if it does not say."""
+    function, bound = underlying(target)
+    if isinstance(function, FunctionType):
+        names = function.__code__.co_varnames[bound : function.__code__.co_argcount]
+    else:
+        from inspect import signature
+
+        names = tuple(signature(target).parameters)  # type: ignore[arg-type]  # `positional_parameters` has asked it
+    return names[1] if len(names) > 1 else ""
 
 
 def underlying(target: object) -> tuple[object, int]:

@@ -69,7 +69,8 @@ class LogfmtFormatter(logging.Formatter):
     """A record as one line of logfmt, its traceback and what was given as ``extra`` in it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{logfmt_name(name)}={logfmt_value(str(value))}" for name, value in told(self, record).items())
+        pairs = told(self, record).items()
+        return " ".join(f"{logfmt_name(name)}={logfmt_value(text_of(value))}" for name, value in pairs)
 
 
 def told(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, Any]:
@@ -87,9 +88,17 @@ def told(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, A
         kind, error, _ = record.exc_info
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         pairs["exception.type"] = f"{module}{kind.__qualname__}"
-        pairs["exception.message"] = str(error)
+        pairs["exception.message"] = text_of(error)
         pairs["exception.stacktrace"] = formatter.formatException(record.exc_info)
     return pairs
+
+
+def text_of(value: object) -> str:
+    """Return ``str(value)``, or what Python's tracebacks say where that fails: an application's may."""
+    try:
+        return str(value)
+    except Exception:
+        return f"<{'exception' if isinstance(value, BaseException) else type(value).__name__} str() failed>"
 
 
 def logfmt_name(name: str) -> str:
@@ -112,4 +121,4 @@ FORMATTERS: dict[str, Callable[[], logging.Formatter]] = {
 def _json(value: object) -> str:
     import json
 
-    return json_string(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return json_string(value) if isinstance(value, str) else json.dumps(value, default=text_of)

@@ -171,13 +171,13 @@ class HTTPService:
 
     def _report_length(self, request: Request, promised: int, given: int) -> bool:
         """Log a body whose length is not what its Content-Length says; tell whether the framing survived."""
-        log.error("%s: Content-Length says %d octets, but the body has %d.", request, promised, given)
+        self._log_failure(request, HandlerError(f"Content-Length says {promised} octets, but the body has {given}."))
         return given > promised
 
     def _send(self, connection: Connection, request: Request, response: Response) -> Next:
         body, stream = response.body, connection.stream
         if stream is not None and stream.left_http:  # the application has talked all it wanted
-            close_body(body)
+            self._close(request, body)
             return self._leave(connection, request, stream)
         if response.status == 101:
             from ehttpd.server.switch import Switch  # for those who switch
@@ -187,7 +187,7 @@ class HTTPService:
         if connection.incoming is not None and connection.stream is None and response.status == 500:
             refusal = connection.incoming.refusal
             if refusal is not None:  # frameworks take what `read` raised for a failure of the application
-                close_body(body)
+                self._close(request, body)
                 return self._answer_error(connection, request, _refusal_response(refusal))
         if connection.stream is not None and isinstance(body, bytes):
             body = [body]  # the response has begun already
@@ -196,13 +196,16 @@ class HTTPService:
             return self._send_bytes(connection, request, self._head(connection, request, response, len(body)), body)
         if isinstance(body, FedBody) and connection.stream is None:
             return self._feed(connection, request, response, body)
-        if isinstance(body, (str, bytes)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
+        if isinstance(body, (str, bytes)) or not (
+            hasattr(body, "__iter__") or hasattr(body, "read") or hasattr(body, "__getitem__")
+        ):
             raise HandlerError(
                 f"A body must be bytes, a binary file or an iterable of bytes. Found {type(body).__name__}."
             )
         if type(body) is not FileBody and hasattr(body, "read"):
             body = FileBody(body)
-        if isinstance(body, (FileBody, FileParts)) and connection.stream is None:
+        # A subclass may iterate as it wants.
+        if (type(body) is FileBody or type(body) is FileParts) and connection.stream is None:
             pieces = pieces_of(body)
             if pieces is not None:
                 return self._send_pieces(connection, request, response, body, pieces)
@@ -244,7 +247,7 @@ class HTTPService:
         if framing is Framing.LENGTH or response.trailers is not None:
             return self._stream(connection, request, response, body)
         if framing is Framing.NONE:
-            close_body(body)
+            self._close(request, body)
             connection.push(octets)
             return self._finish(connection, request, persistent)
         feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
@@ -266,11 +269,11 @@ class HTTPService:
         try:
             try:
                 self._write_pieces(connection, response, stream, iter(body))
+                trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
+                connection.when_left = None  # from now on the client may take the request for answered
+                persistent = stream.end(trailers)
             finally:
-                close_body(body)
-            trailers = NO_FIELDS if response.trailers is None else Fields(response.trailers())
-            connection.when_left = None  # from now on the client may take the request for answered
-            persistent = stream.end(trailers)
+                self._close(request, body)  # it may take its time, or fail: the client has the end already
         except ConnectionLost:
             raise
         except BaseException as error:
@@ -363,7 +366,7 @@ class HTTPService:
         except ConnectionLost:
             pass
         except BaseException as error:
-            _log_failure(request, error)
+            self._log_failure(request, error)
         return self._leave(connection, request, tunnel)
 
     def _leave(self, connection: Connection, request: Request, tunnel: Tunnel) -> Next:
@@ -400,13 +403,13 @@ class HTTPService:
         if stream is not None and stream.left_http:
             # WSGI: so say those who have taken werkzeug.socket or gunicorn.socket that nothing is to be answered.
             if not isinstance(error, (StopIteration, ConnectionError)):
-                _log_failure(request, error)
+                self._log_failure(request, error)
             return self._leave(connection, request, stream)
         if stream is not None and stream.started:
             return self._break_off(connection, request, stream, error)
         if isinstance(error, RequestRefused):
             return self._answer_error(connection, request, _refusal_response(error))
-        _log_failure(request, error)
+        self._log_failure(request, error)
         return self._answer_error(connection, request, Response.text("Internal Server Error\n", 500))
 
     def _break_off(self, connection: Connection, request: Request, stream: BodyStream, error: BaseException) -> Next:
@@ -416,7 +419,7 @@ class HTTPService:
         if isinstance(error, RequestRefused):  # of a body that was still read
             log.info("%s: the response was broken off. %s", request, error)
         else:
-            _log_failure(request, error)
+            self._log_failure(request, error)
         try:
             connection.write_held()
         except ConnectionLost:
@@ -426,6 +429,22 @@ class HTTPService:
             connection.abort()
             return Next.CLOSE
         return self._finish(connection, request, False)
+
+    def _close(self, request: Request, body: object) -> None:
+        """Close what the application returned for a body. If that fails, it is logged: what is sent is sent."""
+        try:
+            close_body(body)
+        except (ConnectionLost, RequestRefused):  # of the body of the request, which it may read
+            pass
+        except BaseException as error:
+            self._log_failure(request, error)
+
+    def _log_failure(self, request: Request, error: BaseException) -> None:
+        """Log what the application did wrong."""
+        if isinstance(error, EhttpdError):
+            log.error("%s: %s", request, error)
+        else:
+            log.error("%s: the application failed", request, exc_info=(type(error), error, traceback_of(error)))
 
     def _answer_error(
         self, connection: Connection, request: Request | None, response: Response, method: str = "GET"
@@ -452,9 +471,12 @@ class HTTPService:
 
 def _is_event_stream(response: Response) -> bool:
     """Tell whether a response may go on for long (server-sent events, whoever makes them)."""
-    for name, value in response.headers:
-        if value[:1] in "tT" and value.lower().startswith("text/event-stream") and name.lower() == "content-type":
-            return True
+    try:
+        for name, value in response.headers:
+            if value[:1] in "tT" and value.lower().startswith("text/event-stream") and name.lower() == "content-type":
+                return True
+    except (AttributeError, TypeError, ValueError):  # what is wrong with them is said when the head is made
+        pass
     return False
 
 
@@ -463,10 +485,3 @@ def _refusal_response(refusal: RequestRefused) -> Response:
     if isinstance(refusal, ServiceUnavailable):
         response.headers["Retry-After"] = "1"
     return response
-
-
-def _log_failure(request: Request, error: BaseException) -> None:
-    if isinstance(error, EhttpdError):
-        log.error("%s: %s", request, error)
-    else:
-        log.error("%s: the application failed", request, exc_info=(type(error), error, traceback_of(error)))

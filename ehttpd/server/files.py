@@ -20,19 +20,33 @@ if TYPE_CHECKING:
 Piece: TypeAlias = "bytes | FileSlice"
 
 
+# Whoever reads these reads their ``file``. What others read, such as gzip, need not be what their descriptor holds.
+WRAPPERS = frozenset(
+    [
+        "tempfile._TemporaryFileWrapper",
+        "django.core.files.base.File",
+        "django.db.models.fields.files.FieldFile",
+    ]
+)
+BUFFERED = (io.BufferedReader, io.BufferedRandom)
+
+
 def pieces_of(body: FileBody | FileParts) -> list[Piece] | None:
-    """Return what is to be sent; None if the descriptor does not hold it, or not all of it."""
-    size = _size_on_disk(body.file)
-    if size is None:
+    """Return what is to be sent; None if it is not certain that the descriptor holds it, and all of it."""
+    try:
+        file = _plain_file(body.file)
+        size, offset = _size_on_disk(file), file.tell()
+    except (AttributeError, OSError, ValueError):
+        return None
+    if not size:
         return None
     if isinstance(body, FileParts):
         pieces: list[Piece] = []
         for before, place, count in body.parts:
-            pieces += [before, FileSlice(body.file, place, min(count, max(0, size - place)))]
+            pieces += [before, FileSlice(file, place, min(count, max(0, size - place)))]
         return [*pieces, body.end]
-    offset = body.file.tell()
     rest = max(0, size - offset)
-    return [FileSlice(body.file, offset, rest if body.count is None else min(rest, body.count))]
+    return [FileSlice(file, offset, rest if body.count is None else min(rest, body.count))]
 
 
 def length_of(pieces: Iterable[Piece]) -> int:
@@ -54,14 +68,17 @@ def cut(pieces: Iterable[Piece], length: int) -> list[Piece]:
     return kept
 
 
-def _size_on_disk(file: Any) -> int | None:
-    """Return how many octets a regular file has; None for anything else."""
-    raw = getattr(file, "raw", file)
-    if isinstance(raw, io.IOBase) and not isinstance(raw, io.FileIO):
-        return None  # what gzip and its like read is not what their descriptor holds
-    try:
-        status = os.fstat(file.fileno())
-        file.tell()
-    except (AttributeError, OSError, ValueError):
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+def _plain_file(file: Any) -> Any:
+    """Return what reads the octets of a descriptor just as they are; None if that is not certain."""
+    while f"{type(file).__module__}.{type(file).__qualname__}" in WRAPPERS:
+        file = file.file
+    if type(file) is io.BufferedRandom:
+        file.flush()  # what was written may be in its buffer only
+    raw = file.raw if type(file) in BUFFERED else file
+    return file if type(raw) is io.FileIO else None
+
+
+def _size_on_disk(file: Any) -> int:
+    """Return how many octets a regular file has; 0 if nobody knows. Those in /proc say 0, and have more."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

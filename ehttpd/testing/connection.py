@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 
 from ehttpd.http11.state import State
 from ehttpd.messages import Request
 from ehttpd.server.arrival import Arrival
 from ehttpd.server.connection import Connection, Next
 from ehttpd.testing.faults import Ending, Fault
+from ehttpd.testing.journal import Exchange
 from ehttpd.testing.wire_log import RecordedSocket, WireLog
 from ehttpd.typed import TYPE_CHECKING, Protocol
 
@@ -33,6 +36,9 @@ class Observer(Protocol):
     def closed(self, connection: ObservedConnection) -> None:
         """Take notice that it is no more."""
 
+    def served(self, exchange: Exchange) -> None:
+        """Take notice that an exchange has come to its end, as far as the application goes."""
+
     def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
         """Return what goes wrong at a stage before the response, if anything does."""
 
@@ -40,12 +46,13 @@ class Observer(Protocol):
 class ObservedConnection(Connection):
     """Counts its exchanges, and breaks where it is told to."""
 
-    __slots__ = ("_broken", "_heard", "_observer", "_reads", "armed", "exchanges", "index", "pause", "stalled")
+    __slots__ = ("_broken", "_heard", "_reads", "armed", "exchanges", "index", "noted", "observer", "pause", "stalled")
 
     def __init__(self, observer: Observer, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._observer = observer
+        self.observer = observer
         self.exchanges = 0  # begun
+        self.noted: Exchange | None = None  # the one that is being served
         self.stalled = False  # nothing that arrives is looked at any more
         self.armed: Fault | None = None  # what goes wrong with the next request
         self.pause = 0.0  # seconds that the next response waits, because something before it did
@@ -59,7 +66,7 @@ class ObservedConnection(Connection):
     def secure(self, identity: Identity, now: float) -> Next:
         if self.stalled or self.state is State.LINGER:
             return Next.WAIT
-        self._broken = self._observer.break_at("tls")
+        self._broken = self.observer.break_at("tls")
         return self._interrupted() or super().secure(identity, now)
 
     def place(self) -> tuple[int, int]:
@@ -67,6 +74,22 @@ class ObservedConnection(Connection):
         self.exchanges += 1
         self._reads = False
         return self.index, self.exchanges - 1
+
+    def note_head(self, head: bytes) -> None:
+        """Note the status of a response that is about to be sent."""
+        if self.noted is not None:
+            self.noted.answered(int(head[9:12]))
+
+    def answer(self, octets: bytes, persistent: bool, now: float) -> Next:
+        self.note_head(octets)
+        return super().answer(octets, persistent, now)
+
+    def cut_off(self, data: bytes) -> None:
+        self.note_head(data)
+        super().cut_off(data)
+
+    def call_when_left(self, call: Callable[[], object]) -> bool:
+        return super().call_when_left(partial(called, call, self.noted))
 
     def stall(self) -> None:
         """Look at nothing more. The connection rests until the client leaves or the server stops."""
@@ -78,7 +101,7 @@ class ObservedConnection(Connection):
         self.deadline = math.inf
 
     def receive(self, data: bytes, now: float) -> Next:
-        wire = self._observer.wire_log
+        wire = self.observer.wire_log
         if wire is not None and not isinstance(self.socket, RecordedSocket):
             with wire.lock:
                 wire.note(self.index, ">", data)
@@ -100,15 +123,15 @@ class ObservedConnection(Connection):
         self._reads, self._heard = True, 0
         self._broken, self.armed = self.armed, None
         if self._broken is None and self.exchanges:
-            self._broken = self._observer.break_at("between-requests")
+            self._broken = self.observer.break_at("between-requests")
         if self._broken is None:
-            self._broken = self._observer.break_at("request-head")
+            self._broken = self.observer.break_at("request-head")
 
     def _begin_body(self, now: float) -> Next:
         step = super()._begin_body(now)
         arrival = self.underway if type(self.underway) is Arrival else None
         request = self.request
-        self._broken = self._observer.break_at("request-body", request) if request is not None else None
+        self._broken = self.observer.break_at("request-body", request) if request is not None else None
         return self._within_body(arrival, step)
 
     def move(self, now: float) -> Next:
@@ -161,8 +184,18 @@ class ObservedConnection(Connection):
 
     def close(self) -> None:
         super().close()
-        self._observer.closed(self)
+        self.observer.closed(self)
 
     def __str__(self) -> str:
         asked = f", {self.request}" if self.request is not None else ""
         return f"connection {self.index} of {self.remote[0]}:{self.remote[1]}: {self.state.value}{asked}"
+
+
+def called(call: Callable[[], object], exchange: Exchange | None) -> None:
+    """Make a call that an application has asked for; note what it raises."""
+    try:
+        call()
+    except Exception as error:
+        if exchange is not None:
+            exchange.failed(error)
+        raise

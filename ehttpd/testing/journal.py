@@ -70,10 +70,20 @@ class Exchange:
         self.status: int | None = None  # of the response, before any fault
         self.octets: int | None = None  # of its body, as far as they were produced
         self.fault = ""
-        self.failure: BaseException | None = None  # of the handler
+        self.failures: list[BaseException] = []  # what the application did wrong
         self._began = time.monotonic()
         self.seconds: float | None = None
-        self.running = False  # the handler, or the body that it returned
+        self.running = False  # its handler, or the body that it returned
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The first thing that the application did wrong."""
+        return self.failures[0] if self.failures else None
+
+    def failed(self, error: BaseException) -> None:
+        """Note what the application did wrong, once."""
+        if error not in self.failures:
+            self.failures.append(error)
 
     def answered(self, status: int) -> None:
         """Note the status of the response, which is on its way."""
@@ -85,7 +95,7 @@ class Exchange:
         duration = "" if self.seconds is None else f", {self.seconds * 1000:.1f} ms"
         body = f", body {self.request.body[:200]!r}" if self.request is not None and self.request.body else ""
         fault = f", {self.fault}" if self.fault else ""
-        failure = f", the handler raised {self.failure!r}" if self.failure is not None else ""
+        failure = "".join(f", failed with {each!r}" for each in self.failures)
         return f"{self.request_line} -> {self.status or 'nothing'}{octets}{duration}{body}{fault}{failure}"
 
 

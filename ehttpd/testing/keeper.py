@@ -91,7 +91,7 @@ class Keeper:
         failures = server.failures()
         return failures if self._expected.exceptions else found_by_us(failures)
 
-    def verdict(self) -> BaseExceptionGroup | None:
+    def verdict(self) -> BaseException | None:
         """Return what makes the test fail, if anything does and it has not failed without that. To be asked once all of
         its fixtures have ended: one that was set up before the servers may close its connections to them later.
         """

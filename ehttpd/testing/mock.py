@@ -31,8 +31,8 @@ NEAREST = 3
 class MockServer(TestServer):
     """A `TestServer` whose answers are rules.
 
-    Leaving the block raises, in one group, rules that were not met, requests that no rule was for, what handlers
-    raised, and what was not answered. ``strict=False``: only the last two.
+    Leaving the block raises rules that were not met, requests that no rule was for, what handlers raised, and what was
+    not answered; see `TestServer.verify`. ``strict=False``: only the last two.
     """
 
     def __init__(

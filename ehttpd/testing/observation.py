@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
+from ehttpd.errors import RaisedAnswer
 from ehttpd.messages import NO_BODY, Client, Request, Response, Streams
 from ehttpd.records import Record
 from ehttpd.testing.connection import ObservedConnection
@@ -74,6 +74,9 @@ class Observation:
     def closed(self, connection: ObservedConnection) -> None:
         self.connections.pop(id(connection), None)
 
+    def served(self, exchange: Exchange) -> None:
+        self.journal.end(exchange)
+
     def break_at(self, stage: str, request: Request | None = None) -> Fault | None:
         fault = self._struck((stage,))
         if fault is None and request is not None:
@@ -98,28 +101,16 @@ class Observation:
     # The handler of every request
 
     def handle(self, request: Request) -> Response:
-        """Answer a request as the author says, break the response if it is to be, and note all of it."""
+        """Answer a request as the author says; break the response if it is to be, and note that."""
         exchange, received = self._note(request)
-        response: Response | None = None
-        try:
-            self._wait_for(request.client)
-            response, fault = self._author._respond(request, received)
-        except (RequestRefused, ConnectionLost) as error:
-            exchange.answered(error.status if isinstance(error, RequestRefused) else 0)
-            raise
-        except BaseException as error:
-            exchange.failure = error
-            exchange.answered(500)
-            raise
-        finally:
-            if response is None:
-                self.journal.end(exchange)
+        self._wait_for(request.client)
+        response, fault = self._author._respond(request, received)
         watch(response, exchange, self.journal)
-        exchange.answered(int(str(response.status)[:3]))
         fault = self._struck(IN_A_RESPONSE) or fault
         if fault is None:
             return response
         exchange.fault = repr(fault)
+        exchange.answered(int(str(response.status)[:3]))  # as it would have been
         return break_response(request, response, fault, self.ending)
 
     def _wait_for(self, client: Client) -> None:
@@ -133,12 +124,12 @@ class Observation:
         body = b"" if streams else request.body.read()
         if body:
             request.body.seek(0)
-        client = request.client.connection
-        place = client.place() if isinstance(client, ObservedConnection) else (-1, 0)
-        received = ReceivedRequest(request, body, Origin(*place, client.remote))
+        connection = request.client.connection
+        assert isinstance(connection, ObservedConnection)
+        received = ReceivedRequest(request, body, Origin(*connection.place(), connection.remote))
         if streams:
             request.body = io.BufferedReader(NotedBody(request.body, received))
-        exchange = Exchange(received, f"{request.method} {request.target}")
+        exchange = connection.noted = Exchange(received, f"{request.method} {request.target}")
         exchange.running = True
         self.journal.add(exchange)
         return exchange, received

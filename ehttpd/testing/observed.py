@@ -14,9 +14,11 @@ from ehttpd.records import Record
 from ehttpd.server.addresses import listen_at
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Listener
+from ehttpd.server.recorded import RecordedService
 from ehttpd.server.server import Server
 from ehttpd.testing.connection import ObservedConnection, Observer
 from ehttpd.testing.listening import Port, Switch
+from ehttpd.testing.service import ObservedService
 from ehttpd.testing.wire import Address
 from ehttpd.typed import TYPE_CHECKING
 
@@ -36,8 +38,8 @@ class ObservedServer(Server):
         context: ssl.SSLContext | None,
         **settings: Any,
     ) -> None:
-        super().__init__(handler, record=record, tls=context, **settings)
         self._observer = observer
+        super().__init__(handler, record=record, tls=context, **settings)
         self._port: Port | None = None
         self._known_url = ""
         self._switch: Switch | None = None
@@ -95,6 +97,10 @@ class ObservedServer(Server):
         self._listeners += opened
         self.switch.ask(partial(self.lane.entrance.add, opened))
         return opened[0].url
+
+    def _recorded(self) -> RecordedService:
+        named = bool(self.settings.request_id_header)
+        return ObservedService(self._handler, self._standing, *self._recorders, count=self._requests, named=named)
 
     def _new_lane(self) -> Lane:
         lane = super()._new_lane()

@@ -41,7 +41,7 @@ class TestServer:
     ``tls``: with a certificate for localhost, 127.0.0.1 and ::1, made on the fly; True, or the `Authority` to sign it.
     ``settings`` are those of `ehttpd.native.Server`. Everything may be called from any thread.
 
-    Leaving the block verifies: a handler's exceptions and what was not answered are raised in one group.
+    Leaving the block verifies: a handler's exceptions and what was not answered are raised, as `verify` does it.
     """
 
     __test__ = False  # pytest: no class of tests
@@ -110,15 +110,15 @@ class TestServer:
         return self._observation.journal.settle(timeout)
 
     def verify(self) -> None:
-        """Raise what went wrong as one `BaseExceptionGroup`; nothing if nothing did."""
+        """Raise what went wrong, as a `BaseExceptionGroup` if it is more than one thing; nothing if nothing did."""
         self.verified = True
         failures = self.failures()
         if failures:
             raise all_together(f"What {self.url} has seen", failures)
 
     def failures(self) -> list[BaseException]:
-        """Return what went wrong so far: the exceptions of handlers, and what was not answered."""
-        return [*self._failures, *(each.failure for each in self.exchanges if each.failure is not None)]
+        """Return what went wrong so far: what the log calls the application's failures, and what was not answered."""
+        return [*self._failures, *(failure for each in self.exchanges for failure in each.failures)]
 
     def __enter__(self) -> Self:
         return self.start()

@@ -38,9 +38,12 @@ class StrayRequest(UserWarning):
     """A request came to a shared server after the test that it was for had ended; it was answered 503."""
 
 
-def all_together(what: str, failures: Sequence[BaseException]) -> BaseExceptionGroup:
-    """Return one group of all failures, each with the traceback of whose mistake it is."""
-    return BaseExceptionGroup(what, [error.with_traceback(traceback_of(error)) for error in failures])
+def all_together(what: str, failures: Sequence[BaseException]) -> BaseException:
+    """Return what is to be raised for failures, each with the traceback of whose mistake it is: one as it is, several
+    as a group. A SystemExit and its like are in a group even alone, for they would end the tests and not fail one.
+    """
+    errors = [error.with_traceback(traceback_of(error)) for error in failures]
+    return errors[0] if len(errors) == 1 and isinstance(errors[0], Exception) else BaseExceptionGroup(what, errors)
 
 
 # As their users import them, not where they are.

@@ -1,18 +1,15 @@
-"""What an application returned for a body, watched while it is produced, fed or talked over.
+"""What an application returned for a body, watched while it is produced or fed.
 
-The test author's: what fails there is noted in the exchange, which ends when the body is let go.
+The test author's. What a body raises is noted with what else the server logs as the application's; see service.py.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ehttpd.errors import EhttpdError
-from ehttpd.fields import FieldLine
-from ehttpd.messages import FedBody, FileBody, FileParts, Outlet, PassedOn, Request, Response, close_body
+from ehttpd.messages import FedBody, FileBody, FileParts, Outlet, PassedOn, Response, close_body
 from ehttpd.server.switch import Switch
-from ehttpd.server.tunnel import Tunnel
 from ehttpd.testing.journal import Exchange, Journal, ReceivedRequest
 from ehttpd.typed import TYPE_CHECKING
 
@@ -21,8 +18,9 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
+OCTETS = (bytes, bytearray, memoryview)
 # Bodies that are not produced piece by piece by the application.
-WHOLE = (bytes, bytearray, memoryview, str, FileBody, FileParts)
+WHOLE = (*OCTETS, str, FileBody, FileParts)
 
 
 def watch(response: Response, exchange: Exchange, journal: Journal) -> None:
@@ -31,41 +29,32 @@ def watch(response: Response, exchange: Exchange, journal: Journal) -> None:
     if isinstance(body, bytes):
         exchange.octets = len(body)
     if isinstance(body, Switch):
-        response.body = WatchedSwitch(body, exchange)
+        exchange.answered(101)
         journal.end(exchange)  # of HTTP: who talks may do so for long
     elif isinstance(body, FedBody):
         response.body = WatchedFeed(body, exchange, journal)
     elif isinstance(body, WHOLE) or hasattr(body, "read"):
-        journal.end(exchange)
-    else:
-        response.body = Watched(body, exchange, journal)
+        pass
+    elif hasattr(body, "__iter__") or hasattr(body, "__getitem__"):
+        response.body = Watched(body, exchange)
 
 
 class Watched:
-    """A body that is an iterable."""
+    """A body that is an iterable: its octets are counted."""
 
-    def __init__(self, body: Any, exchange: Exchange, journal: Journal) -> None:
+    def __init__(self, body: Any, exchange: Exchange) -> None:
         self._body = body
         self._exchange = exchange
-        self._journal = journal
 
     def __iter__(self) -> Iterator[bytes]:
         self._exchange.octets = 0
-        try:
-            for piece in self._body:
+        for piece in self._body:
+            if isinstance(piece, OCTETS):  # else the server says what is wrong with it
                 self._exchange.octets += len(piece)
-                yield piece
-        except EhttpdError:
-            raise
-        except Exception as error:
-            self._exchange.failure = error
-            raise
+            yield piece
 
     def close(self) -> None:
-        try:
-            close_body(self._body)
-        finally:
-            self._journal.end(self._exchange)
+        close_body(self._body)
 
 
 class WatchedFeed(PassedOn):
@@ -82,6 +71,9 @@ class WatchedFeed(PassedOn):
     def close(self) -> None:
         try:
             super().close()
+        except Exception as error:
+            self._exchange.failed(error)
+            raise
         finally:
             self._journal.end(self._exchange)
 
@@ -97,32 +89,8 @@ class WatchedOutlet:
 
     def end(self, failure: BaseException | None = None) -> None:
         if failure is not None:
-            self._exchange.failure = failure
+            self._exchange.failed(failure)
         self._outlet.end(failure)
-
-
-class WatchedSwitch(Switch):
-    """A connection that leaves HTTP."""
-
-    def __init__(self, switch: Switch, exchange: Exchange) -> None:
-        self.protocol = switch.protocol
-        self._switch = switch
-        self._exchange = exchange
-
-    def is_asked_for(self, request: Request) -> bool:
-        return self._switch.is_asked_for(request)
-
-    def fields(self, request: Request) -> Iterable[FieldLine]:
-        return self._switch.fields(request)
-
-    def talk(self, request: Request, tunnel: Tunnel) -> None:
-        try:
-            self._switch.talk(request, tunnel)
-        except EhttpdError:
-            raise
-        except Exception as error:
-            self._exchange.failure = error
-            raise
 
 
 class NotedBody(io.RawIOBase):

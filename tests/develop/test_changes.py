@@ -13,8 +13,8 @@ from ehttpd.settings import Settings
 
 PATIENCE = 20.0  # Seconds, for the operating system to tell of a change.
 FILES = (
-    "app.py", "templates/page.html", "static/site.css", ".git/hook.py", "node_modules/a/a.py", "venv/pyvenv.cfg",
-    "venv/lib/a.py", "shop/views.py", "shop/__pycache__/views.py", "shop/data.csv", ".env",
+    "app.py", "app.wsgi", "templates/page.html", "static/site.css", ".git/hook.py", "node_modules/a/a.py",
+    "venv/pyvenv.cfg", "venv/lib/a.py", "shop/views.py", "shop/__pycache__/views.py", "shop/data.csv", ".env",
 )  # fmt: skip
 
 
@@ -34,15 +34,15 @@ def watched(**settings: object) -> list[str]:
 
 
 def test_python_and_templates_are_watched_and_nobody_elses_code() -> None:
-    assert watched() == [".env", "app.py", "shop/views.py", "templates/page.html"]
+    assert watched() == [".env", "app.py", "app.wsgi", "shop/views.py", "templates/page.html"]
 
 
 def test_the_operator_may_want_more_or_less() -> None:
     assert watched(reload_include=["*.css", "*.csv"], reload_exclude=["templates", "app.py"]) == [
-        ".env", "shop/data.csv", "shop/views.py", "static/site.css",
+        ".env", "app.wsgi", "shop/data.csv", "shop/views.py", "static/site.css",
     ]  # fmt: skip
     assert watched(reload_dir=["shop"]) == ["shop/views.py"]
-    assert watched(reload_exclude=["shop/*"]) == [".env", "app.py", "templates/page.html"]
+    assert watched(reload_exclude=["shop/*"]) == [".env", "app.py", "app.wsgi", "templates/page.html"]
 
 
 def test_a_folder_inside_of_another_is_looked_at_once() -> None:

@@ -95,6 +95,27 @@ def test_a_file_of_a_package_is_imported_as_part_of_it() -> None:
     assert find_application("far/market/stall.py").target.__module__ == "market.shelf"
 
 
+@pytest.mark.parametrize("file", ["shop.wsgi", "noext", "far/shop.fcgi"])
+def test_a_file_need_not_end_in_py(file: str) -> None:
+    write(file, "import os, shop", "def application(environ, start_response): ...", "here = os.path.basename(__file__)")
+    write(f"{Path(file).parent}/shop.py", "")
+    application = find_application(f"./{file}")
+    assert (application.kind, application.target.__globals__["here"]) == (Kind.WSGI, Path(file).name)
+
+
+def test_a_file_that_fails_is_told_whatever_its_name_ends_in() -> None:
+    write("shop.wsgi", "1 / 0")
+    assert failure("./shop.wsgi")[:2] == ["importing './shop.wsgi' failed in its own code:", "  shop.wsgi:1  1 / 0"]
+    assert failure("shop.wsgi")[1] == "Did you mean ./shop.wsgi?"
+
+
+@pytest.mark.parametrize("named", ["shop:make('x')", "shop:make(1, b=2)", "./shop.py:site.make('a:b')"])
+def test_a_factory_takes_no_arguments(named: str) -> None:
+    with pytest.raises(SettingsError, match="arguments") as caught:
+        find_application(named)
+    assert "module:create_app()" in caught.value.cure
+
+
 def test_a_file_with_the_name_of_another_module_is_not_mistaken_for_it() -> None:
     write("json.py", NATIVE.format("app"))
     assert failure("json.py")[0].startswith("cannot import 'json.py': its name is that of another module, ")

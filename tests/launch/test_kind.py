@@ -17,6 +17,9 @@ def wsgi(environ: Any, start_response: Any) -> Any: ...
 def wsgi_with_option(environ: Any, start_response: Any, debug: bool = False) -> Any: ...
 
 
+def wsgi_with_default(environ: Any, start_response: Any = None, debug: bool = False) -> Any: ...
+
+
 def anything(*arguments: Any) -> Any: ...
 
 
@@ -64,6 +67,10 @@ class WSGIObject:
     def answer_as_function(request: Any) -> Any: ...
 
 
+class WSGIObjectWithDefault:
+    def __call__(self, environ: Any, start_response: Any = None) -> Any: ...
+
+
 class ASGIObject:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any: ...
 
@@ -93,6 +100,10 @@ raw.handles_connections = True  # type: ignore[attr-defined]
     [
         (wsgi, Kind.WSGI),
         (wsgi_with_option, Kind.WSGI),
+        (wsgi_with_default, Kind.WSGI),
+        (functools.partial(wsgi_with_default, debug=True), Kind.WSGI),
+        (decorated(wsgi_with_default), Kind.WSGI),
+        (WSGIObjectWithDefault(), Kind.WSGI),
         (anything, Kind.WSGI),
         (WSGIObject(), Kind.WSGI),
         (Inherited(), Kind.WSGI),

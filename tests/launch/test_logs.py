@@ -12,7 +12,7 @@ import pytest
 
 from ehttpd.errors import SettingsError
 from ehttpd.launch.logs import close_logs, open_logs, recorder, reopen_logs
-from ehttpd.launch.messages import LineHandler
+from ehttpd.launch.messages import LineHandler, formatter_of
 from ehttpd.logs import log
 from ehttpd.messages import Client, Request, Response
 from ehttpd.records import Record
@@ -66,6 +66,18 @@ def test_a_traceback_stays_inside_of_its_record(logs: Logs, tmp_path: Path) -> N
     assert (told["level"], told["message"], told["exception.type"]) == ("error", "failed", "KeyError")
     assert told["exception.stacktrace"].startswith("Traceback (most recent call last):\n")
     assert told["process.pid"] == os.getpid()
+
+
+@pytest.mark.parametrize("form", ["json", "logfmt", "text"])
+def test_an_exception_that_cannot_be_shown_is_logged_all_the_same(form: str) -> None:
+    class Shy(Exception):
+        def __str__(self) -> str:
+            raise ValueError("not for you")
+
+    record = logging.makeLogRecord({"msg": "failed", "exc_info": (Shy, Shy(), None), "cause": Shy()})
+    line = formatter_of(form).format(record)
+    assert "failed" in line
+    assert "Shy: <exception str() failed>" in line
 
 
 def test_requests_are_not_logged_unless_asked(logs: Logs) -> None:

@@ -341,15 +341,63 @@ def test_a_body_that_fails_in_the_middle_resets_a_connection_that_would_end_it(l
         peer.rest()
 
 
-def test_a_close_that_fails_after_a_whole_body_is_logged(
-    live_server: LiveServers, caplog: pytest.LogCaptureFixture
-) -> None:
-    class Unwilling(Pieces):
-        def close(self) -> None:
-            raise LookupError("on purpose")
+class Unwilling(Pieces):
+    """A body that cannot be closed."""
 
-    live_server(answering(lambda: Unwilling(b"x"))).connect().ask()
-    come_true(lambda: "on purpose" in caplog.text)
+    def close(self) -> None:
+        super().close()
+        raise LookupError("in close")
+
+
+@pytest.mark.parametrize("pieces", [(b"x", b"yz"), (b"xyz",), (b"xyz", b"too much"), ()])
+@pytest.mark.parametrize("answer", [answering, functools.partial(answering, Content_Length="3")])
+def test_a_close_that_fails_after_a_whole_body_is_logged_and_breaks_nothing(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture, answer: Callable[[Body], Handler],
+    pieces: tuple[bytes, ...],
+) -> None:  # fmt: skip
+    bodies: list[Unwilling] = []
+
+    def body() -> Unwilling:
+        bodies.append(Unwilling(*pieces))
+        return bodies[-1]
+
+    whole = answer is answering or bool(pieces)
+    peer = live_server(answer(body)).connect()
+    for _ in range(2 if whole else 1):
+        reply = peer.ask()
+        assert (reply.status, reply.whole) == (200, whole)
+    come_true(lambda: caplog.text.count("LookupError: in close") == len(bodies))
+    assert [each.closed for each in bodies] == [1] * len(bodies)
+
+
+@pytest.mark.parametrize(("before", "status"), [((), 500), ((b"begin",), 200)])
+def test_a_close_that_fails_after_a_failure_hides_nothing(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture, before: tuple[bytes, ...], status: int
+) -> None:
+    body = Unwilling(*before, ValueError("in the middle"))
+    peer = live_server(answering(body)).connect()
+    reply = peer.ask()
+    assert (reply.status, reply.whole, body.closed) == (status, not before, 1)
+    come_true(lambda: "ValueError: in the middle" in caplog.text and "LookupError: in close" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [(answering, b"1\r\nx\r\n0\r\n\r\n"), (functools.partial(answering, Content_Length="1"), b"\r\n\r\nx")],
+)
+def test_the_end_of_a_body_does_not_wait_for_its_close(
+    live_server: LiveServers, gate: Gate, answer: Callable[[Body], Handler], end: bytes
+) -> None:
+    class Slow(Pieces):
+        def close(self) -> None:
+            gate.wait()
+
+    peer = live_server(answer(Slow(b"x"))).connect()
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    received = b""
+    while not received.endswith(end):
+        received += peer.read(1)
+    gate.open()
 
 
 @pytest.mark.parametrize(

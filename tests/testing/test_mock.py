@@ -143,11 +143,8 @@ def test_a_rule_that_was_not_met_is_told(limits: tuple[Any, ...], asked: int, mi
     if missing is None:
         server.verify()
     else:
-        with pytest.raises(BaseExceptionGroup) as caught:
+        with pytest.raises(UnmetRule, match=rf"'the page': GET /here \(test_mock\.py:\d+\) was {missing}"):
             server.verify()
-        (error,) = caught.value.exceptions
-        assert isinstance(error, UnmetRule)
-        assert re.search(rf"'the page': GET /here \(test_mock\.py:\d+\) was {missing}", str(error))
 
 
 def test_an_unexpected_request_is_told_with_what_was_nearest() -> None:
@@ -281,10 +278,9 @@ def test_a_stream_can_be_given_again_and_again_unless_it_is_an_iterator() -> Non
         client = server.client()
         for name in ("function", "function", "list", "list", "iterator", "octets"):
             assert client.get(f"/{name}").body == b"ab"
-    with pytest.raises(BaseExceptionGroup) as caught, MockServer() as server:
+    with pytest.raises(Exception, match="give a list or a function"), MockServer() as server:
         server.on("GET /").reply(stream=iter([b"a"]))
         assert [server.client().get("/").status for _ in range(2)] == [200, 500]
-    assert "give a list or a function" in str(caught.value.exceptions[0])
 
 
 ASK = b"GET %s HTTP/1.1\r\nHost: here\r\nTE: trailers\r\n\r\n"

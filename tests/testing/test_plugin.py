@@ -63,6 +63,7 @@ PASSING = """
 
 FAILING = """
     import pytest
+    from ehttpd.testing import UnmetRule
 
     def test_unmet(ehttpd_server):
         ehttpd_server.on("GET /never")
@@ -78,7 +79,7 @@ FAILING = """
         ehttpd_factory().client().get("/nobody")
 
     def test_verified_by_its_block(ehttpd_factory):
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(UnmetRule):
             with ehttpd_factory() as server:
                 server.on("GET /never")
 

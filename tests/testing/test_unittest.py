@@ -45,5 +45,6 @@ def test_a_case_fails_by_itself() -> None:
             self.server.on("GET /never")
 
     result = run(Case)
-    assert [case.id().rpartition(".")[2] for case, _ in result.errors] == ["test_unmet"]
-    assert UnmetRule.__name__ in result.errors[0][1]
+    assert [case.id().rpartition(".")[2] for case, _ in result.failures] == ["test_unmet"]
+    assert UnmetRule.__name__ in result.failures[0][1]
+    assert result.errors == []

@@ -1,0 +1,23 @@
+"""Files as pieces for the kernel to send: what their descriptors hold."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ehttpd.messages import FileBody
+from ehttpd.server.files import length_of, pieces_of
+
+
+def test_what_a_file_has_in_its_buffer_is_written_before_it_is_sent() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"?bc")
+        file.seek(0)
+        file.read(1)  # now it has a buffer, which seeking within does not write
+        file.seek(0)
+        file.write(b"a")
+        file.seek(0)
+        pieces = pieces_of(FileBody(file))
+        assert pieces is not None
+        assert length_of(pieces) == 3
+        assert os.pread(file.fileno(), 3, 0) == b"abc"
