@@ -35,7 +35,7 @@ from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase
 from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.outfit import Outfit
-from ehttpd.supervisor.upgrade import Succession
+from ehttpd.supervisor.upgrade import Succession, Upgrade
 
 Hear = Callable[[], None]
 
@@ -49,6 +49,7 @@ class Supervisor:
         self.notifier = Notifier()
         self.hooks = Hooks()
         self.succession = Succession.begun()
+        self.successor: Upgrade | None = None
         self.exit_code = STOPPED
         self.stopping = False
         self.stop_at = math.inf  # when the drain begins
@@ -80,6 +81,20 @@ class Supervisor:
         """The listening sockets of now."""
         return self.outfit.doors
 
+    @property
+    def leaves(self) -> bool:
+        """Whether it was told to stop, or has handed over."""
+        return self.stopping or self.stop_at < math.inf
+
+    @property
+    def shared_doors(self) -> Doors | None:
+        """The listening sockets with which another supervisor goes on: the successor, or the predecessor still."""
+        if self.handed_over:
+            return self.doors
+        if self.succession is not None and not self.succession.handed_over:
+            return self.succession.doors
+        return None
+
     # The life
 
     def run(self, orders: Callable[[int], None], watched: list[signal.Signals]) -> int:
@@ -101,12 +116,17 @@ class Supervisor:
                 with Watchdog(self.notifier, self._pulse):
                     while True:
                         soonest = self._look()
-                        if self.stopping and self.crew.empty:
+                        if self._over:
                             break
                         self._wait(soonest)
             finally:
                 self._end()
         return self.exit_code
+
+    @property
+    def _over(self) -> bool:
+        """Whether a stop has been carried out: by all workers, and by a successor that was not to be."""
+        return self.stopping and self.crew.empty and (self.successor is None or self.handed_over)
 
     def _pulse(self) -> float:
         """Return when everything was looked after last, and have it be. The watchdog's thread."""
@@ -164,11 +184,14 @@ class Supervisor:
             self._drain(now)
         for member in self.crew:
             member.look_after(now, timeout)
+        if self.successor is not None:
+            self.successor.look_after(now)
         again = self.crew.arrange(now)
         if self.crew.complete and self.told != self.crew.generation:
             self._became_complete()
         stop_at = math.inf if self.stopping else self.stop_at
-        return min([stop_at, again, *(each.next_look(timeout) for each in self.crew)])
+        kill_at = self.successor.kill_at if self.successor is not None else math.inf
+        return min([stop_at, kill_at, again, *(each.next_look(timeout) for each in self.crew)])
 
     def _wait(self, soonest: float) -> None:
         """Wait for the next event, until ``soonest`` at most, and take it."""
@@ -179,12 +202,13 @@ class Supervisor:
     def _drain(self, now: float) -> None:
         """Have all workers answer what was accepted, and end."""
         self.stopping = True
-        if self.handed_over:
-            self.doors.leave_files()
-        else:
+        shared = self.shared_doors
+        if shared is None:
             self.doors.seal()
-        self.crew.stop(now, float(self.settings.graceful_timeout), shared=self.handed_over)
-        if not self.handed_over:
+        else:
+            shared.leave_files()
+        self.crew.stop(now, float(self.settings.graceful_timeout), shared=shared is not None)
+        if shared is None:
             self.doors.let_go()
 
     def _end(self) -> None:
@@ -200,6 +224,8 @@ class Supervisor:
             outfit.births.close()
             outfit.births.end()
         self.hooks.call("on_exit", self.view)
+        if self.shared_doors is not None:
+            self.shared_doors.leave_files()
         for outfit in (self.outfit, *self._outdated):
             outfit.doors.close()
         if self._pid_file is not None:
@@ -331,21 +357,28 @@ class Supervisor:
         announce(banner(facts, addresses, self.settings, seconds, self.shown_at, terminal=terminal))
         if self.succession is not None:
             self.succession.channel.send("ready")
-            self.listen_to(self.succession.channel, self._await_predecessor)
         self.hooks.call("when_ready", self.view)
 
-    def _await_predecessor(self) -> None:
-        """Be the only supervisor, once the predecessor has ended."""
+    # After another supervisor
+
+    def take_over(self) -> None:
+        """Be the one that is meant: the predecessor is about to leave."""
         assert self.succession is not None
-        try:
-            self.succession.channel.receive()
-        except EOFError:
-            self.forget(self.succession.channel)
-            self.succession = None
-            self.when_alone()
-            if self._pid_file is not None:
-                self._pid_file.become(self.settings.pid)
-            log.info("Process %d succeeds the one before.", os.getpid())
+        self.succession.handed_over = True
+        if self._pid_file is not None:
+            self._pid_file.become(self.settings.pid)
+
+    def be_alone(self) -> None:
+        """Be the only supervisor: the predecessor has ended."""
+        assert self.succession is not None
+        self.forget(self.succession.channel)
+        self.succession = None
+        if self.leaves:
+            return
+        self.when_alone()
+        if self._pid_file is not None:
+            self._pid_file.become(self.settings.pid)
+        log.info("Process %d succeeds the one before.", os.getpid())
 
 
 def failure_of(message: Message) -> OperatorError:
