@@ -69,6 +69,10 @@ class Member:
             self.channel.send("stop", grace=grace, shared=shared)
             self.kill_at = now + grace + 5.0  # it ends by itself, but for a defect
 
+    def excuse(self, seconds: float, now: float) -> None:
+        """Do not hold it against it that it was not heard for so long: nobody listened."""
+        self.heard_at = min(now, self.heard_at + seconds)
+
     def look_after(self, now: float, timeout: float) -> None:
         """Kill it if it hangs, or should have ended."""
         if self.kill_at is not None and now >= self.kill_at:

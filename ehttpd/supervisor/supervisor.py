@@ -27,7 +27,7 @@ from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births, name_of
 from ehttpd.supervisor.board import Board
-from ehttpd.supervisor.channel import Channel, Message
+from ehttpd.supervisor.channel import Channel, Message, beat_every
 from ehttpd.supervisor.crew import Crew
 from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
@@ -113,6 +113,7 @@ class Supervisor:
             self.listen_to(self._inbox, self._do_errands)
             try:
                 self._begin()
+                self._looked = time.monotonic()
                 with Watchdog(self.notifier, self._pulse):
                     while True:
                         soonest = self._look()
@@ -177,8 +178,11 @@ class Supervisor:
 
     def _look(self) -> float:
         """Look after everything once; return when to look again."""
-        now = self._looked = time.monotonic()
+        now = time.monotonic()
         timeout = float(self.settings.worker_timeout)
+        looks_every = beat_every(timeout) if timeout else math.inf
+        self._excuse(now - self._looked - looks_every, now)
+        self._looked = now
         self._reap(now)
         if now >= self.stop_at and not self.stopping:
             self._drain(now)
@@ -191,7 +195,20 @@ class Supervisor:
             self._became_complete()
         stop_at = math.inf if self.stopping else self.stop_at
         kill_at = self.successor.kill_at if self.successor is not None else math.inf
-        return min([stop_at, kill_at, again, *(each.next_look(timeout) for each in self.crew)])
+        return min([now + looks_every, stop_at, kill_at, again, *(each.next_look(timeout) for each in self.crew)])
+
+    def _excuse(self, late: float, now: float) -> None:
+        """Give workers the time that this process is ``late``: it was stopped, or the machine was, or a hook took long.
+
+        What they said meanwhile is not read yet, or they were stopped as well.
+        """
+        timeout = float(self.settings.worker_timeout)
+        if late <= beat_every(timeout):
+            return
+        for member in self.crew:
+            member.excuse(late, now)
+        if late > timeout:
+            log.warning("The supervisor stood still for %.0f s. Signs of life are waited for anew.", late)
 
     def _wait(self, soonest: float) -> None:
         """Wait for the next event, until ``soonest`` at most, and take it."""
