@@ -34,6 +34,28 @@ def application(environ, start_response):
     start_response("200 OK", [])
     return [b"finished"]
 """
+# Forks a process that waits, and ends it.
+FORKS = """
+import multiprocessing, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks while there are threads
+from threading import Event
+
+context = multiprocessing.get_context("fork")
+
+def wait(waits):
+    waits.set()
+    Event().wait(10)
+
+def application(environ, start_response):
+    waits = context.Event()
+    child = context.Process(target=wait, args=(waits,), daemon=True)
+    child.start()
+    waits.wait()
+    child.terminate()
+    child.join()
+    start_response("200 OK", [])
+    return [b"%d" % child.exitcode]
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -247,6 +269,19 @@ def test_signals_for_a_supervisor_end_nothing_where_there_is_none_and_quit_ends_
         assert server.ask() == (200, b"Hello")
         server.process.send_signal(signal.SIGQUIT)
         assert server.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.parametrize("words", [(), ("--supervise",)])
+def test_a_signal_to_a_process_that_a_handler_forks_is_none_to_the_server(words: tuple[str, ...]) -> None:
+    write("shop.py", FORKS)
+    with running("shop", "-b", "127.0.0.1:0", *words) as server:
+        assert server.ask() == (200, str(-signal.SIGTERM).encode())
+        assert server.ask() == (200, str(-signal.SIGTERM).encode())
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) == 0
+        assert server.process.stderr is not None
+        assert "is to be replaced" not in server.process.stderr.read()
 
 
 def test_a_signal_lets_a_request_finish() -> None:

@@ -8,6 +8,7 @@ main thread reads from it.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -31,6 +32,7 @@ BEYOND = (signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR2) if hasattr(signal, "SI
 HEEDED = (*REOPEN, *RENEW, *BEYOND)
 ECHO = 0.25  # seconds
 DRAINED = 0  # which is no signal's number
+_undo: list[Callable[[], None]] = []  # what gives signals back, of each `signals_as_octets` that is entered
 
 
 class FirstStop:
@@ -83,14 +85,34 @@ def signals_as_octets(
     before = {each: signal.signal(each, handler) for each in STOPPING}
     before |= {each: signal.signal(each, lambda number, frame: None) for each in others}
     descriptor = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
-    try:
-        yield inbox, outbox
-    finally:
+
+    def give_back() -> None:
         signal.set_wakeup_fd(descriptor)
         for each, former in before.items():
             signal.signal(each, former)
+
+    _undo.append(give_back)
+    try:
+        yield inbox, outbox
+    finally:
+        if give_back in _undo:
+            _undo.remove(give_back)
+        give_back()
         inbox.close()
         outbox.close()
+
+
+def forget_in_fork() -> None:
+    """Give signals back in a process that was forked of this one, by a handler or what it imports.
+
+    Both would have the same socket, so what ends the child would stop the server, and only the server.
+    """
+    while _undo:
+        _undo.pop()()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_in_fork)
 
 
 def next_signal(inbox: socket.socket, others: Sequence[int] = ()) -> int:
