@@ -51,7 +51,7 @@ def run(words: Sequence[str]) -> int:
     with pid_file(settings):
         if settings.umask >= 0:
             os.umask(settings.umask)
-        return serve(imported(settings), settings, began)
+        return serve(lambda: imported(settings), settings, began)
 
 
 def pid_file(settings: Settings) -> AbstractContextManager[object]:

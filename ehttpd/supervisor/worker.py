@@ -19,10 +19,10 @@ from collections.abc import Callable
 from ehttpd.admin.source import CommandRefused, set_log_level
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
-from ehttpd.launch.attending import PATIENCE, end_quietly
+from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.logs import close_logs, reopen_logs
-from ehttpd.launch.serve import make_server, prepare_logging, raise_descriptor_limit
+from ehttpd.launch.serve import end_quietly, make_server, prepare_logging, raise_descriptor_limit
 from ehttpd.logs import log
 from ehttpd.server.memory import share_arena
 from ehttpd.server.server import read_certificates
