@@ -39,7 +39,8 @@ def run(words: Sequence[str]) -> int:
     if settings.reload:
         from ehttpd.develop.serve import develop
 
-        return develop(settings, pages=False)
+        with pid_file(settings):
+            return develop(settings, pages=False)
     prepare_logging(settings)
     prepare_surroundings(settings)
     for note in hints(arguments, os.environ):
