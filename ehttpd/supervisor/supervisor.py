@@ -34,7 +34,7 @@ from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase
 from ehttpd.supervisor.names import name_process
-from ehttpd.supervisor.outfit import Outfit
+from ehttpd.supervisor.outfit import Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
 
 Hear = Callable[[], None]
@@ -45,6 +45,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, births: Callable[[Supervisor, Settings], Births], began: float) -> None:
         self.outfit = Outfit(settings, Doors(), births(self, settings))
+        self._started_with = settings
         self._outdated: list[Outfit] = []  # the first one is what the last reload that succeeded has made
         self.notifier = Notifier()
         self.hooks = Hooks()
@@ -366,6 +367,9 @@ class Supervisor:
         self.notifier.ready(f"{who} at {', '.join(addresses)}")
         if not first:
             log.info("Reloaded: %s with today's code and settings.", who)
+            names = kept(self._started_with, self.settings)
+            if names:
+                log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began

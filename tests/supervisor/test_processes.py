@@ -137,6 +137,18 @@ def test_hup_brings_new_code_and_settings_and_loses_nothing() -> None:
         assert client.answered > 0
 
 
+def test_hup_tells_which_settings_the_supervisor_itself_has_not_read_again() -> None:
+    with supervised() as server:
+        Path("ehttpd.toml").write_text("admin = '127.0.0.1:0'\npid = 'server.pid'\nthreads = 4\n")
+        server.signal(signal.SIGHUP)
+        server.said("The supervisor keeps its admin, pid until an upgrade")
+        Path("ehttpd.toml").unlink()
+        seen = len(server.lines)
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded", after=seen)
+    assert not any("keeps" in line for line in server.lines[seen:])
+
+
 def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
     with supervised() as server:
         old = server.await_workers(2)
