@@ -109,7 +109,7 @@ class Orders:
         supervisor.exit_code = exit_code
         supervisor.stopping = supervisor.crew.stopping = True
         for member in supervisor.crew:
-            member.process.send_signal(signal.SIGKILL)
+            member.end()
 
     def _stop_or_end(self, number: signal.Signals) -> None:
         """Stop; told again, end at once."""

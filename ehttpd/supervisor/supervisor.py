@@ -232,7 +232,7 @@ class Supervisor:
     def _end(self) -> None:
         self.stopping = self.crew.stopping = True
         for member in self.crew:  # but for a failure there are none
-            member.process.send_signal(signal.SIGKILL)
+            member.end()
         while True:
             self._reap(time.monotonic())
             if self.crew.empty:
@@ -375,7 +375,8 @@ class Supervisor:
         seconds = time.perf_counter() - self._began
         terminal = sys.stderr.isatty()
         announce(warnings(facts.unusual, terminal=terminal), end="")
-        announce(banner(facts, addresses, self.settings, seconds, self.shown_at, terminal=terminal))
+        settings = self.settings.replace(workers=self.crew.wanted)
+        announce(banner(facts, addresses, settings, seconds, self.shown_at, terminal=terminal))
         if self.succession is not None:
             self.succession.channel.send("ready")
         self.hooks.call("when_ready", self.view)
