@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 import signal
 
-from ehttpd.errors import OperatorError
+from ehttpd.errors import ApplicationImportError, OperatorError, SettingsError
 from ehttpd.logs import log
 from ehttpd.supervisor.births import Process, name_of
-from ehttpd.supervisor.channel import Channel
+from ehttpd.supervisor.channel import Channel, Message
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ class Phase(enum.Enum):
     READY = "ready"  # serves
     LEAVING = "leaving"  # answers what it has accepted, and ends
     HUNG = "hung"  # was told to dump its stacks and die
+
+
+def failure_of(message: Message) -> OperatorError:
+    """Return why a worker could not start, as it was raised there."""
+    kind = SettingsError if message["usage"] else ApplicationImportError
+    return kind(message["message"], message["cure"])
 
 
 class Member:

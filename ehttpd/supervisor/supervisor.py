@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
+from ehttpd.errors import ApplicationImportError, ListenError
 from ehttpd.launch.banner import announce, banner, warnings
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, with_port_holder
@@ -32,7 +32,7 @@ from ehttpd.supervisor.crew import Crew
 from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
-from ehttpd.supervisor.member import Member, Phase
+from ehttpd.supervisor.member import Member, Phase, failure_of
 from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.outfit import Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
@@ -401,9 +401,3 @@ class Supervisor:
         if self._pid_file is not None:
             self._pid_file.become(self.settings.pid)
         log.info("Process %d succeeds the one before.", os.getpid())
-
-
-def failure_of(message: Message) -> OperatorError:
-    """Return why a worker could not start, as it was raised there."""
-    kind = SettingsError if message["usage"] else ApplicationImportError
-    return kind(message["message"], message["cure"])
