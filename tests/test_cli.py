@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +35,28 @@ def application(environ, start_response):
     sys.stdin.readline()
     start_response("200 OK", [])
     return [b"finished"]
+"""
+# Forks a process that waits, and ends it.
+FORKS = """
+import multiprocessing, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks while there are threads
+from threading import Event
+
+context = multiprocessing.get_context("fork")
+
+def wait(waits):
+    waits.set()
+    Event().wait(10)
+
+def application(environ, start_response):
+    waits = context.Event()
+    child = context.Process(target=wait, args=(waits,), daemon=True)
+    child.start()
+    waits.wait()
+    child.terminate()
+    child.join()
+    start_response("200 OK", [])
+    return [b"%d" % child.exitcode]
 """
 
 
@@ -249,6 +273,19 @@ def test_signals_for_a_supervisor_end_nothing_where_there_is_none_and_quit_ends_
         assert server.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.parametrize("words", [(), ("--supervise",)])
+def test_a_signal_to_a_process_that_a_handler_forks_is_none_to_the_server(words: tuple[str, ...]) -> None:
+    write("shop.py", FORKS)
+    with running("shop", "-b", "127.0.0.1:0", *words) as server:
+        assert server.ask() == (200, str(-signal.SIGTERM).encode())
+        assert server.ask() == (200, str(-signal.SIGTERM).encode())
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) == 0
+        assert server.process.stderr is not None
+        assert "is to be replaced" not in server.process.stderr.read()
+
+
 def test_a_signal_lets_a_request_finish() -> None:
     write("shop.py", SLOW)
     with running("shop", "-b", "127.0.0.1:0") as server, asked(server) as connection:
@@ -410,6 +447,78 @@ def test_the_version_and_the_help_are_printed(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"ehttpd {__version__}\n")
+
+
+# Says that it is imported, and is so when it is told to through its input.
+SLOWLY = "import sys\nprint('imports', flush=True)\nsys.stdin.readline()\n" + HELLO
+
+
+@contextmanager
+def importing(*before: str, code: str = SLOWLY) -> Iterator[subprocess.Popen[str]]:
+    """Start the command with the words ``before`` it, and wait until the application is being imported."""
+    write("shop.py", code)
+    words = [*before, *COMMAND, "shop", "-b", "127.0.0.1:0", "--pid", "server.pid"]
+    process = subprocess.Popen(words, stdin=-1, stdout=-1, stderr=-1, text=True)
+    with process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "imports\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_while_the_application_is_imported_ends_at_once(number: signal.Signals) -> None:
+    with importing() as process:
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert not Path("server.pid").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces of processes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_stop_while_the_application_is_imported_ends_the_first_process_of_a_container(number: signal.Signals) -> None:
+    unshare = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        pytest.skip("there are no namespaces for us")
+    with importing(*unshare) as process:
+        (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(first), number)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_stop_that_the_import_takes_no_notice_of_is_heeded_after_it() -> None:
+    deaf = SLOWLY.replace("sys.stdin.readline()", "try: sys.stdin.readline()\nexcept BaseException: pass")
+    with importing(code=deaf) as process:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs signals of POSIX")
+def test_other_signals_while_the_application_is_imported_are_kept_until_it_serves() -> None:
+    own = "\nimport signal\nsignal.signal(signal.SIGUSR2, signal.SIG_DFL)\n"
+    with importing(code=SLOWLY + own) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU):
+            process.send_signal(number)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert "event=ready" in process.stderr.readline()
+        process.send_signal(signal.SIGUSR2)
+        said = "".join(process.stderr.readline() for _ in range(4))
+        # Signals that come at once have no order.
+        assert sorted(re.findall(r"SIG\w+ is for a supervisor|Logs and certificates are opened anew", said)) == [
+            "Logs and certificates are opened anew",
+            "SIGTTIN is for a supervisor",
+            "SIGTTOU is for a supervisor",
+            "SIGUSR2 is for a supervisor",
+        ]
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 def test_an_interrupt_while_the_application_is_imported_ends_quietly() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ehttpd.commands.run import VERSION, hints, settings_of
+from ehttpd.commands.run import VERSION, hints, pid_file, settings_of
 from ehttpd.develop.reloader import GRACE
 from ehttpd.develop.serve import develop
 from ehttpd.launch.arguments import Parser, arguments_of
@@ -28,7 +28,8 @@ def run(words: Sequence[str]) -> int:
         settings = certified(settings)
     for note in hints(arguments, os.environ):
         announce(f"! {note}")
-    return develop(settings, pages=True)
+    with pid_file(settings):
+        return develop(settings, pages=True)
 
 
 def make_parser() -> Parser:

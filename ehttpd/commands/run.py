@@ -40,7 +40,8 @@ def run(words: Sequence[str]) -> int:
     if settings.reload:
         from ehttpd.develop.serve import develop
 
-        return develop(settings, pages=False)
+        with pid_file(settings):
+            return develop(settings, pages=False)
     prepare_logging(settings)
     prepare_surroundings(settings)
     for note in hints(arguments, os.environ):
@@ -52,7 +53,7 @@ def run(words: Sequence[str]) -> int:
     with pid_file(settings):
         if settings.umask >= 0:
             os.umask(settings.umask)
-        return serve(imported(settings), settings, began)
+        return serve(lambda: imported(settings), settings, began)
 
 
 def pid_file(settings: Settings) -> AbstractContextManager[object]:

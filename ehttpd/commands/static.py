@@ -28,7 +28,8 @@ def run(words: Sequence[str]) -> int:
         settings = settings.replace(access_log="-")
     prepare_logging(settings)
     files = StaticFiles(folder, listing="no-listing" not in arguments.others)
-    return serve(Application(files, Kind.NATIVE, os.path.abspath(folder), "files"), settings, began)
+    served = Application(files, Kind.NATIVE, os.path.abspath(folder), "files")
+    return serve(lambda: served, settings, began)
 
 
 def make_parser() -> Parser:

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ehttpd import __version__
 from ehttpd.develop.ports import close, opened, urls
 from ehttpd.develop.reloader import Reloader
-from ehttpd.launch.banner import announce
-from ehttpd.launch.cautions import listens_everywhere
+from ehttpd.launch.banner import announce, warnings
+from ehttpd.launch.cautions import Caution, listens_everywhere
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.launch.usual import usual_application
 from ehttpd.settings import Settings
 
+# What needs a supervisor, or is shown by one process as long as it lives.
+UNHEEDED = (
+    "workers",
+    "supervise",
+    "preload",
+    "max_requests",
+    "max_rss",
+    "max_lifetime",
+    "user",
+    "group",
+    "umask",
+    "hooks",
+    "admin",
+    "statsd_host",
+)
+
 
 def develop(settings: Settings, *, pages: bool) -> int:
     """Serve and reload; with ``pages``, as `run` does, else without showing anything to clients."""
+    announce(warnings(unheeded(settings, pages=pages), terminal=sys.stderr.isatty()), end="")
     prepare_surroundings(settings)
     named = settings.app or usual_application(settings.app_dir or ".")
     settings = settings.replace(app=named, chdir="", env=(), env_file=())  # so that these are not done twice
@@ -28,6 +45,19 @@ def develop(settings: Settings, *, pages: bool) -> int:
         return Reloader(settings, listeners, pages=pages).run()
     finally:
         close(listeners)
+
+
+def unheeded(settings: Settings, *, pages: bool) -> Iterator[Caution]:
+    """Yield which settings are given for nothing; with ``pages``, flags only: files are often those of production."""
+    given = [
+        name
+        for name in UNHEEDED
+        if getattr(settings, name) != Settings.declared()[name].default
+        and (settings.origin(name).startswith("-") or not pages)
+    ]
+    if given:
+        command = "ehttpd dev" if pages else "--reload"
+        yield Caution(f"{command} does not heed {', '.join(given)}", "one process serves, and is started again")
 
 
 def head(settings: Settings, places: Sequence[str], *, pages: bool) -> str:

@@ -5,13 +5,11 @@ The operator's room. Imported once the server listens: nobody waits for his answ
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import FrameType
 
 from ehttpd.admin.control import controlled
 from ehttpd.errors import OperatorError
@@ -47,8 +45,6 @@ def attend(
 
     ``source`` tells of it, ``shown_at`` is where its figures are, and ``began`` is when the process did.
     """
-    if hasattr(signal, "SIGQUIT"):
-        signal.signal(signal.SIGQUIT, end_quietly)
     notifier = Notifier()
     with controlled(settings, source), Watchdog(notifier, server.pulse):
         introduce(server, application, settings, time.perf_counter() - began, shown_at)
@@ -95,8 +91,3 @@ def finish(server: Server, settings: Settings) -> None:
     if sys.stderr.isatty():
         announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
     server.stop(grace=settings.graceful_timeout, patience=PATIENCE)
-
-
-def end_quietly(number: int, frame: FrameType | None) -> None:
-    """End the process there and then, as was wanted."""
-    os._exit(0)

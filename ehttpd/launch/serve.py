@@ -9,6 +9,7 @@ import errno
 import gc
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -41,15 +42,36 @@ def prepare_logging(settings: Settings, worker: int = 0) -> None:
     open_logs(settings, worker)
 
 
-def serve(application: Application, settings: Settings, began: float) -> int:
-    """Serve ``application`` until a signal arrives, and return the exit code. ``began`` is when the process did."""
+class Stopped(KeyboardInterrupt):
+    """A signal said stop before anything was served."""
+
+
+def serve(load: Callable[[], Application], settings: Settings, began: float) -> int:
+    """Serve what ``load`` returns until a signal arrives, and return the exit code. ``began`` is when the process did.
+
+    Signals are heard from the first: the process with the number 1 is not ended by any that it does not hear, and
+    others would be ended by HUP. What does not stop is kept until there is something that heeds it.
+    """
+    if hasattr(signal, "SIGQUIT"):
+        signal.signal(signal.SIGQUIT, end_quietly)
+    try:
+        with signals_as_octets(stop_at_once, HEEDED) as (kept, _):
+            return serve_loaded(load(), settings, began, kept)
+    except Stopped:
+        return STOPPED
+
+
+def serve_loaded(application: Application, settings: Settings, began: float, kept: socket.socket) -> int:
+    """Serve ``application``. Signals that came before are in ``kept``."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     share_arena()
     server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)
-    with signals_as_octets(leave_next_time, HEEDED) as (inbox, _):
+    # Once more, for what was imported may have set handlers of its own.
+    with signals_as_octets(leave_next_time, HEEDED) as (inbox, outbox):
+        pass_on(kept, outbox)
         try:
             server.start()
             if admin is not None:
@@ -129,6 +151,25 @@ def stop_by_signal() -> str:
     """Have this process end as an operator would."""
     os.kill(os.getpid(), signal.SIGTERM)
     return "Stopping: what was accepted is being answered."
+
+
+def pass_on(kept: socket.socket, outbox: socket.socket) -> None:
+    """Send on what is in ``kept``: also a stop, if what was imported took no notice of the exception."""
+    kept.setblocking(False)
+    try:
+        outbox.send(kept.recv(1024))
+    except BlockingIOError:  # nothing is
+        pass
+
+
+def stop_at_once(number: int, frame: FrameType | None) -> None:
+    """Give up the start."""
+    raise Stopped
+
+
+def end_quietly(number: int, frame: FrameType | None) -> None:
+    """End the process there and then, as was wanted."""
+    os._exit(STOPPED)
 
 
 def leave_next_time(number: int, frame: FrameType | None) -> None:

@@ -15,6 +15,9 @@ from typing import Any, TypeAlias
 Message: TypeAlias = dict[str, Any]  # its ``kind`` says what it is
 
 RECEIVE_AT_ONCE = 1 << 16
+# How often a worker gives a sign of life: so many times in ``worker_timeout``, and at least this often, in seconds.
+BEATS_IN_TIMEOUT = 4
+LONGEST_BEAT = 5.0
 
 
 class Channel:
@@ -76,6 +79,11 @@ class Channel:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def beat_every(worker_timeout: float) -> float:
+    """Return how many seconds there are between two signs of life of a worker."""
+    return min(LONGEST_BEAT, worker_timeout / BEATS_IN_TIMEOUT or LONGEST_BEAT)
 
 
 def line_of(kind: str, values: dict[str, object]) -> bytes:

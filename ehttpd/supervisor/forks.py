@@ -28,7 +28,8 @@ class Forked:
 
     def ended(self) -> int | None:
         if self.code is None and self._nursery.gone and not (self.pid and is_alive(self.pid)):
-            self.code = 1  # whatever it was: only its parent could have known
+            # Of one that was forked only the nursery could have known; one that was not has ended with the nursery.
+            self.code = 1 if self.pid else self._nursery.process.ended()
         return self.code
 
     def send_signal(self, number: int) -> None:

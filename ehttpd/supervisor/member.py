@@ -5,10 +5,10 @@ from __future__ import annotations
 import enum
 import signal
 
-from ehttpd.errors import OperatorError
+from ehttpd.errors import ApplicationImportError, OperatorError, SettingsError
 from ehttpd.logs import log
 from ehttpd.supervisor.births import Process, name_of
-from ehttpd.supervisor.channel import Channel
+from ehttpd.supervisor.channel import Channel, Message
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ class Phase(enum.Enum):
     READY = "ready"  # serves
     LEAVING = "leaving"  # answers what it has accepted, and ends
     HUNG = "hung"  # was told to dump its stacks and die
+
+
+def failure_of(message: Message) -> OperatorError:
+    """Return why a worker could not start, as it was raised there."""
+    kind = SettingsError if message["usage"] else ApplicationImportError
+    return kind(message["message"], message["cure"])
 
 
 class Member:
@@ -43,6 +49,7 @@ class Member:
         self.deaf = False  # it says nothing more
         self.facts: dict[str, Any] = {}  # what it said of the application
         self.warned = False
+        self.ended_by_us = False
 
     @property
     def pid(self) -> int:
@@ -54,7 +61,7 @@ class Member:
         return self.phase is Phase.READY
 
     def __str__(self) -> str:
-        return f"Worker {self.number} (pid {self.pid})"
+        return f"Worker {self.number} (pid {self.pid})" if self.pid else f"Worker {self.number} (not forked yet)"
 
     def became_ready(self, facts: dict[str, Any], now: float) -> None:
         self.facts = facts
@@ -68,6 +75,15 @@ class Member:
             self.phase = Phase.LEAVING
             self.channel.send("stop", grace=grace, shared=shared)
             self.kill_at = now + grace + 5.0  # it ends by itself, but for a defect
+
+    def end(self) -> None:
+        """End it at once, with what it is in the middle of."""
+        self.ended_by_us = True
+        self.process.send_signal(signal.SIGKILL)
+
+    def excuse(self, seconds: float, now: float) -> None:
+        """Do not hold it against it that it was not heard for so long: nobody listened."""
+        self.heard_at = min(now, self.heard_at + seconds)
 
     def look_after(self, now: float, timeout: float) -> None:
         """Kill it if it hangs, or should have ended."""
@@ -94,7 +110,9 @@ class Member:
 
     def report_end(self, code: int) -> None:
         """Tell the operator that it has ended, if that was not wanted."""
-        if self.phase is Phase.READY and code != 0:
+        if self.ended_by_us:
+            log.info("%s was ended at once.", self)
+        elif self.phase is Phase.READY:
             log.error("%s ended with %s.", self, name_of(code))
         elif self.phase is Phase.BOOTING and self.failure is None:
             log.error("%s ended with %s before it was ready.", self, name_of(code))

@@ -5,7 +5,6 @@ The signals are those that gunicorn's users know. The supervisor's thread only.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -15,12 +14,18 @@ from collections.abc import Callable
 from ehttpd.errors import OperatorError
 from ehttpd.launch.banner import announce
 from ehttpd.launch.logs import reopen_logs
-from ehttpd.launch.serve import SIGNALLED
+from ehttpd.launch.serve import SIGNALLED, STOPPED
 from ehttpd.logs import log
 from ehttpd.server.signals import FirstStop
 from ehttpd.settings import Settings
+from ehttpd.supervisor.births import name_of
 from ehttpd.supervisor.supervisor import Supervisor
 from ehttpd.supervisor.upgrade import Upgrade
+
+# Whoever says stop so soon after the hand-over, in seconds, has not heard of it: he means the server.
+UNHEARD = 1.0
+# How long a successor may take to end, in seconds: beyond what workers may take, and at once.
+LAST_MOMENT, AT_ONCE = 5.0, 2.0
 
 
 class Orders:
@@ -33,7 +38,6 @@ class Orders:
         self._read = read
         self._folder = folder
         self._environment = environment
-        self._upgrade: Upgrade | None = None
         self._first: FirstStop | None = None
         self.by_signal: dict[signal.Signals, Callable[[signal.Signals], None]] = {
             signal.SIGHUP: lambda _: self.reload(),
@@ -43,8 +47,10 @@ class Orders:
             signal.SIGUSR2: lambda _: self.upgrade(),
             signal.SIGTERM: self._stop_or_end,
             signal.SIGINT: self._stop_or_end,
-            signal.SIGQUIT: lambda _: self.end(0),
+            signal.SIGQUIT: lambda _: self.end(STOPPED),
         }
+        if supervisor.succession is not None:
+            supervisor.listen_to(supervisor.succession.channel, self._hear_predecessor)
 
     def take(self, number: int) -> None:
         """Do what a signal says. One that is in no table only has the supervisor look up."""
@@ -55,7 +61,8 @@ class Orders:
     def reload(self) -> None:
         """Read the settings again, and replace the workers one by one. What is wrong is logged, and changes nothing."""
         supervisor = self._supervisor
-        if supervisor.stop_at < math.inf:
+        if supervisor.leaves:
+            log.warning("Not reloaded: this server stops.")
             return
         try:
             supervisor.reload(self._read())
@@ -76,8 +83,14 @@ class Orders:
             member.channel.send("reopen")
 
     def stop(self) -> None:
-        """Be not ready; after ``drain_delay``, answer what was accepted, and end."""
+        """Be not ready; after ``drain_delay``, answer what was accepted, and end. A successor that has not taken over
+        stops too.
+        """
         supervisor = self._supervisor
+        self._tell_successor("stop", supervisor.settings.graceful_timeout + LAST_MOMENT)
+        if supervisor.shared_doors is not None:  # whoever asks is served by the other supervisor
+            supervisor.stop_at = min(supervisor.stop_at, time.monotonic())
+            return
         delay = float(supervisor.settings.drain_delay)
         supervisor.stop_at = min(supervisor.stop_at, time.monotonic() + delay)
         supervisor.notifier.stopping("What was accepted is being answered")
@@ -92,16 +105,18 @@ class Orders:
     def end(self, exit_code: int) -> None:
         """End everything at once."""
         supervisor = self._supervisor
+        self._tell_successor("end", AT_ONCE)
         supervisor.exit_code = exit_code
         supervisor.stopping = supervisor.crew.stopping = True
         for member in supervisor.crew:
-            member.process.send_signal(signal.SIGKILL)
+            member.end()
 
     def _stop_or_end(self, number: signal.Signals) -> None:
         """Stop; told again, end at once."""
         if self._first is not None and self._first.is_echoed_by(number):
             return
-        if self._supervisor.stop_at < math.inf:
+        supervisor = self._supervisor
+        if self._first is not None or (supervisor.leaves and not supervisor.handed_over):
             self.end(SIGNALLED + number)
             return
         self._first = FirstStop(number)
@@ -111,31 +126,66 @@ class Orders:
 
     def upgrade(self) -> None:
         """Start another supervisor, today's, with the same sockets; leave when its workers are ready."""
-        if self._upgrade is not None:
-            log.warning("An upgrade is under way already, to process %d.", self._upgrade.process.pid)
+        supervisor = self._supervisor
+        if supervisor.successor is not None:
+            log.warning("An upgrade is under way already, to process %d.", supervisor.successor.process.pid)
+            return
+        if supervisor.leaves:
+            log.warning("Not upgraded: this server stops.")
             return
         try:
-            supervisor = self._supervisor
-            self._upgrade = Upgrade(supervisor.doors, self._folder, self._environment, supervisor.settings)
+            successor = Upgrade(supervisor.doors, self._folder, self._environment, supervisor.settings)
         except OSError as error:
             log.error("Not upgraded: %s.", error.strerror)
             return
-        log.info("Process %d is to succeed process %d.", self._upgrade.process.pid, os.getpid())
-        self._supervisor.listen_to(self._upgrade.channel, self._hear_successor)
+        supervisor.successor = successor
+        log.info("Process %d is to succeed process %d.", successor.process.pid, os.getpid())
+        supervisor.listen_to(successor.channel, lambda: self._hear_successor(successor))
 
-    def _hear_successor(self) -> None:
-        assert self._upgrade is not None
-        successor = self._upgrade
-        try:
-            ready = bool(successor.channel.receive())
-        except EOFError:
-            ready = False
-        if ready:
-            self._supervisor.notifier.ready(main_pid=successor.process.pid)
-            self._supervisor.handed_over = True
-            self._supervisor.stop_at = time.monotonic()
+    def _tell_successor(self, kind: str, within: float) -> None:
+        """Pass on a stop, unless it is for this process alone."""
+        successor = self._supervisor.successor
+        if successor is None:
             return
-        self._supervisor.forget(successor.channel)
-        self._upgrade = None
-        code = successor.process.wait()
-        log.error("Not upgraded: the new process ended with exit code %d. This one goes on.", code)
+        if time.monotonic() < successor.handed_at + UNHEARD:
+            successor.tell(kind, within)
+        else:
+            log.warning("Process %d goes on: it has taken the place of this one.", successor.process.pid)
+
+    def _hear_successor(self, successor: Upgrade) -> None:
+        """Hand over once it is ready; go on if it has ended."""
+        supervisor = self._supervisor
+        try:
+            successor.channel.receive()
+        except EOFError:
+            supervisor.forget(successor.channel)
+            supervisor.successor = None
+            code = successor.process.wait()
+            if not supervisor.leaves:
+                log.error("Not upgraded: the new process ended with %s. This one goes on.", name_of(code))
+            elif not supervisor.handed_over:
+                log.info("Not upgraded: this server stops, and process %d has ended.", successor.process.pid)
+            return
+        if supervisor.leaves:
+            return  # and so does the successor: it has been told
+        successor.channel.send("take")
+        successor.handed_at = supervisor.stop_at = time.monotonic()
+        supervisor.handed_over = True
+        supervisor.notifier.ready(main_pid=successor.process.pid)
+
+    def _hear_predecessor(self) -> None:
+        """Do what the supervisor says that has started this one."""
+        supervisor = self._supervisor
+        assert supervisor.succession is not None
+        try:
+            messages = supervisor.succession.channel.receive()
+        except EOFError:
+            supervisor.be_alone()
+            return
+        for message in messages:
+            if message["kind"] == "take":
+                supervisor.take_over()
+            elif message["kind"] == "stop":
+                self.stop()
+            else:
+                self.end(STOPPED)

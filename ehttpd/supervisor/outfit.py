@@ -10,6 +10,28 @@ from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births
 from ehttpd.supervisor.doors import Doors
 
+# What a supervisor reads once, when it starts; of some workers have parts of their own, which a reload brings them.
+KEPT = (
+    "admin",
+    "admin_remote_control",
+    "control_socket",
+    "statsd_host",
+    "statsd_prefix",
+    "statsd_tags",
+    "pid",
+    "name",
+    "hooks",
+    "error_log",
+    "log_level",
+    "log_format",
+    "log_config",
+)
+
+
+def kept(first: Settings, now: Settings) -> list[str]:
+    """Return which settings a supervisor that was started with the ``first`` ones has not as they are ``now``."""
+    return [name for name in KEPT if getattr(first, name) != getattr(now, name)]
+
 
 class Outfit:
     """One of them. ``workers`` is how many were wanted when it was last in use."""

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
+from ehttpd.errors import ApplicationImportError, ListenError
 from ehttpd.launch.banner import announce, banner, warnings
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, with_port_holder
@@ -27,15 +27,15 @@ from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births, name_of
 from ehttpd.supervisor.board import Board
-from ehttpd.supervisor.channel import Channel, Message
+from ehttpd.supervisor.channel import Channel, Message, beat_every
 from ehttpd.supervisor.crew import Crew
 from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
-from ehttpd.supervisor.member import Member, Phase
+from ehttpd.supervisor.member import Member, Phase, failure_of
 from ehttpd.supervisor.names import name_process
-from ehttpd.supervisor.outfit import Outfit
-from ehttpd.supervisor.upgrade import Succession
+from ehttpd.supervisor.outfit import Outfit, kept
+from ehttpd.supervisor.upgrade import Succession, Upgrade
 
 Hear = Callable[[], None]
 
@@ -45,10 +45,12 @@ class Supervisor:
 
     def __init__(self, settings: Settings, births: Callable[[Supervisor, Settings], Births], began: float) -> None:
         self.outfit = Outfit(settings, Doors(), births(self, settings))
+        self._started_with = settings
         self._outdated: list[Outfit] = []  # the first one is what the last reload that succeeded has made
         self.notifier = Notifier()
         self.hooks = Hooks()
         self.succession = Succession.begun()
+        self.successor: Upgrade | None = None
         self.exit_code = STOPPED
         self.stopping = False
         self.stop_at = math.inf  # when the drain begins
@@ -80,6 +82,20 @@ class Supervisor:
         """The listening sockets of now."""
         return self.outfit.doors
 
+    @property
+    def leaves(self) -> bool:
+        """Whether it was told to stop, or has handed over."""
+        return self.stopping or self.stop_at < math.inf
+
+    @property
+    def shared_doors(self) -> Doors | None:
+        """The listening sockets with which another supervisor goes on: the successor, or the predecessor still."""
+        if self.handed_over:
+            return self.doors
+        if self.succession is not None and not self.succession.handed_over:
+            return self.succession.doors
+        return None
+
     # The life
 
     def run(self, orders: Callable[[int], None], watched: list[signal.Signals]) -> int:
@@ -98,15 +114,21 @@ class Supervisor:
             self.listen_to(self._inbox, self._do_errands)
             try:
                 self._begin()
+                self._looked = time.monotonic()
                 with Watchdog(self.notifier, self._pulse):
                     while True:
                         soonest = self._look()
-                        if self.stopping and self.crew.empty:
+                        if self._over:
                             break
                         self._wait(soonest)
             finally:
                 self._end()
         return self.exit_code
+
+    @property
+    def _over(self) -> bool:
+        """Whether a stop has been carried out: by all workers, and by a successor that was not to be."""
+        return self.stopping and self.crew.empty and (self.successor is None or self.handed_over)
 
     def _pulse(self) -> float:
         """Return when everything was looked after last, and have it be. The watchdog's thread."""
@@ -157,18 +179,37 @@ class Supervisor:
 
     def _look(self) -> float:
         """Look after everything once; return when to look again."""
-        now = self._looked = time.monotonic()
+        now = time.monotonic()
         timeout = float(self.settings.worker_timeout)
+        looks_every = beat_every(timeout) if timeout else math.inf
+        self._excuse(now - self._looked - looks_every, now)
+        self._looked = now
         self._reap(now)
         if now >= self.stop_at and not self.stopping:
             self._drain(now)
         for member in self.crew:
             member.look_after(now, timeout)
+        if self.successor is not None:
+            self.successor.look_after(now)
         again = self.crew.arrange(now)
         if self.crew.complete and self.told != self.crew.generation:
             self._became_complete()
         stop_at = math.inf if self.stopping else self.stop_at
-        return min([stop_at, again, *(each.next_look(timeout) for each in self.crew)])
+        kill_at = self.successor.kill_at if self.successor is not None else math.inf
+        return min([now + looks_every, stop_at, kill_at, again, *(each.next_look(timeout) for each in self.crew)])
+
+    def _excuse(self, late: float, now: float) -> None:
+        """Give workers the time that this process is ``late``: it was stopped, or the machine was, or a hook took long.
+
+        What they said meanwhile is not read yet, or they were stopped as well.
+        """
+        timeout = float(self.settings.worker_timeout)
+        if late <= beat_every(timeout):
+            return
+        for member in self.crew:
+            member.excuse(late, now)
+        if late > timeout:
+            log.warning("The supervisor stood still for %.0f s. Signs of life are waited for anew.", late)
 
     def _wait(self, soonest: float) -> None:
         """Wait for the next event, until ``soonest`` at most, and take it."""
@@ -179,18 +220,19 @@ class Supervisor:
     def _drain(self, now: float) -> None:
         """Have all workers answer what was accepted, and end."""
         self.stopping = True
-        if self.handed_over:
-            self.doors.leave_files()
-        else:
+        shared = self.shared_doors
+        if shared is None:
             self.doors.seal()
-        self.crew.stop(now, float(self.settings.graceful_timeout), shared=self.handed_over)
-        if not self.handed_over:
+        else:
+            shared.leave_files()
+        self.crew.stop(now, float(self.settings.graceful_timeout), shared=shared is not None)
+        if shared is None:
             self.doors.let_go()
 
     def _end(self) -> None:
         self.stopping = self.crew.stopping = True
         for member in self.crew:  # but for a failure there are none
-            member.process.send_signal(signal.SIGKILL)
+            member.end()
         while True:
             self._reap(time.monotonic())
             if self.crew.empty:
@@ -200,6 +242,8 @@ class Supervisor:
             outfit.births.close()
             outfit.births.end()
         self.hooks.call("on_exit", self.view)
+        if self.shared_doors is not None:
+            self.shared_doors.leave_files()
         for outfit in (self.outfit, *self._outdated):
             outfit.doors.close()
         if self._pid_file is not None:
@@ -323,32 +367,37 @@ class Supervisor:
         self.notifier.ready(f"{who} at {', '.join(addresses)}")
         if not first:
             log.info("Reloaded: %s with today's code and settings.", who)
+            names = kept(self._started_with, self.settings)
+            if names:
+                log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began
         terminal = sys.stderr.isatty()
         announce(warnings(facts.unusual, terminal=terminal), end="")
-        announce(banner(facts, addresses, self.settings, seconds, self.shown_at, terminal=terminal))
+        settings = self.settings.replace(workers=self.crew.wanted)
+        announce(banner(facts, addresses, settings, seconds, self.shown_at, terminal=terminal))
         if self.succession is not None:
             self.succession.channel.send("ready")
-            self.listen_to(self.succession.channel, self._await_predecessor)
         self.hooks.call("when_ready", self.view)
 
-    def _await_predecessor(self) -> None:
-        """Be the only supervisor, once the predecessor has ended."""
+    # After another supervisor
+
+    def take_over(self) -> None:
+        """Be the one that is meant: the predecessor is about to leave."""
         assert self.succession is not None
-        try:
-            self.succession.channel.receive()
-        except EOFError:
-            self.forget(self.succession.channel)
-            self.succession = None
-            self.when_alone()
-            if self._pid_file is not None:
-                self._pid_file.become(self.settings.pid)
-            log.info("Process %d succeeds the one before.", os.getpid())
+        self.succession.handed_over = True
+        if self._pid_file is not None:
+            self._pid_file.become(self.settings.pid)
 
-
-def failure_of(message: Message) -> OperatorError:
-    """Return why a worker could not start, as it was raised there."""
-    kind = SettingsError if message["usage"] else ApplicationImportError
-    return kind(message["message"], message["cure"])
+    def be_alone(self) -> None:
+        """Be the only supervisor: the predecessor has ended."""
+        assert self.succession is not None
+        self.forget(self.succession.channel)
+        self.succession = None
+        if self.leaves:
+            return
+        self.when_alone()
+        if self._pid_file is not None:
+            self._pid_file.become(self.settings.pid)
+        log.info("Process %d succeeds the one before.", os.getpid())

@@ -1,16 +1,21 @@
 """A new supervisor in the place of this one, with the same listening sockets: today's ehttpd, today's interpreter.
 
 The old one starts the new one, and gives it the sockets. When the workers of the new one are ready, the old ones
-leave; until then, whatever goes wrong with the new one changes nothing.
+leave; until then, whatever goes wrong with the new one changes nothing, and a stop of the old one stops both.
+
+The new one says ``ready``. The old one says ``take`` (the sockets are yours alone), ``stop`` or ``end`` (at once).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 from ehttpd.launch.sources import PASSED
 from ehttpd.settings import Settings
@@ -22,7 +27,7 @@ VARIABLE = "EHTTPD_SUCCEEDS"  # what a new supervisor is told: the sockets, and 
 
 
 class Upgrade:
-    """The old supervisor's side: the new one, as long as it is not ready."""
+    """The old supervisor's side: the new one."""
 
     def __init__(self, doors: Doors, folder: str, environment: dict[str, str], settings: Settings) -> None:
         ours, theirs = channel_ends()
@@ -35,6 +40,20 @@ class Upgrade:
                 pass_fds=(theirs.fileno(), *doors.descriptors),
             )
         self.channel = Channel(ours)
+        self.handed_at = math.inf  # when it became the one that is meant
+        self.kill_at = math.inf
+
+    def tell(self, kind: str, within: float) -> None:
+        """Tell it to ``stop`` or to ``end``. If it has not taken over, it has so many seconds for that."""
+        self.channel.send(kind)
+        if self.handed_at == math.inf:
+            self.kill_at = time.monotonic() + within
+
+    def look_after(self, now: float) -> None:
+        """Kill it if it should have ended."""
+        if now >= self.kill_at:
+            self.process.send_signal(signal.SIGKILL)
+            self.kill_at = math.inf
 
 
 def for_successor(environment: dict[str, str], settings: Settings) -> dict[str, str]:
@@ -56,6 +75,7 @@ class Succession:
         connected = socket.socket(fileno=values["channel"])
         connected.set_inheritable(False)
         self.channel = Channel(connected)
+        self.handed_over = False  # until then the predecessor may go on
 
     @classmethod
     def begun(cls) -> Succession | None:

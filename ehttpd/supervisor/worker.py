@@ -19,17 +19,17 @@ from collections.abc import Callable
 from ehttpd.admin.source import CommandRefused, set_log_level
 from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
-from ehttpd.launch.attending import PATIENCE, end_quietly
+from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.logs import close_logs, reopen_logs
-from ehttpd.launch.serve import make_server, prepare_logging, raise_descriptor_limit, requests_told
+from ehttpd.launch.serve import end_quietly, make_server, prepare_logging, raise_descriptor_limit, requests_told
 from ehttpd.logs import log
 from ehttpd.server.memory import share_arena
 from ehttpd.server.server import read_certificates
 from ehttpd.server.signals import REOPEN, signals_as_octets
 from ehttpd.settings import Given, Settings
 from ehttpd.supervisor.board import seat_at
-from ehttpd.supervisor.channel import Channel, Message
+from ehttpd.supervisor.channel import Channel, Message, beat_every
 from ehttpd.supervisor.expiry import Expiry
 from ehttpd.supervisor.hooks import Hooks, Worker
 from ehttpd.supervisor.names import name_process
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH)
 FAILED = 3
 SHED_AT_MOST = 0.5  # seconds
-LONGEST_BEAT = 5.0  # seconds
-BEATS_IN_TIMEOUT = 4
 
 
 def main() -> int:
@@ -162,7 +160,7 @@ class Working:
 
     def _listen(self, inbox: socket.socket) -> None:
         """Obey until the server has stopped."""
-        beat = min(LONGEST_BEAT, self._settings.worker_timeout / BEATS_IN_TIMEOUT or LONGEST_BEAT)
+        beat = beat_every(self._settings.worker_timeout)
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         poll.register(inbox, select.POLLIN)

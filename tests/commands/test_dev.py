@@ -120,6 +120,19 @@ def test_nobody_is_refused_while_the_application_is_started_again(folder: Path) 
         assert set(seen) == {(200, "one"), (200, "another")}
 
 
+def test_what_cannot_be_had_while_files_are_watched_is_told_and_the_pid_file_is_written(folder: Path) -> None:
+    (folder / "shop.py").write_text(WORKING.format("one"))
+    (folder / "ehttpd.toml").write_text("admin = '127.0.0.1:0'\n")
+    with running("shop", "--reload", "--workers", "2", "--preload", "--pid", "server.pid") as server:
+        assert "--reload does not heed workers, preload, admin" in server.says("event=caution")
+        server.says("event=ready")
+        assert Path("server.pid").read_text() == f"{server.process.pid}\n"
+    assert not Path("server.pid").exists()
+    with running("dev", "shop", "--supervise") as server:
+        assert '"ehttpd dev does not heed supervise"' in server.says("event=caution")
+        server.says("event=ready")
+
+
 def test_without_development_a_mistake_is_not_shown_to_clients(folder: Path) -> None:
     (folder / "shop.py").write_text("raise ValueError('secret')")
     with running("shop", "--reload") as server:

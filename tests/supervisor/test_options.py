@@ -128,6 +128,13 @@ def test_a_reload_that_fails_leaves_what_workers_are_forked_of() -> None:
         assert server.ask()[1] == 2
 
 
+def test_a_preloaded_application_that_ends_the_process_is_told_with_its_exit_code() -> None:
+    with supervised("--preload", code="import os\nos._exit(7)\n", ready=False) as server:
+        assert server.end() == 3
+        server.said(r"Worker 1 \(not forked yet\) ended with exit code 7 before it was ready")
+        server.said("^ehttpd: a worker ended with exit code 7 before it was ready")
+
+
 def test_a_preloaded_application_that_cannot_be_imported_is_told_once() -> None:
     with supervised("--preload", code=BROKEN, ready=False) as server:
         assert server.end() == 3

@@ -21,6 +21,22 @@ from tests.supervisor.supervised import APPLICATION, answer, await_end_of, child
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
 BROKEN = "import nothing_of_that_name\n"
+WAITS_FOR_GO = """
+print("imports", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.01)
+"""
+# The second one to be imported tells the first one to go on, and is never ready.
+ONE_OF_TWO_IS_BROKEN = f"""
+import os, threading, time
+try:
+    os.mkdir("first")
+except FileExistsError:
+    os.mkdir("go")
+    threading.Event().wait()
+{WAITS_FOR_GO}
+{BROKEN}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +128,10 @@ def test_quit_ends_everything_at_once() -> None:
         server.signal(signal.SIGQUIT)
         assert server.end() == 0
         assert not any(map(is_alive, workers))
+        ours = [line for line in server.lines if "was ended at once" in line]
+        assert len(ours) == 2
+        assert all("level=info" in line for line in ours)
+        assert not any("level=error" in line for line in server.lines)
 
 
 def test_an_application_that_cannot_be_imported_is_told_once() -> None:
@@ -119,6 +139,31 @@ def test_an_application_that_cannot_be_imported_is_told_once() -> None:
         assert server.end() == 3
         assert len([line for line in server.lines if "nothing_of_that_name" in line and "ehttpd:" not in line]) <= 2
         assert len([line for line in server.lines if line.startswith("ehttpd: ")]) == 1
+
+
+def test_who_is_ended_because_another_cannot_start_has_made_no_error() -> None:
+    with supervised(code=ONE_OF_TWO_IS_BROKEN, ready=False) as server:
+        assert server.end() == 3
+        server.said("level=info.*was ended at once")
+        assert not any("SIGKILL" in line for line in server.lines)
+
+
+def test_a_worker_that_is_told_to_end_at_once_is_missed() -> None:
+    with supervised() as server:
+        first, second = server.await_workers(2)
+        os.kill(first, signal.SIGQUIT)
+        server.said(rf"Worker . \(pid {first}\) ended with exit code 0")
+        assert second in server.await_workers(2, but=[first])
+
+
+def test_the_ready_line_counts_workers_that_were_added_during_the_start() -> None:
+    with supervised(code=APPLICATION + WAITS_FOR_GO, ready=False) as server:
+        server.said("imports")
+        server.signal(signal.SIGTTIN)
+        server.said("There are to be 3 workers")
+        Path("go").touch()
+        server.await_ready()
+        assert server.ready["workers"] == "3"
 
 
 def test_hup_brings_new_code_and_settings_and_loses_nothing() -> None:
@@ -135,6 +180,18 @@ def test_hup_brings_new_code_and_settings_and_loses_nothing() -> None:
             connection.request("GET", "/")
             assert connection.getresponse().getheader("Server") == "new"
         assert client.answered > 0
+
+
+def test_hup_tells_which_settings_the_supervisor_itself_has_not_read_again() -> None:
+    with supervised() as server:
+        Path("ehttpd.toml").write_text("admin = '127.0.0.1:0'\npid = 'server.pid'\nthreads = 4\n")
+        server.signal(signal.SIGHUP)
+        server.said("The supervisor keeps its admin, pid until an upgrade")
+        Path("ehttpd.toml").unlink()
+        seen = len(server.lines)
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded", after=seen)
+    assert not any("keeps" in line for line in server.lines[seen:])
 
 
 def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
