@@ -13,8 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from itertools import count
-from weakref import WeakValueDictionary
+from _weakref import ref  # `weakref` takes half a millisecond of the start
 
 from ehttpd.typed import TYPE_CHECKING, Protocol
 
@@ -29,14 +28,13 @@ class Owner(Protocol):
         """Let go of it, in a process that was just forked; no lock can be waited for, who held it is not here."""
 
 
-_owners: WeakValueDictionary[int, Owner] = WeakValueDictionary()  # by their number, in the order of these
-_numbers = count()
+_owners: list[ref[Owner]] = []
 _held_back: dict[int, Iterable[int]] = {}  # by threads that fork: which signals they do not hear anyway
 
 
 def tell_after_fork(owner: Owner) -> None:
     """Have an owner told in each process that is forked from this one, as long as somebody else knows it."""
-    _owners[next(_numbers)] = owner
+    _owners.append(ref(owner, _owners.remove))
 
 
 def _hold_signals_back() -> None:
@@ -48,8 +46,10 @@ def _let_signals_come() -> None:
 
 
 def _begin_anew() -> None:
-    for owner in reversed(list(_owners.values())):  # what was done last is undone first
-        owner.forsake()
+    for each in reversed(_owners[:]):  # what was done last is undone first
+        owner = each()
+        if owner is not None:
+            owner.forsake()
     _owners.clear()
     _let_signals_come()
 
