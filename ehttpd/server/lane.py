@@ -19,7 +19,6 @@ from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
 from ehttpd.forks import tell_after_fork
 from ehttpd.http11.limits import Limits
 from ehttpd.http11.state import State
-from ehttpd.logs import log
 from ehttpd.server.answers import TOGETHER, Answers
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
@@ -28,10 +27,9 @@ from ehttpd.server.draining import Draining
 from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
-from ehttpd.server.mishaps import QUEUE_TIMEOUT, REQUEST_TIMEOUT, TIMEOUT_KINDS, Mishaps
+from ehttpd.server.mishaps import QUEUE_TIMEOUT, TIMEOUT_KINDS, Mishaps
 from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, is_broken, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
-from ehttpd.server.stacks import stack_of
 from ehttpd.server.table import Table
 from ehttpd.server.tunnels import Tunnels
 from ehttpd.typed import TYPE_CHECKING
@@ -94,7 +92,7 @@ class Lane:
         self.tunnels = Tunnels(settings.max_upgrades)
         self.apart = Apart(settings.max_event_streams)
         self._limits = limits
-        self._standing = standing
+        self.standing = standing
         self._poller = new_poller()
         self.entrance = Entrance(self._poller, most_connections)
         self.table = Table(self._poller, self.lock)
@@ -276,7 +274,7 @@ class Lane:
         if pool.relief.rests:
             pool.relief.wake()
         self.now = time.monotonic()
-        self.since_epoch = self._standing.refresh() - self.now
+        self.since_epoch = self.standing.refresh() - self.now
         return events
 
     def _timeout(self) -> float | None:
@@ -367,9 +365,13 @@ class Lane:
             self._sweep(now)
         pool = self.pool
         if now >= pool.serving.overdue_at:
-            self._answer_overdue(now)
+            from ehttpd.server.overdue import answer_all_overdue  # for those who have deadlines
+
+            answer_all_overdue(self, now)
         if now >= pool.serving.slow_at:
-            self._report_slow(now)
+            from ehttpd.server.slowness import report_slow  # for those who want to know
+
+            report_slow(self, now)
         if now >= pool.line.expires:
             with self.lock:
                 expired = pool.line.expired(now)
@@ -512,31 +514,6 @@ class Lane:
                 self.arrange(connection, step)
 
     # Those who are served
-
-    def _report_slow(self, now: float) -> None:
-        """Tell of requests that have become slow."""
-        from ehttpd.server.slowness import report_slow
-
-        with self.lock:
-            slow = self.pool.serving.slow(now)
-        report_slow(slow)
-
-    def _answer_overdue(self, now: float) -> None:
-        """Answer in the place of threads whose handlers have exceeded their deadline."""
-        from ehttpd.server.overdue import answer_overdue, report_overdue
-
-        seconds, reports = self.settings.request_timeout, []
-        with self.lock:
-            for thread, connection, request in self.pool.overdue(now):
-                self.entrance.leave()  # it is closed for everybody but that thread
-                self.mishaps.timed_out(REQUEST_TIMEOUT)
-                response = answer_overdue(connection, request, seconds, self._standing.now)
-                reports.append((thread, connection, request, response, stack_of(thread)))
-        for thread, connection, request, response, stack in reports:
-            self.service.record_overdue(connection, request, response, thread)
-            report_overdue(request, seconds, stack)
-            if not self.pool.serving.healthy:
-                log.critical("%d threads are stuck in handlers, and no more will be replaced.", self.pool.serving.stuck)
 
     def _take_waiting(self) -> None:
         """Give places that came free outside a handler to requests that wait."""

@@ -15,11 +15,14 @@ from ehttpd.http11.writer import Standing
 from ehttpd.logs import log
 from ehttpd.messages import Handler, Request, Response, View, close_body
 from ehttpd.server.connection import Connection
-from ehttpd.server.stacks import written
+from ehttpd.server.mishaps import REQUEST_TIMEOUT
+from ehttpd.server.stacks import stack_of, written
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from traceback import StackSummary  # dear to import, and seldom needed
+
+    from ehttpd.server.lane import Lane
 
 
 def bounded(handler: View, seconds: float) -> Handler:
@@ -42,6 +45,24 @@ def bounded(handler: View, seconds: float) -> Handler:
         return response
 
     return run
+
+
+def answer_all_overdue(lane: Lane, now: float) -> None:
+    """Answer in the place of all threads of a lane whose handlers have exceeded their deadline, and say where they are.
+    The leader's.
+    """
+    seconds, reports = lane.settings.request_timeout, []
+    with lane.lock:
+        for thread, connection, request in lane.pool.overdue(now):
+            lane.entrance.leave()  # it is closed for everybody but that thread
+            lane.mishaps.timed_out(REQUEST_TIMEOUT)
+            response = answer_overdue(connection, request, seconds, lane.standing.now)
+            reports.append((thread, connection, request, response, stack_of(thread)))
+    for thread, connection, request, response, stack in reports:
+        lane.service.record_overdue(connection, request, response, thread)
+        report_overdue(request, seconds, stack)
+        if not lane.pool.serving.healthy:
+            log.critical("%d threads are stuck in handlers, and no more will be replaced.", lane.pool.serving.stuck)
 
 
 def answer_overdue(connection: Connection, request: Request, seconds: float, standing: Standing) -> Response:

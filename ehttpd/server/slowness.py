@@ -10,12 +10,20 @@ from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ehttpd.server.connection import Connection
+    from ehttpd.server.lane import Lane
 
 # Of how many at once the whole stack is told: to write it, source files are read. Of the others, the innermost frames.
 MOST_STACKS = 4
 
 
-def report_slow(slow: list[tuple[int, Connection, float]]) -> None:
+def report_slow(lane: Lane, now: float) -> None:
+    """Tell of the requests of a lane that have become slow."""
+    with lane.lock:
+        slow = lane.pool.serving.slow(now)
+    tell_of(slow)
+
+
+def tell_of(slow: list[tuple[int, Connection, float]]) -> None:
     """Log each of these: the identifier of a thread, the connection that it serves, and since how many seconds."""
     stacks = stacks_of([thread for thread, _, _ in slow])  # before they are written
     names = {thread.ident: thread.name for thread in threading.enumerate()}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ehttpd.errors import ContentTooLarge
-from ehttpd.messages import NO_BODY, Handler, Request, Response, streaming_as
+from ehttpd.messages import NO_BODY, Handler, Request, Response, close_body, streaming_as
 from ehttpd.toolkit.answers import View, answer_of
 from ehttpd.toolkit.bodies import kept_of
 from ehttpd.toolkit.errors import HTTPError
@@ -67,4 +67,4 @@ class _Limited(io.RawIOBase):
         """Close the body as well."""
         if not self.closed:
             super().close()
-            self._body.close()
+            close_body(self._body)
