@@ -351,14 +351,23 @@ def test_a_body_that_is_not_read_does_not_disturb_the_next_request(served: Calla
     assert [peer.ask(f"/{each}", method="POST", body=BODY).body for each in range(3)] == [b"/0", b"/1", b"/2"]
 
 
-def test_a_chunked_body_has_no_content_length(served: Callable[..., LiveServer]) -> None:
+@pytest.mark.parametrize("size", [0, 5, 100_000])
+def test_a_body_that_came_in_chunks_has_the_length_that_it_has_without(
+    served: Callable[..., LiveServer], size: int
+) -> None:
     def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
         start_response("200 OK", PLAIN)
-        return [repr(environ.get("CONTENT_LENGTH")).encode()]
+        length = environ["CONTENT_LENGTH"]
+        assert "HTTP_TRANSFER_ENCODING" not in environ
+        assert len(environ["wsgi.input"].read()) == int(length)
+        return [length.encode()]
 
-    peer = served(application).connect()
-    peer.send(CHUNKED + b"0\r\n\r\n")
-    assert peer.reply().body == b"None"
+    peer = served(application, body_memory=1000).connect()
+    for _ in range(3):
+        peer.send(CHUNKED, *([b"%x\r\n" % size, b"x" * size, b"\r\n"] if size else []), b"0\r\n\r\n")
+        assert peer.reply().body == str(size).encode()
+        peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert peer.reply().status == 500, "there is none without a body"
 
 
 # start_response and the response
