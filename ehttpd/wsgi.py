@@ -67,9 +67,8 @@ def adapt(
             environ.pop(LEFT_OUT, None)
             if request.client.by_proxy:
                 _tell_client(environ, request.client)
-        target = request.target
         environ["REQUEST_METHOD"] = request.method
-        environ["REQUEST_URI"] = environ["RAW_URI"] = target
+        environ["REQUEST_URI"] = environ["RAW_URI"] = target = request.target
         if target[0] != "/":
             path, query = request.raw_path, request.raw_query
         else:
@@ -95,8 +94,9 @@ def adapt(
         return answer.take(application(environ, answer.start_response))
 
     handler.below = lambda prefix: adapt(  # type: ignore[attr-defined]
-        _below(application, prefix), multithread=multithread, multiprocess=multiprocess, named=named, given=given, kept=kept
-    )
+        _below(application, prefix), multithread=multithread, multiprocess=multiprocess,
+        named=named, given=given, kept=kept,
+    )  # fmt: skip
     return handler
 
 
