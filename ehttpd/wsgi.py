@@ -45,7 +45,7 @@ def adapt(
     """Return a handler that runs a WSGI application (PEP 3333).
 
     ``named``: it finds the name of each request in ``environ["ehttpd.request_id"]``, which is new unless names are
-    ``given`` by clients; and with ``kept``, records find the environ as it left it. Each costs some 0.1 microseconds.
+    ``given`` by clients; and with ``kept``, records find the environ as it left it. Each costs tenths of a microsecond.
     """
     of_servers = _OfServers(_standing(multithread, multiprocess, named))
 

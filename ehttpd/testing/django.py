@@ -17,6 +17,7 @@ from django.db import connections
 from django.test import LiveServerTestCase as DjangosLiveServerTestCase
 from django.test.testcases import _MediaFilesHandler
 
+from ehttpd.messages import close_body
 from ehttpd.testing.server import TestServer
 
 # Seconds that requests may take once their test is over.
@@ -55,9 +56,7 @@ class Body:
 
     def close(self) -> None:
         try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
+            close_body(self._body)
         finally:
             self._at_end()
 

@@ -148,14 +148,6 @@ def test_who_is_ended_because_another_cannot_start_has_made_no_error() -> None:
         assert not any("SIGKILL" in line for line in server.lines)
 
 
-def test_a_worker_that_is_told_to_end_at_once_is_missed() -> None:
-    with supervised() as server:
-        first, second = server.await_workers(2)
-        os.kill(first, signal.SIGQUIT)
-        server.said(rf"Worker . \(pid {first}\) ended with exit code 0")
-        assert second in server.await_workers(2, but=[first])
-
-
 def test_the_ready_line_counts_workers_that_were_added_during_the_start() -> None:
     with supervised(code=APPLICATION + WAITS_FOR_GO, ready=False) as server:
         server.said("imports")
@@ -213,11 +205,14 @@ def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
         server.await_workers(2, but=old)
 
 
-def test_a_worker_that_is_killed_is_replaced() -> None:
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGKILL, "signal SIGKILL"), (signal.SIGQUIT, "exit code 0")], ids=["KILL", "QUIT"]
+)
+def test_a_worker_that_is_killed_or_ends_at_once_is_replaced(number: int, told: str) -> None:
     with supervised() as server:
         first, second = server.await_workers(2)
-        os.kill(first, signal.SIGKILL)
-        server.said(rf"Worker . \(pid {first}\) ended with signal SIGKILL")
+        os.kill(first, number)
+        server.said(rf"Worker . \(pid {first}\) ended with {told}")
         assert second in server.await_workers(2, but=[first])
 
 
