@@ -20,7 +20,7 @@ from ehttpd.errors import ListenError
 from ehttpd.launch.application import Application
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs, wants_names
-from ehttpd.server.memory import share_arena
+from ehttpd.server.memory import own_process
 from ehttpd.server.server import Server
 from ehttpd.server.signals import HEEDED, STOPPING, FirstStop, signals_as_octets
 from ehttpd.settings import Settings
@@ -65,7 +65,7 @@ def serve_loaded(application: Application, settings: Settings, began: float, kep
     """Serve ``application``. Signals that came before are in ``kept``."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
-    share_arena()
+    own_process()
     server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)

@@ -7,9 +7,12 @@ alone.
 CPython keeps what was freed as well: for small objects by the mebibyte, and up to 2000 tuples of each length that were
 freed last, which lie all over those mebibytes once thousands of connections have left. A full collection of the garbage
 collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and its workers do, that takes
-little time, 6 ms for 100,000 objects that came later; a program that has not may have millions, and is left alone.
+little time, 6 ms for 100,000 objects that came later; a program that has not may have millions, and is left alone. And
+in a process that is a server and little else, memory for small objects is the C library's while there is a crowd: see
+``allocator.py``.
 
-The relief's, who looks after it when the leader has rested for a while, and while it does not, now and then.
+The relief's. It looks at each tick whether there is a crowd, and gives back what is free when the leader has rested for
+a while, and while it does not, now and then.
 """
 
 from __future__ import annotations
@@ -22,39 +25,64 @@ from ehttpd.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ehttpd.server.allocator import SmallObjects
     from ehttpd.server.body import Blocks
+    from ehttpd.server.entrance import Entrance
 
 # Seconds. To give back 70 MB took 7 ms, beside the leader.
 WHEN_RESTED_FOR = 1.0
 WHEN_BUSY_EVERY = 60.0
+# Connections: with so many there is a crowd, until there are half as many. Each takes one to four KiB.
+CROWD = 250
 # Connections that have left since the garbage collector was asked; and how often it is asked then, for what a first
 # time leaves some of what others have begun.
-CROWD = 500
+DEPARTED = 500
 COLLECTIONS = 2
 # <malloc.h>: how many arenas threads may have.
 M_ARENA_MAX = -8
 
 
 class Memory:
-    """Gives back what is free; ``blocks`` are dropped first. ``departed`` tells how many connections have ever left."""
+    """Gives back what is free; ``blocks`` are dropped first. ``entrance`` tells how many connections there are."""
 
-    def __init__(self, blocks: Blocks, departed: Callable[[], int] = lambda: 0) -> None:
+    decides_for_process = False  # until `own_process`
+
+    def __init__(self, blocks: Blocks, entrance: Entrance) -> None:
         self._blocks = blocks
-        self._departed = departed
+        self._entrance = entrance
+        self._crowded = False
+        self._small_objects: SmallObjects | None = None
         self._departed_then = 0
         self._collections = 0  # that are due
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._trim: Callable[[int], int] | None = None
 
-    def tidy_if_due(self) -> None:
-        """Give back what is free, unless that was done a while ago."""
+    def look(self) -> None:
+        """See whether a crowd has come or left, and give back what is free, unless that was done a while ago."""
+        inside = self._entrance.inside
+        if inside >= CROWD and not self._crowded:
+            self._crowd_came()
+        elif self._crowded and inside < CROWD // 2:
+            self._crowd_left()
         if time.monotonic() >= self._next:
             self.tidy()
 
+    def _crowd_came(self) -> None:
+        self._crowded = True
+        if self.decides_for_process and self._small_objects is None:
+            self._small_objects = find_small_objects()
+        if self._small_objects is not None:
+            self._small_objects.borrow()
+
+    def _crowd_left(self) -> None:
+        self._crowded = False
+        if self._small_objects is not None:
+            self._small_objects.restore()
+
     def tidy_rested(self) -> None:
         """Give back what is free, and have CPython let go of what it keeps, if a crowd has left. While nobody waits."""
-        departed = self._departed()
-        if departed - self._departed_then >= CROWD:
+        departed = self._entrance.departed()
+        if departed - self._departed_then >= DEPARTED:
             self._departed_then, self._collections = departed, COLLECTIONS
         if self._collections:
             self._collections -= 1
@@ -76,13 +104,22 @@ def find_trim() -> Callable[[int], int]:
     return c_function("malloc_trim") or (lambda kept: 0)  # not glibc
 
 
-def share_arena() -> None:
-    """Have all threads take memory from one arena, in a process that is a server and little else. Before there are
-    threads.
+def find_small_objects() -> SmallObjects | None:
+    """Return what decides where memory for small objects comes from, where the C library is known to give it back."""
+    if c_function("malloc_trim") is None:
+        return None
+    from ehttpd.server.allocator import SmallObjects  # for those who have crowds
 
-    An arena of its own keeps whatever is free at its end: 1 to 4 MB for each thread that was ever busy. And there is
-    little to wait for, since who allocates holds the GIL.
+    return SmallObjects()
+
+
+def own_process() -> None:
+    """Have memory looked after as in a process that is a server and little else, this one. Before there are threads.
+
+    They all take memory from one arena of the C library. One of its own keeps whatever is free at its end, 1 to 4 MB
+    for each thread that was ever busy; and there is little to wait for, since who allocates holds the GIL.
     """
+    Memory.decides_for_process = True
     limit = c_function("mallopt")
     if limit is not None:
         limit(M_ARENA_MAX, 1)

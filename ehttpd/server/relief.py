@@ -34,7 +34,7 @@ class Relief:
         self._wanted = threading.Lock()
         self._wanted.acquire()
         self._short_ticks = 0
-        self._memory = memory.Memory(pool.lane.blocks, pool.lane.entrance.departed)
+        self._memory = memory.Memory(pool.lane.blocks, pool.lane.entrance)
         self.rests = False  # for the leader's loop, which cannot afford calls
 
     def wake(self) -> None:
@@ -56,7 +56,7 @@ class Relief:
         seen = progress = -1
         while not pool.stopping:
             self._wanted.acquire(timeout=self._tick())
-            self._memory.tidy_if_due()
+            self._memory.look()
             if pool.lease:
                 quiet = 0
                 ticks = ticks + 1 if pool.serial == seen else 0

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ehttpd.forks import tell_after_fork
-from ehttpd.server.memory import share_arena
+from ehttpd.server.memory import own_process
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(server: Server) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("Signals come to the main thread only: serve there, or start a Server here.")
-    share_arena()
+    own_process()
     with signals_as_octets() as (inbox, outbox):
 
         def drain() -> None:

@@ -24,7 +24,7 @@ from ehttpd.launch.cautions import cautions
 from ehttpd.launch.logs import close_logs, reopen_logs
 from ehttpd.launch.serve import end_quietly, make_server, prepare_logging, raise_descriptor_limit, requests_told
 from ehttpd.logs import log
-from ehttpd.server.memory import share_arena
+from ehttpd.server.memory import own_process
 from ehttpd.server.server import read_certificates
 from ehttpd.server.signals import REOPEN, signals_as_octets
 from ehttpd.settings import Given, Settings
@@ -141,7 +141,7 @@ class Working:
         """Serve until the supervisor, a signal or a limit says stop; return the exit code."""
         gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
         raise_descriptor_limit()
-        share_arena()
+        own_process()
         with signals_as_octets(others=REOPEN) as (inbox, _):
             self._server.start()
             self._hooks.call("post_worker_init", self._view)

@@ -47,9 +47,6 @@ PACE = 0.004  # Seconds between two questions of a witness, and between two beat
 TIDIES_WITHIN = 0.5  # Seconds, until a victim that rests has looked after its memory.
 RECOVERY = 20.0  # Seconds, until nothing is left of an attack. Memory is looked after when it rests.
 MEMORY_KEPT = 1.1  # Of what the server had before.
-# CPython takes memory for small objects by the mebibyte, and keeps each of which a single object is still used: after
-# thousands of connections at once that may be every other. So in a long siege the C library gives all memory.
-ALLOCATOR = scaled("default", "malloc")
 CROWD = scaled(500, 18_000)  # clients at a time
 ORDINARY, UPLOADS = 500, 20  # clients before a long siege: what is imported and remembered for them is no attack's
 # What every siege uses. Short, so that those who are given up are given up within the test.
@@ -336,12 +333,8 @@ class Witness:
 
 
 @contextmanager
-def attacked(
-    folder: Path, context: ssl.SSLContext | None = None, *, allocator: str = ALLOCATOR, **settings: Any
-) -> Iterator[Victim]:
-    """Run a server to be attacked until the block ends. ``context`` is its clients' if it speaks TLS; ``allocator``
-    what PYTHONMALLOC names.
-    """
+def attacked(folder: Path, context: ssl.SSLContext | None = None, **settings: Any) -> Iterator[Victim]:
+    """Run a server to be attacked until the block ends. ``context`` is its clients' if it speaks TLS."""
     temporary, log = folder / "temporary", folder / "log"
     temporary.mkdir()
     with log.open("wb") as output, socket.create_server(("127.0.0.1", 0), backlog=4096) as listener:
@@ -349,7 +342,7 @@ def attacked(
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.hostile.victim", str(number), json.dumps({**SETTINGS, **settings})],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(temporary), "PYTHONMALLOC": allocator},
+            env={**os.environ, "TMPDIR": str(temporary)},
             pass_fds=[number],
             stdin=subprocess.DEVNULL,
             stdout=output,

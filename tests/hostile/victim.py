@@ -48,6 +48,6 @@ def site(request: Request) -> Response:
 
 if __name__ == "__main__":
     gc.freeze()  # this and the next as the command does
-    memory.share_arena()
+    memory.own_process()
     memory.WHEN_RESTED_FOR = 0.05  # nobody here has a second to wait until memory is looked after
     serve(site, f"fd:{sys.argv[1]}", **json.loads(sys.argv[2]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +13,9 @@ from ehttpd.messages import Request, Response
 from ehttpd.server import memory
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
-from ehttpd.server.memory import Memory, c_function, find_trim, share_arena
+from ehttpd.server.entrance import Entrance
+from ehttpd.server.memory import Memory, c_function, find_small_objects, find_trim, own_process
+from ehttpd.server.poller import new_poller
 from tests.server.conftest import LiveServers
 from tests.server.live import come_true
 
@@ -25,51 +28,115 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how much a process has is read where Linux tells it")
-def test_what_the_allocator_keeps_is_given_back() -> None:
+def test_what_the_allocator_keeps_is_given_back(entrance: Entrance) -> None:
     kept = [b"x" * 100_000 for _ in range(400)]  # written to: else the system may give nothing for it
     pins = [bytes(1000) for _ in range(400)]  # so that the end of the heap stays where it is
     before = resident()
     kept.clear()
-    Memory(Blocks(MEBIBYTE, Budget())).tidy()
+    Memory(Blocks(MEBIBYTE, Budget()), entrance).tidy()
     assert resident() < before - 20 * MEBIBYTE
     assert len(pins) == 400
 
 
-def test_free_blocks_are_dropped() -> None:
+def test_free_blocks_are_dropped(entrance: Entrance) -> None:
     blocks = Blocks(MEBIBYTE, Budget())
     blocks.give_back(blocks.take())
-    Memory(blocks).tidy()
+    Memory(blocks, entrance).tidy()
     assert blocks._free == []
+
+
+@pytest.fixture
+def entrance() -> Iterator[Entrance]:
+    poller = new_poller()
+    yield Entrance(poller, 0)
+    poller.close()
+
+
+class Recorded:
+    """Notes where memory for small objects comes from."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def borrow(self) -> None:
+        self.events.append("borrowed")
+
+    def restore(self) -> None:
+        self.events.append("restored")
+
+
+@pytest.fixture
+def small_objects(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    recorded = Recorded()
+    monkeypatch.setattr(memory, "find_small_objects", lambda: recorded)
+    monkeypatch.setattr(Memory, "decides_for_process", True)
+    return recorded
 
 
 @pytest.mark.parametrize(("frozen", "collections"), [(1, memory.COLLECTIONS), (0, 0)])
 def test_when_a_crowd_has_left_the_garbage_collector_is_asked_where_it_is_quick(
-    monkeypatch: pytest.MonkeyPatch, frozen: int, collections: int
+    monkeypatch: pytest.MonkeyPatch, entrance: Entrance, frozen: int, collections: int
 ) -> None:
     """Tuples that were freed are kept by CPython until then, 2000 of each length."""
     asked: list[int] = []
     monkeypatch.setattr("gc.get_freeze_count", lambda: frozen)
     monkeypatch.setattr("gc.collect", lambda: asked.append(1))
-    departed = [memory.CROWD - 1, memory.CROWD, memory.CROWD + 1, memory.CROWD + 1]
-    looked_after = Memory(Blocks(MEBIBYTE, Budget()), lambda: departed[len(asked_before)])
-    asked_before: list[int] = []
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
+    entrance.accepted = memory.DEPARTED - 1
     looked_after.tidy_rested()
     assert not asked
-    for _ in range(3):
-        asked_before.append(1)
+    for departed in (memory.DEPARTED, memory.DEPARTED + 1, memory.DEPARTED + 1):
+        entrance.accepted = departed
         looked_after.tidy_rested()
     looked_after.tidy()
     assert len(asked) == collections
 
 
-def test_while_the_leader_is_busy_it_is_done_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_there_is_a_crowd_small_objects_are_the_c_library_s(entrance: Entrance, small_objects: Recorded) -> None:
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
+    seen = []
+    for inside in (memory.CROWD - 1, memory.CROWD, memory.CROWD // 2, memory.CROWD // 2 - 1, memory.CROWD - 1):
+        entrance.inside = inside
+        looked_after.look()
+        looked_after.look()
+        seen.append(list(small_objects.events))
+    assert seen == [[], ["borrowed"], ["borrowed"], ["borrowed", "restored"], ["borrowed", "restored"]]
+
+
+def test_a_process_that_is_more_than_a_server_is_left_alone(
+    entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Memory, "decides_for_process", False)
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
+    for inside in (memory.CROWD, 0):
+        entrance.inside = inside
+        looked_after.look()
+    assert not small_objects.events
+
+
+def test_a_server_tells_of_its_crowds(
+    live_server: LiveServers, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "CROWD", 4)
+    server = live_server(lambda request: Response(b""))
+    peers = [server.connect() for _ in range(4)]
+    assert [peer.ask().status for peer in peers] == [200] * 4
+    come_true(lambda: small_objects.events == ["borrowed"])
+    for peer in peers[1:]:
+        peer.close()
+    come_true(lambda: small_objects.events == ["borrowed", "restored"])
+
+
+def test_while_the_leader_is_busy_it_is_done_now_and_then(
+    entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     blocks = Blocks(MEBIBYTE, Budget())
-    looked_after = Memory(blocks)
+    looked_after = Memory(blocks, entrance)
     blocks.give_back(blocks.take())
-    looked_after.tidy_if_due()
+    looked_after.look()
     assert len(blocks._free) == 1
     monkeypatch.setattr(memory, "WHEN_BUSY_EVERY", 0.0)
-    Memory(blocks).tidy_if_due()
+    Memory(blocks, entrance).look()
     assert blocks._free == []
 
 
@@ -78,8 +145,10 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
         raise OSError(f"undefined symbol: {name}")
 
     monkeypatch.setattr("_ctypes.dlsym", find_nothing)
+    monkeypatch.setattr(Memory, "decides_for_process", False)  # what comes next changes that
     assert find_trim()(0) == 0
-    share_arena()
+    assert find_small_objects() is None
+    own_process()
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas to be shared")

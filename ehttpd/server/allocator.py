@@ -1,0 +1,80 @@
+"""Where CPython takes memory for small objects: from the C library, while there is a crowd.
+
+CPython's own allocator takes memory by the mebibyte, and gives one back only when nothing at all is left in it; after a
+crowd of connections one of a server's own values is left in most. The allocator of the C library gives back each page,
+but takes more processor time. So the one is asked while there is a crowd, the other at all other times.
+
+Whoever frees or resizes an object need not know whose it is: CPython takes those of more than 512 octets from the C
+library at all times, and looks at each address. So only the functions that allocate are exchanged, and those that stay
+can free what they allocate, as `PyMem_SetAllocator` asks of whoever calls it in a running interpreter. One thing is not
+true any more: `sys.getallocatedblocks()` counts what is freed, but not what was allocated meanwhile.
+
+Another allocator than CPython's own is left alone: PYTHONMALLOC, tracemalloc, a profiler or a build without the GIL has
+put it there.
+
+The relief's, who is told of crowds by ``memory.py``. The GIL is held while functions are exchanged.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_void_p
+
+# PyMemAllocatorDomain
+RAW, MEM, OBJ = range(3)
+
+
+class Functions(ctypes.Structure):
+    """The functions of a domain, and what is passed to each of them: PyMemAllocatorEx."""
+
+    _fields_ = [(name, c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
+
+    context: int | None
+    malloc: int
+    calloc: int
+    realloc: int
+    free: int
+
+
+class SmallObjects:
+    """Has CPython take memory for small objects from the C library, and then from its own allocator again."""
+
+    def __init__(self) -> None:
+        self._own: Functions | None = None
+        self._lent: Functions | None = None
+
+    def borrow(self) -> None:
+        """Take it from the C library from now on, unless another allocator is there than CPython's own."""
+        raw, mem, obj = map(functions_of, (RAW, MEM, OBJ))
+        if is_cpythons_own(raw, mem, obj):
+            self._own, self._lent = obj, Functions(None, raw.malloc, raw.calloc, obj.realloc, obj.free)
+            exchange(self._lent)
+
+    def restore(self) -> None:
+        """Take it from CPython's own allocator again, unless somebody has put another there meanwhile."""
+        if self._own and self._lent and all(same(functions_of(domain), self._lent) for domain in (MEM, OBJ)):
+            exchange(self._own)
+
+
+def is_cpythons_own(raw: Functions, mem: Functions, obj: Functions) -> bool:
+    """Tell whether CPython's own allocator takes memory for small objects.
+
+    It is one and the same for both domains, and another than the one that asks the C library. One that is put before it
+    has something passed to it, to know whom it is put before.
+    """
+    return same(mem, obj) and not (mem.context or raw.context) and mem.malloc != raw.malloc
+
+
+def functions_of(domain: int) -> Functions:
+    found = Functions()
+    ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(found))
+    return found
+
+
+def exchange(functions: Functions) -> None:
+    for domain in (MEM, OBJ):
+        ctypes.pythonapi.PyMem_SetAllocator(domain, ctypes.byref(functions))
+
+
+def same(some: Functions, others: Functions) -> bool:
+    return bytes(some) == bytes(others)
