@@ -148,7 +148,8 @@ def check_host(value: str) -> None:
     if value[:1] == ":":
         raise BadRequest(f"Host must not be a port alone. Found {value[:60]!r}.")
     # TCP has no more; and what some read as a number, others cut to its last sixteen bits.
-    if len(host["port"] or "") > 5 or int(host["port"] or 0) > MOST_PORT:
+    port = (host["port"] or "").lstrip("0")
+    if len(port) > 5 or int(port or 0) > MOST_PORT:
         raise BadRequest(f"The port of Host must be at most {MOST_PORT}. Found {value[:60]!r}.")
     if len(_valid_hosts) < MOST_HOSTS and len(value) <= LONGEST_HOST_KEPT:
         _valid_hosts.add(value)

@@ -121,7 +121,7 @@ class RequestReader:
                 return self._read_head(client, octets, line_end)
         if end > self.limits.head:
             self.unread = octets
-            raise self._head_too_large()
+            raise self._head_too_large(octets, line_end)
         section = self.section
         if end == len(octets) and fields is section.fields and not section.body_length and self.line.authority is None:
             self._head_octets = octets
@@ -171,8 +171,12 @@ class RequestReader:
         if line_octets != self._line_octets:
             self._read_line(line_octets)
         if end + 4 > self.limits.head:
-            raise self._head_too_large()
-        self._read_section(octets[line_end + 2 : end + 4])
+            raise self._head_too_large(octets, line_end)
+        try:
+            self._read_section(octets[line_end + 2 : end + 4])
+        except FieldsTooLarge:
+            self._check_line_ends(octets[: end + 4], line_end)  # the status must be the same however it arrives
+            raise
         return self._begin_message(client, octets, end + 4, self.section.fields)
 
     def _begin_message(self, client: Client, octets: bytes, end: int, fields: Fields) -> Request:
@@ -206,13 +210,24 @@ class RequestReader:
         if line_end > 0:
             if self._scanned <= line_end:
                 self._parse_line(octets[:line_end])
+            self._check_line_ends(octets, max(line_end, self._scanned))
             if received > self.limits.head:
-                raise self._head_too_large()
-        elif received > limit + 1 or b"\n" in octets or (received and octets[0] < 0x21 and octets != b"\r"):
+                raise self._head_too_large(octets, line_end)
+        elif received and (
+            received > limit + 1 or has_lone(octets, 0, received) or (octets[0] < 0x21 and octets != b"\r")
+        ):
             self._parse_line(octets[: limit + 1])
         self._scanned = max(0, received - 3)
 
-    def _head_too_large(self) -> FieldsTooLarge:
+    def _check_line_ends(self, octets: bytes, start: int) -> None:
+        """Refuse a header section with a CR or LF that ends no line: what a client takes for the end of its head may be
+        none to us, who would wait for it.
+        """
+        if has_lone(octets, start, min(self.limits.head, len(octets))):
+            raise BadRequest("A line of a header section must end with CR and LF, and have neither besides.")
+
+    def _head_too_large(self, octets: bytes, line_end: int) -> FieldsTooLarge:
+        self._check_line_ends(octets, line_end)
         return FieldsTooLarge(f"The head of a request may have {self.limits.head} octets.")
 
     def _parse_line(self, octets: bytes) -> RequestLine:
@@ -220,8 +235,9 @@ class RequestReader:
         if octets[0] < 0x21:
             raise BadRequest(f"A request must begin with its method. Found {octets[:20]!r}.")
         limit = self.limits.request_line
-        if b"\n" in octets[: limit + 1]:
-            raise BadRequest("A request line must end with CR and LF, and have no LF besides.")
+        judged = octets[: limit + 1]
+        if b"\n" in judged or b"\r" in judged:
+            raise BadRequest("A request line must end with CR and LF, and have neither besides.")
         if len(octets) > limit:
             if b" " not in octets[:limit]:  # RFC 9112 §3 has a status of its own for that
                 raise NotImplementedHere(f"No method has {limit} octets, which is what a request line may have.")
@@ -257,6 +273,16 @@ class RequestReader:
             self._decoder = decode_chunked(buffer, self.limits)
         else:
             self._decoder = decode_length(buffer, section.body_length)
+
+
+def has_lone(octets: bytes, start: int, end: int) -> bool:
+    """Tell whether there is a CR or an LF without the other (RFC 9112 §2.2). The last octet may be half of a pair whose
+    other half has not come; so may the first, whose other half is before it.
+    """
+    start += octets.startswith(b"\n", start, end)
+    end -= octets.endswith(b"\r", start, end)
+    pairs = octets.count(b"\r\n", start, end)
+    return octets.count(b"\n", start, end) > pairs or octets.count(b"\r", start, end) > pairs
 
 
 def _with_host(authority: str, fields: Fields) -> Fields:

@@ -44,7 +44,7 @@ ONLY_THEIRS = {
     "h11 asks for Host in HTTP/1.1 only, and not in later versions": ["host-missing-http-1.2"],
     "h11 takes LF for the end of a line": [
         "chunk-last-and-section-end-with-lf", "field-hidden-behind-bare-lf", "field-line-ends-with-lf",
-        "field-value-with-bare-lf", "lines-end-with-lf",
+        "field-value-with-bare-lf", "lines-end-with-lf", "section-ends-with-lf-alone",
         "request-line-bare-lf", "request-line-ends-with-lf", "trailer-bare-lf",
         "trailer-line-and-section-end-with-lf",
     ],

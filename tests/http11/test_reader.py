@@ -150,7 +150,9 @@ def test_trailers_are_those_of_the_last_body() -> None:
 @pytest.mark.parametrize(
     ("octets", "status"),
     [(b"\x16\x03\x01", 400), (b"\n", 400), (b"\0", 400), (b" ", 400), (b"\rG", 400),
-     (b"GET nonsense HTTP/1.1\r\n", 400),
+     (b"GET nonsense HTTP/1.1\r\n", 400), (b"GET / HTTP/1.1\rH", 400), (b"GET / HTTP/1.1\r\r", 400),
+     (b"GET / HTTP/1.1\r\nHost: a\n", 400), (b"GET / HTTP/1.1\r\nHost: a\r\n\n", 400),
+     (b"GET / HTTP/1.1\r\n\n", 400), (b"GET / HTTP/1.1\r\nHost: a\rX", 400), (b"GET / HTTP/1.1\r\nHost: a\r\r", 400),
      (b"GET / HTTP/2.0\r\n", 505), (b"CONNECT a:1 HTTP/1.1\r\n", 501)],
 )  # fmt: skip
 def test_what_cannot_become_a_request_is_refused_at_once(octets: bytes, status: int) -> None:
@@ -159,7 +161,8 @@ def test_what_cannot_become_a_request_is_refused_at_once(octets: bytes, status: 
     assert refusal.value.status == status
 
 
-@pytest.mark.parametrize("octets", [b"\r", b"\r\n", b"\r\nG", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nHost: a\r\n"])
+@pytest.mark.parametrize("octets", [b"\r", b"\r\n", b"\r\nG", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\n",
+                                    b"GET / HTTP/1.1\r\nHost: a\r", b"GET / HTTP/1.1\r\nHost: a\r\n"])  # fmt: skip
 def test_what_may_become_a_request_is_waited_for(octets: bytes) -> None:
     assert reader_of(octets).next_request() is None
 
