@@ -31,9 +31,14 @@ def common(second: int) -> str:
     return f"[{day:02}/{_MONTHS[month - 1]}/{year}:{hour:02}:{minute:02}:{second:02} +0000]"
 
 
+@_remembered
+def _rfc3339_second(second: int) -> str:
+    year, month, day, hour, minute, second, *_ = time.gmtime(second)
+    return f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}."
+
+
 def _rfc3339(milliseconds: int) -> str:
-    year, month, day, hour, minute, second, *_ = time.gmtime(milliseconds // 1000)
-    return f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds % 1000:03}Z"
+    return f"{_rfc3339_second(milliseconds // 1000)}{milliseconds % 1000:03}Z"
 
 
 # ``2026-11-25T21:53:00.123Z`` (RFC 3339), in UTC.
