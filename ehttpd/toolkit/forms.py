@@ -132,7 +132,23 @@ class _Parts:
     def _parsed(self, pieces: Iterable[bytes]) -> Iterator[Any]:
         with self._parser:
             for piece in pieces:
-                yield from self._parser.parse(piece)
+                try:
+                    yield from self._parser.parse(piece)
+                except ValueError:
+                    if self._has_ended():
+                        return
+                    raise
+
+    def _has_ended(self) -> bool:
+        """Tell whether the form had ended before what the parser has refused. RFC 2046 §5.1.1: that is to be ignored.
+
+        It ignores it by itself in the piece that has the end, and refuses it in the next one, even if that is but CRLF.
+        """
+        try:
+            self._parser.close()  # type: ignore[no-untyped-call]
+        except ValueError:
+            return False
+        return True
 
     def _data(self) -> Iterator[bytes]:
         for event in self._events:

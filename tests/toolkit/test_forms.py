@@ -12,6 +12,7 @@ import requests
 from ehttpd.errors import BadRequest, ContentTooLarge, HandlerError
 from ehttpd.native import MultipartForm, Request, Response, UnsupportedMediaType
 from ehttpd.toolkit import forms
+from ehttpd.toolkit.bodies import READ_AT_ONCE
 from tests.server.live import PATIENCE, serving
 from tests.toolkit.asking import asked
 
@@ -70,6 +71,18 @@ def test_a_form_with_files_has_both(tmp_path: Path) -> None:
 def test_a_broken_form_is_refused(request_: Request) -> None:
     with pytest.raises(BadRequest, match="multipart/form-data"):
         request_.form()
+
+
+@pytest.mark.parametrize("behind", ["\r\n", "\r\nignored", "--b\r\n"])
+def test_what_follows_a_form_is_ignored_wherever_a_piece_ends(behind: str) -> None:
+    content = (part('name="a"', "1") + "--b--" + behind).encode()
+    for size in (1, 2, 3, len(content) - len(behind), len(content)):
+        pieces = [content[start : start + size] for start in range(0, len(content), size)]
+        assert MultipartForm.parse(pieces, "b").pairs == [("a", "1")]
+    for length in range(READ_AT_ONCE, READ_AT_ONCE + 8):
+        file = "x" * (length - len(part('name="a"; filename="f"', "")) - len("--b--"))
+        form = sent(part('name="a"; filename="f"', file), end="--b--" + behind).form()
+        assert form.files["a"].size == len(file)
 
 
 def test_what_is_no_form_is_refused() -> None:
