@@ -23,6 +23,8 @@ from wsgiref.validate import validator
 
 import pytest
 from django.core.files import File
+from werkzeug.wrappers import Response as WerkzeugsResponse
+from werkzeug.wsgi import wrap_file
 
 from ehttpd.errors import ListenError
 from ehttpd.messages import FileBody
@@ -837,6 +839,32 @@ def test_what_reads_otherwise_than_its_descriptor_is_read(
     path = tmp_path / "quiet"
     path.write_bytes(b"quiet")
     assert served(file_application(lambda: open_file(path))).connect().ask().body == b"QUIET"
+
+
+def test_werkzeug_goes_to_a_range_of_a_file_and_closes_it(served: Callable[..., LiveServer], path: Path) -> None:
+    blocks: list[bytes] = []
+    closed = threading.Event()
+
+    class Noted(io.BufferedReader):
+        def read(self, size: int | None = -1) -> bytes:
+            blocks.append(super().read(size))
+            return blocks[-1]
+
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    file = Noted(io.FileIO(path))
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        response = WerkzeugsResponse(wrap_file(environ, file), direct_passthrough=True)
+        response.make_conditional(environ, accept_ranges=True, complete_length=len(CONTENT))
+        return response(environ, start_response)
+
+    start = len(CONTENT) - 10
+    answer = served(application).connect().ask("/", f"Range: bytes={start}-")
+    assert (answer.status, answer.body, blocks) == (206, CONTENT[start:], [CONTENT[start:]])
+    assert closed.wait(PATIENCE)
 
 
 def test_a_file_wrapper_of_the_applications_own_is_iterated_over(served: Callable[..., LiveServer], path: Path) -> None:
