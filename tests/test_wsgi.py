@@ -451,6 +451,12 @@ def test_fields_are_sent_in_order_and_repeated(served: Callable[..., LiveServer]
     assert octets.count(b"\r\nDate: ") == 1
 
 
+@pytest.mark.parametrize("body", [(b"x",), lambda: iter((b"x",))])
+def test_fields_that_can_be_iterated_over_but_once_are_sent(served: Callable[..., LiveServer], body: Any) -> None:
+    reply = served(responding(headers=iter((("Content-Type", "text/plain"), ("X", "1"))), body=body)).connect().ask()
+    assert (reply.fields["content-type"], reply.fields["x"], reply.body) == ("text/plain", "1", b"x")
+
+
 def test_fields_of_the_connection_are_the_servers(served: Callable[..., LiveServer]) -> None:
     headers = [("Transfer-Encoding", "gzip"), ("Keep-Alive", "timeout=5"), ("Connection", "Upgrade"), ("Upgrade", "x")]
     reply = served(responding(headers=headers)).connect().ask()
