@@ -317,7 +317,7 @@ class Server:
             RuntimeError: a thread that serves has called it.
         """
         lane = self._lane
-        if self._stopped.is_set():
+        if self._stopped.is_set() or (lane is not None and lane.closed):
             return True
         if lane is not None and lane.pool.has_this_thread:
             raise RuntimeError("A handler cannot wait until the server has stopped. Have another thread call stop.")
