@@ -5,6 +5,7 @@ Wires what server/ has with what a `TestServer` adds. Knows neither rules nor ex
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import unquote, urlsplit
@@ -43,6 +44,7 @@ class ObservedServer(Server):
         self._port: Port | None = None
         self._known_url = ""
         self._switch: Switch | None = None
+        self._starting = threading.Lock()
 
     @property
     def lane(self) -> Lane:
@@ -52,14 +54,15 @@ class ObservedServer(Server):
 
     def start_once(self) -> None:
         """Start, unless that has been done. Raises ListenError."""
-        if self.started:
-            return
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        self._known_url = super().url
+        with self._starting:
+            if self.started:
+                return
+            try:
+                self.start()
+            except BaseException:
+                self.stop()
+                raise
+            self._known_url = super().url
 
     @property
     def started(self) -> bool:

@@ -481,6 +481,22 @@ def test_a_process_that_a_test_forks_keeps_nothing_of_the_server_and_has_nothing
         assert client.get("/").text == "hello"
 
 
+def test_many_threads_start_a_server_once() -> None:
+    before = open_sockets()
+    server = TestServer(hello)
+    together = threading.Barrier(8)
+
+    def start() -> None:
+        together.wait()
+        server.start()
+
+    with in_parallel(*[start] * 8):
+        pass
+    assert server.client().get("/").text == "hello"
+    server.stop()
+    assert open_sockets() == before
+
+
 def test_a_thousand_servers_leave_nothing() -> None:
     def serve(times: int) -> None:
         for _ in range(times):
