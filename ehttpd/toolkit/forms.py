@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator
 
 from ehttpd.errors import BadRequest, ContentTooLarge, HandlerError
 from ehttpd.messages import Request
-from ehttpd.toolkit.bodies import READ_AT_ONCE, check_coding, check_length, kept_of, media_type, pieces_of, read_all
+from ehttpd.toolkit.bodies import (
+    READ_AT_ONCE,
+    check_coding,
+    check_length,
+    kept_of,
+    media_type,
+    pieces_of,
+    read_all,
+    text_in,
+)
 from ehttpd.toolkit.query import MOST_PAIRS, MultiMap, Query, TextMap
 from ehttpd.toolkit.refusals import UnsupportedMediaType
 from ehttpd.typed import TYPE_CHECKING
@@ -79,6 +88,7 @@ class MultipartForm(Form):
 
         Raises:
             BadRequest: it is broken, or ends too early (RFC 7578, RFC 2046 §5.1.1).
+            UnsupportedMediaType: a part is in a charset that is not known here.
             ContentTooLarge: it has more than a thousand parts, or more than a mebibyte of text.
             HandlerError: the extra ``forms`` is not installed.
         """
@@ -89,7 +99,7 @@ class MultipartForm(Form):
             for segment in parts.segments(pieces):
                 name = segment.name or ""
                 if segment.filename is None:
-                    fields.append((name, parts.text()))
+                    fields.append((name, parts.text(segment.charset or "utf-8")))
                 else:
                     upload = Upload(name, segment.filename, segment.content_type or "application/octet-stream")
                     parts.copy_to(upload)
@@ -156,15 +166,18 @@ class _Parts:
                 return
             yield event
 
-    def text(self) -> str:
-        """Return the current part as text: UTF-8, in which what is none becomes U+FFFD."""
+    def text(self, charset: str) -> str:
+        """Return the current part as text, in which what is none becomes U+FFFD.
+
+        RFC 7578 §5.1.2: a part may be in another charset than UTF-8, and says so; some programs send ISO 8859-1.
+        """
         data = []
         for piece in self._data():
             self._texts += len(piece)
             if self._texts > LONGEST_TEXTS:
                 raise ContentTooLarge(f"The fields of a form may have {LONGEST_TEXTS} octets, files apart.")
             data.append(piece)
-        return b"".join(data).decode("utf-8", "replace")
+        return text_in(charset, b"".join(data), "replace")
 
     def copy_to(self, upload: Upload) -> None:
         for piece in self._data():
@@ -178,7 +191,7 @@ def read_form(request: Request, limit: int | None = None) -> Form:
 
     Raises:
         BadRequest: it is broken.
-        UnsupportedMediaType: it is no form, or compressed.
+        UnsupportedMediaType: it is no form, or compressed, or in a charset that is not known here.
         ContentTooLarge: it is longer than ``limit``, or has too many fields.
         HandlerError: the extra ``forms`` is needed, and not installed.
     """

@@ -73,6 +73,19 @@ def test_a_broken_form_is_refused(request_: Request) -> None:
         request_.form()
 
 
+def test_a_field_is_in_the_charset_that_it_says() -> None:
+    def form(charset: str, data: bytes) -> MultipartForm:
+        text = part('name="a"', "", f"Content-Type: text/plain; charset={charset}")[:-2]
+        return MultipartForm.parse([text.encode() + data + b"\r\n--b--\r\n"], "b")
+
+    assert form("ISO-8859-1", b"caf\xe9")["a"] == "café"
+    assert form('"utf-8"', "café".encode())["a"] == "café"
+    assert form("us-ascii", b"caf\xe9")["a"] == "caf\ufffd"
+    for unknown in ("unheard-of", "rot13", "base64"):
+        with pytest.raises(UnsupportedMediaType, match=unknown):
+            form(unknown, b"x")
+
+
 @pytest.mark.parametrize("behind", ["\r\n", "\r\nignored", "--b\r\n"])
 def test_what_follows_a_form_is_ignored_wherever_a_piece_ends(behind: str) -> None:
     content = (part('name="a"', "1") + "--b--" + behind).encode()
