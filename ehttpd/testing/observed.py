@@ -5,7 +5,6 @@ Wires what server/ has with what a `TestServer` adds. Knows neither rules nor ex
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import unquote, urlsplit
@@ -44,7 +43,6 @@ class ObservedServer(Server):
         self._port: Port | None = None
         self._known_url = ""
         self._switch: Switch | None = None
-        self._starting = threading.Lock()
 
     @property
     def lane(self) -> Lane:
@@ -54,7 +52,7 @@ class ObservedServer(Server):
 
     def start_once(self) -> None:
         """Start, unless that has been done. Raises ListenError."""
-        with self._starting:
+        with self._life:
             if self.started:
                 return
             try:
