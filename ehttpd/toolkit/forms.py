@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 IN_MEMORY = 1 << 16  # Octets of one upload. What is longer goes to a temporary file.
+MOST_FILES = 100  # Each may have a descriptor, of which a process has some thousands at best, often 1024.
 LONGEST_TEXTS = 1 << 20  # Octets of all fields that are no files: they stay in memory.
 
 
@@ -89,7 +90,7 @@ class MultipartForm(Form):
         Raises:
             BadRequest: it is broken, or ends too early (RFC 7578, RFC 2046 §5.1.1).
             UnsupportedMediaType: a part is in a charset that is not known here.
-            ContentTooLarge: it has more than a thousand parts, or more than a mebibyte of text.
+            ContentTooLarge: it has more than a hundred files, a thousand parts, or a mebibyte of text.
             HandlerError: the extra ``forms`` is not installed.
         """
         fields: list[tuple[str, str]] = []
@@ -105,6 +106,8 @@ class MultipartForm(Form):
                     parts.copy_to(upload)
                     if upload.filename or upload.size:  # else no file was chosen
                         files.append((upload.name, upload))
+                    if len(files) > MOST_FILES:
+                        raise ContentTooLarge(f"A form may have {MOST_FILES} files.")
         except ValueError as error:
             raise _refusal(error) from None
         return cls(fields, files)
@@ -192,7 +195,7 @@ def read_form(request: Request, limit: int | None = None) -> Form:
     Raises:
         BadRequest: it is broken.
         UnsupportedMediaType: it is no form, or compressed, or in a charset that is not known here.
-        ContentTooLarge: it is longer than ``limit``, or has too many fields.
+        ContentTooLarge: it is longer than ``limit``, or has too many fields or files.
         HandlerError: the extra ``forms`` is needed, and not installed.
     """
     kept = kept_of(request)

@@ -111,6 +111,10 @@ def test_a_form_has_limits() -> None:
         asked("/", URLENCODED, method="POST", body=b"a=1").form(limit=2)
     with pytest.raises(ContentTooLarge, match="1000 parts"):
         sent(part('name="a"', "1") * 1001).form()
+    file, none = part('name="a"; filename="f"', ""), part('name="a"; filename=""', "")
+    assert len(sent(file * 100, none * 100).form().files.all("a")) == 100
+    with pytest.raises(ContentTooLarge, match="100 files"):
+        sent(file * 101).form()
     with pytest.raises(ContentTooLarge, match="files apart"):
         sent(part('name="a"', "x" * (forms.LONGEST_TEXTS // 2)) * 3).form()
 
