@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -143,6 +143,21 @@ def test_a_target_in_absolute_form_gives_its_path_and_its_host(environ_of: Calla
     environ = environ_of("http://there:81/a%20b?c")
     assert (environ["PATH_INFO"], environ["QUERY_STRING"], environ["HTTP_HOST"]) == ("/a b", "c", "there:81")
     assert environ["RAW_URI"] == "http://there:81/a%20b?c"
+
+
+def test_errors_go_to_what_is_the_standard_error_by_then(served: Callable[..., LiveServer]) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        print("wrong", file=environ["wsgi.errors"])
+        environ["wsgi.errors"].writelines(["and ", "so on"])
+        environ["wsgi.errors"].flush()
+        start_response("200 OK", [])
+        return [b""]
+
+    peer = served(application).connect()
+    for _ in range(2):
+        with redirect_stderr(io.StringIO()) as errors:
+            assert peer.ask().status == 200
+        assert errors.getvalue() == "wrong\nand so on"
 
 
 def test_fields_become_keys(environ_of: Callable[..., Environ]) -> None:
