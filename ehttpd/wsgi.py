@@ -105,7 +105,7 @@ def _standing(multithread: bool, multiprocess: bool, named: bool) -> Environ:
     return {
         "SCRIPT_NAME": "",
         "wsgi.version": (1, 0),
-        "wsgi.errors": sys.stderr,
+        "wsgi.errors": ERRORS,
         "wsgi.multithread": multithread,
         "wsgi.multiprocess": multiprocess,
         "wsgi.run_once": False,
@@ -117,6 +117,20 @@ def _standing(multithread: bool, multiprocess: bool, named: bool) -> Environ:
         **dict.fromkeys(("SERVER_PROTOCOL", "REMOTE_ADDR", "REMOTE_PORT", "ehttpd.disconnected")),
         **({"ehttpd.request_id": None} if named else {}),
     }
+
+
+class StandardError:
+    """What ``sys.stderr`` is when it is written to: tests capture it, whoever has begun before them."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sys.stderr, name)
+
+
+ERRORS = StandardError()
 
 
 def _below(application: Application, prefix: str) -> Application:

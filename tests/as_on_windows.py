@@ -21,6 +21,8 @@ import subprocess  # noqa: F401
 import sys
 import tempfile  # noqa: F401
 import urllib.request  # noqa: F401
+from collections.abc import Callable
+from typing import Any
 
 NAMES = {
     os: """fork forkpty geteuid getuid getgid getegid setuid setgid initgroups getgroups writev readv preadv pwritev
@@ -43,6 +45,12 @@ def pair_over_loopback(*_: object) -> tuple[socket.socket, socket.socket]:
         return ours, listener.accept()[0]
 
 
+def list_folder(path: Any = ".", *, listed: Callable[[Any], list[str]] = os.listdir) -> list[str]:
+    if path == "/dev/fd":
+        raise FileNotFoundError(path)
+    return listed(path)
+
+
 def pretend() -> None:
     """Take away what Windows has not."""
     for module, names in NAMES.items():
@@ -50,6 +58,7 @@ def pretend() -> None:
             if hasattr(module, name):
                 delattr(module, name)
     ssl.enum_certificates = lambda store: []  # type: ignore[attr-defined]  # what the system trusts there
+    os.listdir = list_folder  # type: ignore[assignment]
     socket.socketpair = pair_over_loopback  # type: ignore[assignment]  # as there
     selectors.DefaultSelector = selectors.SelectSelector  # type: ignore[misc,assignment]
     sys.modules.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]  # None: it cannot be imported

@@ -41,6 +41,11 @@ with TestServer(lambda request: Response.text("hi")) as server:
 with MockServer() as mock:
     mock.on("GET /").reply(200, text="mocked")
     assert urlopen(mock.url).read() == b"mocked"
+from ehttpd.testing.keeper import Keeper
+keeper = Keeper("the test", {}, notes_octets=True)
+assert urlopen(keeper.serve(lambda request: Response.text("hi")).url).read() == b"hi"
+keeper.finish()
+assert keeper.verdict() is None
 """
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is nothing to be taken away")

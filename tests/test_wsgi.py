@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -23,6 +23,8 @@ from wsgiref.validate import validator
 
 import pytest
 from django.core.files import File
+from werkzeug.wrappers import Response as WerkzeugsResponse
+from werkzeug.wsgi import wrap_file
 
 from ehttpd.errors import ListenError
 from ehttpd.messages import FileBody
@@ -141,6 +143,21 @@ def test_a_target_in_absolute_form_gives_its_path_and_its_host(environ_of: Calla
     environ = environ_of("http://there:81/a%20b?c")
     assert (environ["PATH_INFO"], environ["QUERY_STRING"], environ["HTTP_HOST"]) == ("/a b", "c", "there:81")
     assert environ["RAW_URI"] == "http://there:81/a%20b?c"
+
+
+def test_errors_go_to_what_is_the_standard_error_by_then(served: Callable[..., LiveServer]) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        print("wrong", file=environ["wsgi.errors"])
+        environ["wsgi.errors"].writelines(["and ", "so on"])
+        environ["wsgi.errors"].flush()
+        start_response("200 OK", [])
+        return [b""]
+
+    peer = served(application).connect()
+    for _ in range(2):
+        with redirect_stderr(io.StringIO()) as errors:
+            assert peer.ask().status == 200
+        assert errors.getvalue() == "wrong\nand so on"
 
 
 def test_fields_become_keys(environ_of: Callable[..., Environ]) -> None:
@@ -447,6 +464,12 @@ def test_fields_are_sent_in_order_and_repeated(served: Callable[..., LiveServer]
     octets = peer.rest()
     assert b"\r\nSet-Cookie: a=1\r\nX: caf\xe9\r\nSet-Cookie: b=2\r\n" in octets
     assert octets.count(b"\r\nDate: ") == 1
+
+
+@pytest.mark.parametrize("body", [(b"x",), lambda: iter((b"x",))])
+def test_fields_that_can_be_iterated_over_but_once_are_sent(served: Callable[..., LiveServer], body: Any) -> None:
+    reply = served(responding(headers=iter((("Content-Type", "text/plain"), ("X", "1"))), body=body)).connect().ask()
+    assert (reply.fields["content-type"], reply.fields["x"], reply.body) == ("text/plain", "1", b"x")
 
 
 def test_fields_of_the_connection_are_the_servers(served: Callable[..., LiveServer]) -> None:
@@ -837,6 +860,32 @@ def test_what_reads_otherwise_than_its_descriptor_is_read(
     path = tmp_path / "quiet"
     path.write_bytes(b"quiet")
     assert served(file_application(lambda: open_file(path))).connect().ask().body == b"QUIET"
+
+
+def test_werkzeug_goes_to_a_range_of_a_file_and_closes_it(served: Callable[..., LiveServer], path: Path) -> None:
+    blocks: list[bytes] = []
+    closed = threading.Event()
+
+    class Noted(io.BufferedReader):
+        def read(self, size: int | None = -1) -> bytes:
+            blocks.append(super().read(size))
+            return blocks[-1]
+
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    file = Noted(io.FileIO(path))
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        response = WerkzeugsResponse(wrap_file(environ, file), direct_passthrough=True)
+        response.make_conditional(environ, accept_ranges=True, complete_length=len(CONTENT))
+        return response(environ, start_response)
+
+    start = len(CONTENT) - 10
+    answer = served(application).connect().ask("/", f"Range: bytes={start}-")
+    assert (answer.status, answer.body, blocks) == (206, CONTENT[start:], [CONTENT[start:]])
+    assert closed.wait(PATIENCE)
 
 
 def test_a_file_wrapper_of_the_applications_own_is_iterated_over(served: Callable[..., LiveServer], path: Path) -> None:

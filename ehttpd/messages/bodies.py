@@ -53,7 +53,8 @@ class FileBody:
     """An open binary file as a body: sent from where it stands, by the kernel if that can, then closed.
 
     ``count`` octets of ``file``, or all that is left, ``block_size`` at a time where they are read. Also what PEP
-    3333 calls ``wsgi.file_wrapper``: anything with ``read`` will do, and iterating gives its blocks.
+    3333 calls ``wsgi.file_wrapper``: anything with ``read`` will do. It is the iterator of its blocks itself, and can
+    be told where to stand if the file can: so Werkzeug goes to a range without reading what is before, and closes it.
     """
 
     __slots__ = ("block_size", "count", "file")
@@ -64,14 +65,27 @@ class FileBody:
         self.count = count
 
     def __iter__(self) -> Iterator[bytes]:
-        if self.count is None:
-            return iter(lambda: self.file.read(self.block_size), b"")
-        return self._counted(self.count)
+        return self
 
-    def _counted(self, count: int) -> Iterator[bytes]:
-        while count and (block := self.file.read(min(self.block_size, count))):
-            yield block
-            count -= len(block)
+    def __next__(self) -> bytes:
+        block: bytes = self.file.read(self.block_size if self.count is None else min(self.block_size, self.count))
+        if block == b"":
+            raise StopIteration
+        if self.count is not None:
+            self.count -= len(block)
+        return block
+
+    def seekable(self) -> bool:
+        """Tell whether `seek` and `tell` may be called."""
+        return hasattr(self.file, "seekable") and bool(self.file.seekable())
+
+    def seek(self, place: int) -> int:
+        """Go on from a place of the file, and return it."""
+        return int(self.file.seek(place))
+
+    def tell(self) -> int:
+        """Return where the file stands."""
+        return int(self.file.tell())
 
     def close(self) -> None:
         """Close the file."""

@@ -298,12 +298,13 @@ class Request:
 
         return save(self, path, limit)
 
-    def early_hints(self, links: Iterable[str]) -> None:
+    def early_hints(self, links: str | Iterable[str]) -> None:
         """Send 103 (Early Hints, RFC 8297) now: what a client may fetch while it waits for the response.
 
-        ``links`` are values of the Link field, such as ``</style.css>; rel=preload; as=style``. The handler's thread
-        only.
+        ``links`` are values of the Link field, or one, such as ``</style.css>; rel=preload; as=style``. The handler's
+        thread only.
         """
+        links = (links,) if isinstance(links, str) else links
         self.client.send_interim(self, 103, [("Link", link) for link in links])
 
     def set_deadline(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ from ehttpd.errors import BadRequest
 # forwarded-pair    = token "=" value             value = token / quoted-string
 # Whitespace around ";" is not in the grammar; some write it, and it can be read in one way only.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PAIR = re.compile(rf"[ \t]*(?:({_TOKEN})=({_TOKEN}|\"(?:[^\"\\]|\\.)*\"))?[ \t]*(;|,|$)")
+_PAIR = re.compile(rf"[ \t]*+(?:({_TOKEN})=({_TOKEN}|\"(?:[^\"\\]|\\.)*\"))?[ \t]*(;|,|$)")
 _ESCAPED = re.compile(r"\\(.)")
 
 

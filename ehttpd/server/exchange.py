@@ -471,6 +471,8 @@ class HTTPService:
 
 def _is_event_stream(response: Response) -> bool:
     """Tell whether a response may go on for long (server-sent events, whoever makes them)."""
+    if hasattr(response.headers, "__next__"):  # they are looked at here, and sent later
+        response.headers = list(response.headers)  # type: ignore[assignment]
     try:
         for name, value in response.headers:
             if value[:1] in "tT" and value.lower().startswith("text/event-stream") and name.lower() == "content-type":

@@ -33,6 +33,7 @@ def forsake(lane: Lane) -> None:
     for listener in lane.entrance.listeners.values():
         listener.forsake()
     lane.close_poller()
+    table.closed = True  # there are no threads that `Server.stop` could wait for
     for connection in served:
         connection.left = True
         connection.socket = NobodysSocket()

@@ -115,6 +115,7 @@ class Server:
         self._seat: Seat | None = None
         self._draining = False
         self._stopped = threading.Event()
+        self._life = threading.RLock()  # held by who starts, so that who stops finds all or nothing
         if record is not None:
             self.add_recorder(record)
 
@@ -174,21 +175,28 @@ class Server:
         Raises:
             ListenError: an address cannot be listened on. Then none is.
         """
-        if self._stopped.is_set():
+        if not self._begin():
             raise RuntimeError("The server was stopped, and does not start again. Make another.")
-        if self._lane is not None:
-            raise RuntimeError("The server has been started already.")
-        self.listen()
-        lane = self._new_lane()
-        lane.entrance.seat = self._seat
-        lane.listen(self._listeners)
-        lane.pool = Pool(lane, self.settings, self._name)
-        lane.pool.start()
-        self._lane = lane
+        return self
+
+    def _begin(self) -> bool:
+        """Start; False if it has been stopped."""
+        with self._life:
+            if self._stopped.is_set():
+                return False
+            if self._lane is not None:
+                raise RuntimeError("The server has been started already.")
+            self.listen()
+            lane = self._new_lane()
+            lane.entrance.seat = self._seat
+            lane.listen(self._listeners)
+            lane.pool = Pool(lane, self.settings, self._name)
+            lane.pool.start()
+            self._lane = lane
         self._started = time.time()
         if self._requests is not None:
             self._collector.start()
-        return self
+        return True
 
     def _new_lane(self) -> Lane:
         settings = self.settings
@@ -317,15 +325,17 @@ class Server:
             RuntimeError: a thread that serves has called it.
         """
         lane = self._lane
-        if self._stopped.is_set():
+        if self._stopped.is_set() or (lane is not None and lane.closed):
             return True
-        if lane is not None and lane.pool.has_this_thread:
+        with self._life:
+            lane = self._lane
+            if lane is None:
+                for listener in self._listeners:
+                    listener.close()
+                self._stopped.set()
+                return True
+        if lane.pool.has_this_thread:
             raise RuntimeError("A handler cannot wait until the server has stopped. Have another thread call stop.")
-        if lane is None:
-            for listener in self._listeners:
-                listener.close()
-            self._stopped.set()
-            return True
         deadline = time.monotonic() + (self.settings.graceful_timeout if grace is None else grace)
         self.drain()
         lane.stop(deadline, patience, shared=shared)
@@ -357,9 +367,9 @@ class Server:
         return False
 
     def serve_forever(self) -> None:
-        """Serve until another thread calls `stop`. Starts the server if that has not been done."""
+        """Serve until another thread calls `stop`, which may have happened. Starts the server if nobody has done so."""
         if self._lane is None:
-            self.start()
+            self._begin()
         self._stopped.wait()
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -61,9 +61,15 @@ def is_ours(thread: threading.Thread) -> bool:
 
 
 def open_sockets() -> set[tuple[int, int]]:
-    """Return the descriptors that are sockets, each with its inode: numbers are used again at once."""
-    found = set()
-    for name in os.listdir("/dev/fd"):
+    """Return the descriptors that are sockets, each with its inode: numbers are used again at once. None on Windows,
+    which does not list them.
+    """
+    found: set[tuple[int, int]] = set()
+    try:
+        names = os.listdir("/dev/fd")
+    except FileNotFoundError:
+        return found
+    for name in names:
         try:
             status = os.fstat(int(name))
         except OSError:  # the descriptor that listed the folder

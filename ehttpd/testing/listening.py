@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ehttpd.errors import ListenError
+from ehttpd.forks import tell_after_fork
 from ehttpd.server.lane import Lane
 from ehttpd.server.listener import Address, Listener
 
@@ -62,6 +63,8 @@ class Switch(Listener):
         self._mine.close()
         self._others.close()
 
+    forsake = close
+
 
 class Port:
     """A listener on a TCP port that is kept while it is closed."""
@@ -78,6 +81,7 @@ class Port:
         self._place = self._guard.getsockname()[:2]
         if not SHARES_PORTS:
             self._guard.close()
+        tell_after_fork(self)
         try:
             self.listener = self.open()
         except BaseException:
@@ -112,6 +116,10 @@ class Port:
 
     def close(self) -> None:
         """Give the port back."""
+        self._guard.close()
+
+    def forsake(self) -> None:
+        """Leave it to the parent, in a process that was forked."""
         self._guard.close()
 
     @contextmanager

@@ -52,14 +52,15 @@ class ObservedServer(Server):
 
     def start_once(self) -> None:
         """Start, unless that has been done. Raises ListenError."""
-        if self.started:
-            return
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        self._known_url = super().url
+        with self._life:
+            if self.started:
+                return
+            try:
+                self.start()
+            except BaseException:
+                self.stop()
+                raise
+            self._known_url = super().url
 
     @property
     def started(self) -> bool:

@@ -118,11 +118,15 @@ def read_text(request: Request, limit: int | None = None) -> str:
     """
     check_coding(request)
     charset = media_type(request)[1].get("charset", "utf-8")
-    content = read_all(request, limit)
+    return text_in(charset, read_all(request, limit))
+
+
+def text_in(charset: str, content: bytes, errors: str = "strict") -> str:
+    """Return octets as text. ``errors`` says, as in Python, what becomes of those that are none; see `read_text`."""
     try:
         if codecs.lookup(charset).name in NO_CHARSETS:
             raise LookupError(charset)
-        return content.decode(charset)
+        return content.decode(charset, errors)
     except UnicodeError:
         raise BadRequest(f"The body must be text in {charset[:60]!r}.") from None
     except (LookupError, ValueError):  # of this name, or with a NUL in it

@@ -45,7 +45,7 @@ def compress(minimum: int = 1000) -> Middleware:
                     _weaken(response)
             elif _may_encode(response) and not _is_short(response, minimum):
                 add_vary(response, "Accept-Encoding")
-                if coding:
+                if coding and response.status != 206:
                     _encode(response, coding, offered[coding](), request.method)
             return response
 
@@ -58,17 +58,19 @@ def _may_encode(response: Response) -> bool:
     headers = response.headers
     kind = (headers.get("content-type") or "").partition(";")[0].strip().lower()
     return (
-        response.status not in (204, 205, 206)
+        response.status not in (204, 205)
         and response.status >= 200
         and WORTHWHILE.fullmatch(kind) is not None
         and "content-encoding" not in headers
-        and "content-range" not in headers
+        and ("content-range" not in headers or response.status == 206)
         and "no-transform" not in (headers.get("cache-control") or "").lower()
         and not isinstance(response.body, FedBody)
     )
 
 
 def _is_short(response: Response, minimum: int) -> bool:
+    if response.status == 206:  # RFC 9110 §15.3.7: it varies as 200 does, whose length is not here
+        return False
     length = response.content_length  # of a body that HEAD has left out already, perhaps
     return length is not None and length < minimum
 

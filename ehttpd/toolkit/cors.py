@@ -40,8 +40,12 @@ def cors(
     if credentials and ANY in origins:
         raise HandlerError("Name the origins that may use credentials: with '*', every page could act for its visitor.")
 
+    # What is for any page says so to everybody: a cache may give a script what an image or a link was answered (Fetch,
+    # "CORS protocol and HTTP caches"). What is not, depends on Origin.
+    for_all = ANY in origins
+
     def allowing(origin: str) -> Iterator[FieldLine]:
-        yield "Access-Control-Allow-Origin", ANY if ANY in origins else origin
+        yield "Access-Control-Allow-Origin", ANY if for_all else origin
         if credentials:
             yield "Access-Control-Allow-Credentials", "true"
 
@@ -54,17 +58,17 @@ def cors(
 
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:
-            origin = request.headers.get("origin")
-            allowed = origin is not None and (ANY in origins or origin in origins)
-            if origin is not None and allowed and _is_preflight(request):
+            origin = request.headers.get("origin") or ""
+            allowed = for_all or origin in origins
+            if allowed and origin and _is_preflight(request):
                 response = Response(b"", 204, preflight(origin))
             else:
                 response = answer_of(view, request)
-                for name, value in allowing(origin) if origin is not None and allowed else ():
+                for name, value in allowing(origin) if allowed else ():
                     response.headers[name] = value
                 if allowed and expose:
                     response.headers["Access-Control-Expose-Headers"] = ", ".join(expose)
-            if ANY not in origins:
+            if not for_all:
                 add_vary(response, "Origin")
             return response
 

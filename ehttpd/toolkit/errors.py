@@ -45,6 +45,7 @@ class HTTPError(RaisedAnswer):
             response = Response(encode_json(problem), self.status, type=PROBLEM)
         else:
             response = Response.text(f"{self.detail or title}\n", self.status)
+        response.headers.add("Vary", "Accept")  # RFC 9110 §15.1: caches may keep a 404 without being asked to
         for name, value in self.headers:
             response.headers.add(name, value)
         return response

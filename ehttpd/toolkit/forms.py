@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator
 
 from ehttpd.errors import BadRequest, ContentTooLarge, HandlerError
 from ehttpd.messages import Request
-from ehttpd.toolkit.bodies import READ_AT_ONCE, check_coding, check_length, kept_of, media_type, pieces_of, read_all
+from ehttpd.toolkit.bodies import (
+    READ_AT_ONCE,
+    check_coding,
+    check_length,
+    kept_of,
+    media_type,
+    pieces_of,
+    read_all,
+    text_in,
+)
 from ehttpd.toolkit.query import MOST_PAIRS, MultiMap, Query, TextMap
 from ehttpd.toolkit.refusals import UnsupportedMediaType
 from ehttpd.typed import TYPE_CHECKING
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 IN_MEMORY = 1 << 16  # Octets of one upload. What is longer goes to a temporary file.
+MOST_FILES = 100  # Each may have a descriptor, of which a process has some thousands at best, often 1024.
 LONGEST_TEXTS = 1 << 20  # Octets of all fields that are no files: they stay in memory.
 
 
@@ -79,7 +89,8 @@ class MultipartForm(Form):
 
         Raises:
             BadRequest: it is broken, or ends too early (RFC 7578, RFC 2046 §5.1.1).
-            ContentTooLarge: it has more than a thousand parts, or more than a mebibyte of text.
+            UnsupportedMediaType: a part is in a charset that is not known here.
+            ContentTooLarge: it has more than a hundred files, a thousand parts, or a mebibyte of text.
             HandlerError: the extra ``forms`` is not installed.
         """
         fields: list[tuple[str, str]] = []
@@ -89,12 +100,14 @@ class MultipartForm(Form):
             for segment in parts.segments(pieces):
                 name = segment.name or ""
                 if segment.filename is None:
-                    fields.append((name, parts.text()))
+                    fields.append((name, parts.text(segment.charset or "utf-8")))
                 else:
                     upload = Upload(name, segment.filename, segment.content_type or "application/octet-stream")
                     parts.copy_to(upload)
                     if upload.filename or upload.size:  # else no file was chosen
                         files.append((upload.name, upload))
+                    if len(files) > MOST_FILES:
+                        raise ContentTooLarge(f"A form may have {MOST_FILES} files.")
         except ValueError as error:
             raise _refusal(error) from None
         return cls(fields, files)
@@ -132,7 +145,23 @@ class _Parts:
     def _parsed(self, pieces: Iterable[bytes]) -> Iterator[Any]:
         with self._parser:
             for piece in pieces:
-                yield from self._parser.parse(piece)
+                try:
+                    yield from self._parser.parse(piece)
+                except ValueError:
+                    if self._has_ended():
+                        return
+                    raise
+
+    def _has_ended(self) -> bool:
+        """Tell whether the form had ended before what the parser has refused. RFC 2046 §5.1.1: that is to be ignored.
+
+        It ignores it by itself in the piece that has the end, and refuses it in the next one, even if that is but CRLF.
+        """
+        try:
+            self._parser.close()  # type: ignore[no-untyped-call]
+        except ValueError:
+            return False
+        return True
 
     def _data(self) -> Iterator[bytes]:
         for event in self._events:
@@ -140,15 +169,18 @@ class _Parts:
                 return
             yield event
 
-    def text(self) -> str:
-        """Return the current part as text: UTF-8, in which what is none becomes U+FFFD."""
+    def text(self, charset: str) -> str:
+        """Return the current part as text, in which what is none becomes U+FFFD.
+
+        RFC 7578 §5.1.2: a part may be in another charset than UTF-8, and says so; some programs send ISO 8859-1.
+        """
         data = []
         for piece in self._data():
             self._texts += len(piece)
             if self._texts > LONGEST_TEXTS:
                 raise ContentTooLarge(f"The fields of a form may have {LONGEST_TEXTS} octets, files apart.")
             data.append(piece)
-        return b"".join(data).decode("utf-8", "replace")
+        return text_in(charset, b"".join(data), "replace")
 
     def copy_to(self, upload: Upload) -> None:
         for piece in self._data():
@@ -162,8 +194,8 @@ def read_form(request: Request, limit: int | None = None) -> Form:
 
     Raises:
         BadRequest: it is broken.
-        UnsupportedMediaType: it is no form, or compressed.
-        ContentTooLarge: it is longer than ``limit``, or has too many fields.
+        UnsupportedMediaType: it is no form, or compressed, or in a charset that is not known here.
+        ContentTooLarge: it is longer than ``limit``, or has too many fields or files.
         HandlerError: the extra ``forms`` is needed, and not installed.
     """
     kept = kept_of(request)

@@ -20,7 +20,8 @@ WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 # RFC 9110 §12.5.3:  codings = content-coding / "identity" / "*"
 _MEMBER = re.compile(rf"({TCHAR}+(?:/{TCHAR}+)?)((?:[ \t]*;[ \t]*{TCHAR}+=(?:{TCHAR}+|{_QUOTED}))*)[ \t]*;?")
 _PARAMETER = re.compile(rf";[ \t]*({TCHAR}+)=({TCHAR}+|{_QUOTED})")
-_LIST_MEMBER = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
+# A quote that nobody closes goes on to the end: to look for more in it would take time with the square of its length.
+_LIST_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 
 # RFC 9110 §8.4.1.1 and §8.4.1.3
 OLD_CODINGS = {"x-gzip": "gzip", "x-compress": "compress"}

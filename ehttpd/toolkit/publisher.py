@@ -92,8 +92,8 @@ class EventQueue(EventSource):
     def listen(self, outlet: Outlet) -> None:
         with self._lock:
             self._outlet = outlet
-            for data in self._waiting:
-                outlet.write(data)
+            if self._waiting:  # at once: who is slow is told by the next event
+                outlet.write(b"".join(self._waiting))
             self._waiting.clear()
             if self._closed:
                 outlet.end()

@@ -331,6 +331,11 @@ def websocket(
         import wsproto  # noqa: F401
     except ImportError:
         raise HandlerError("WebSockets need wsproto: pip install 'ehttpd[ws]'.") from None
+    # In a text, every piece of it would be found: "https://a.example" would let in "https://a".
+    if isinstance(subprotocols, str):
+        subprotocols = (subprotocols,)
+    if isinstance(origins, str):
+        origins = (origins,)
     limits = Limits(max_message_size, ping_interval, ping_timeout)
     return switched(WebSocketSwitch(talk, subprotocols, origins, limits), headers)
 

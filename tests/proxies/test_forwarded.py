@@ -207,6 +207,11 @@ def test_schemes_of_websockets_are_those_of_their_handshakes() -> None:
 # RFC 7239
 
 
+def test_white_space_is_looked_at_once_whatever_follows() -> None:
+    with pytest.raises(BadRequest):
+        read_elements("for=a;" + " " * 1_000_000 + "!")
+
+
 def test_forwarded_is_read_as_its_grammar_says() -> None:
     value = 'For="[2001:db8:cafe::17]:4711" , for=192.0.2.60; proto=http;by=203.0.113.43, , for="a\\"b,;"'
     elements = read_elements(value)

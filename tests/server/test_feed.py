@@ -168,6 +168,21 @@ def test_a_queue_keeps_what_comes_before_its_listener(live_server: LiveServers) 
     assert (peer.line(), peer.line()) == ("0", "")
 
 
+def test_what_a_queue_has_kept_may_be_more_than_the_buffer_of_a_client() -> None:
+    events = EventQueue()
+    for _ in range(300):
+        assert events.put("x" * 1000)
+    with serving(lambda request: Response.sse(events), output_buffer=100_000) as server:
+        peer = listen(server)
+        kept = b"data: " + b"x" * 1000 + b"\n\n"
+        received = chunk(peer)
+        while len(received) < 300 * len(kept):
+            received += chunk(peer)
+        assert received == kept * 300
+        events.close()
+        assert (peer.line(), peer.line()) == ("0", "")
+
+
 def test_a_queue_takes_nothing_when_its_listener_has_left(live_server: LiveServers) -> None:
     events = EventQueue()
     peer = listen(live_server(lambda request: Response.sse(events)))

@@ -361,6 +361,14 @@ def test_a_stopped_server_says_that_it_does_not_start_again() -> None:
         server.start()
 
 
+def test_a_stop_finds_all_of_a_server_that_another_thread_starts_or_nothing() -> None:
+    for _ in range(100):
+        server = Server(hello, bind="127.0.0.1:0")
+        server.listen()
+        with in_parallel(server.serve_forever):
+            assert server.stop()
+
+
 def test_a_handler_that_would_wait_for_itself_is_told(live_server: LiveServers) -> None:
     told: list[str] = []
 

@@ -19,6 +19,7 @@ from ehttpd.errors import ListenError
 from ehttpd.messages import FedBody, FileBody, Outlet, Request, Response
 from ehttpd.native import HTTPError, Tunnel, streaming
 from ehttpd.testing import MockServer, NoRequest, TestServer, Unanswered
+from ehttpd.testing.leaks import open_sockets
 from tests.server.live import Gate, come_true, in_parallel
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -458,6 +459,42 @@ def test_the_client_has_every_method(method: str) -> None:
     with TestServer(lambda request: Response.text(request.method)) as server:
         answer = getattr(server.client(), method)("/")
         assert answer.text == ("" if method == "head" else method.upper())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody forks here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_that_a_test_forks_keeps_nothing_of_the_server_and_has_nothing_to_wait_for_when_it_stops_it() -> None:
+    before = open_sockets()
+    inbox, outbox = os.pipe()
+    with TestServer(hello) as server, server.client() as client:
+        client.get("/")
+        client.close()
+        child = os.fork()
+        if not child:
+            kept = len(open_sockets() - before)
+            os.write(outbox, f"{kept} {server.stop()} {server.failures()}".encode())
+            os._exit(0)
+        os.close(outbox)
+        with open(inbox) as told:
+            assert told.read() == "0 True []"
+        os.waitpid(child, 0)
+        assert client.get("/").text == "hello"
+
+
+def test_many_threads_start_a_server_once() -> None:
+    before = open_sockets()
+    server = TestServer(hello)
+    together = threading.Barrier(8)
+
+    def start() -> None:
+        together.wait()
+        server.start()
+
+    with in_parallel(*[start] * 8):
+        pass
+    assert server.client().get("/").text == "hello"
+    server.stop()
+    assert open_sockets() == before
 
 
 def test_a_thousand_servers_leave_nothing() -> None:

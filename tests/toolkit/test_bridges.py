@@ -198,6 +198,16 @@ def test_what_is_raised_as_an_answer_is_answered_and_the_rest_raised_on() -> Non
         call(handler)
 
 
+def test_a_single_early_hint_is_as_good_as_a_list_of_one() -> None:
+    def handler(request: Request) -> str:
+        request.early_hints("</a.css>; rel=preload")
+        return "text"
+
+    hints: list[Any] = []
+    call(handler, **{"wsgi.early_hints": hints.append})
+    assert hints == [[("Link", "</a.css>; rel=preload")]]
+
+
 def test_early_hints_are_the_servers_to_send() -> None:
     hints: list[list[tuple[str, str]]] = []
 

@@ -57,7 +57,6 @@ def test_others_get_it_plain_and_caches_know_that_it_varies(accepted: str | None
     "response",
     [
         Response.text("x" * 999),
-        Response.text(TEXT, 206),
         Response(b"x" * 2000, type="image/png"),
         Response(b"x" * 2000),
         Response.text(TEXT, headers={"Content-Encoding": "br"}),
@@ -88,6 +87,13 @@ def test_an_error_is_encoded_too() -> None:
         raise HTTPError(400, TEXT)
 
     assert ask(compress()(handler), "/", GZIP).headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(("media_type", "vary"), [("text/plain", "Accept-Encoding"), ("video/mp4", None)])
+def test_a_part_stays_as_it_is_and_varies_as_the_whole_does(media_type: str, vary: str | None) -> None:
+    response = answering(Response.partial(TEXT.encode(), 0, 9, type=media_type))
+    assert (response.headers.get("vary"), response.headers.get("content-encoding")) == (vary, None)
+    assert response.headers["content-length"] == "10"
 
 
 def test_the_tag_of_a_304_is_the_one_that_was_sent() -> None:

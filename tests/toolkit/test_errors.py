@@ -33,6 +33,12 @@ def test_a_person_gets_text(accept: str) -> None:
     assert (response.body, response.headers["content-type"]) == (b"no such item\n", "text/plain; charset=utf-8")
 
 
+@pytest.mark.parametrize("accept", [BROWSER, "Accept: application/json"])
+def test_a_cache_is_told_that_it_depends_on_who_asks(accept: str) -> None:
+    response = HTTPError(404, headers={"Vary": "Cookie"}).response(asked("/", accept))
+    assert response.headers["vary"] == "Accept, Cookie"
+
+
 def test_without_a_detail_the_reason_phrase_is_all() -> None:
     assert HTTPError(418).response(asked("/", "Accept: text/plain")).body == b"I'm a teapot\n"
     body = HTTPError(418).response(asked()).body

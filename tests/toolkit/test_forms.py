@@ -12,6 +12,7 @@ import requests
 from ehttpd.errors import BadRequest, ContentTooLarge, HandlerError
 from ehttpd.native import MultipartForm, Request, Response, UnsupportedMediaType
 from ehttpd.toolkit import forms
+from ehttpd.toolkit.bodies import READ_AT_ONCE
 from tests.server.live import PATIENCE, serving
 from tests.toolkit.asking import asked
 
@@ -72,6 +73,31 @@ def test_a_broken_form_is_refused(request_: Request) -> None:
         request_.form()
 
 
+def test_a_field_is_in_the_charset_that_it_says() -> None:
+    def form(charset: str, data: bytes) -> MultipartForm:
+        text = part('name="a"', "", f"Content-Type: text/plain; charset={charset}")[:-2]
+        return MultipartForm.parse([text.encode() + data + b"\r\n--b--\r\n"], "b")
+
+    assert form("ISO-8859-1", b"caf\xe9")["a"] == "café"
+    assert form('"utf-8"', "café".encode())["a"] == "café"
+    assert form("us-ascii", b"caf\xe9")["a"] == "caf\ufffd"
+    for unknown in ("unheard-of", "rot13", "base64"):
+        with pytest.raises(UnsupportedMediaType, match=unknown):
+            form(unknown, b"x")
+
+
+@pytest.mark.parametrize("behind", ["\r\n", "\r\nignored", "--b\r\n"])
+def test_what_follows_a_form_is_ignored_wherever_a_piece_ends(behind: str) -> None:
+    content = (part('name="a"', "1") + "--b--" + behind).encode()
+    for size in (1, 2, 3, len(content) - len(behind), len(content)):
+        pieces = [content[start : start + size] for start in range(0, len(content), size)]
+        assert MultipartForm.parse(pieces, "b").pairs == [("a", "1")]
+    for length in range(READ_AT_ONCE, READ_AT_ONCE + 8):
+        file = "x" * (length - len(part('name="a"; filename="f"', "")) - len("--b--"))
+        form = sent(part('name="a"; filename="f"', file), end="--b--" + behind).form()
+        assert form.files["a"].size == len(file)
+
+
 def test_what_is_no_form_is_refused() -> None:
     for fields in (["Content-Type: application/json"], []):
         with pytest.raises(UnsupportedMediaType, match="must be"):
@@ -85,6 +111,10 @@ def test_a_form_has_limits() -> None:
         asked("/", URLENCODED, method="POST", body=b"a=1").form(limit=2)
     with pytest.raises(ContentTooLarge, match="1000 parts"):
         sent(part('name="a"', "1") * 1001).form()
+    file, none = part('name="a"; filename="f"', ""), part('name="a"; filename=""', "")
+    assert len(sent(file * 100, none * 100).form().files.all("a")) == 100
+    with pytest.raises(ContentTooLarge, match="100 files"):
+        sent(file * 101).form()
     with pytest.raises(ContentTooLarge, match="files apart"):
         sent(part('name="a"', "x" * (forms.LONGEST_TEXTS // 2)) * 3).form()
 

@@ -237,6 +237,12 @@ def test_any_page_may_read_what_is_for_all() -> None:
     assert "vary" not in response.headers
 
 
+def test_what_is_for_all_says_so_to_everybody_since_caches_take_it_for_one() -> None:
+    handler = cors(expose="X-Total")(hello)
+    assert allowed(ask(handler, "/")) == allowed(ask(handler, "/", ORIGIN))
+    assert ask(handler, "/", *PREFLIGHT[1:], method="OPTIONS").body == b"hello", "no preflight"
+
+
 def test_only_pages_that_are_named_may_read_the_rest() -> None:
     handler = cors(["https://a.example"], expose=["X-Total"], credentials=True)(hello)
     response = ask(handler, "/", ORIGIN)

@@ -40,11 +40,16 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
         ("text/html;q=2, application/json;q=0.1", (HTML, JSON), JSON),
         ("/, ;q=1, text, application/json", (HTML, JSON), JSON),
         ('"', (JSON,), None),
+        ('text/plain, text/html;a="b, application/json', (JSON, HTML, TEXT), TEXT),
     ],
 )  # fmt: skip
 def test_the_best_type_is_the_one_with_the_most_weight(field: str, offered: tuple[str, ...], best: str | None) -> None:
     assert best_type(field, offered) == best
     assert asked("/", f"Accept: {field}").accepts(*offered) == best
+
+
+def test_quotes_that_nobody_closes_are_looked_at_once() -> None:
+    assert best_type('"\\' * 1_000_000, (JSON,)) is None
 
 
 def test_a_client_that_says_nothing_takes_everything() -> None:

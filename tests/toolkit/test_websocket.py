@@ -421,6 +421,15 @@ def test_a_request_that_is_none_for_a_websocket_is_refused(method: str, fields: 
             assert reply.fields["sec-websocket-version"] == "13"
 
 
+def test_a_single_name_is_as_good_as_a_list_of_one_and_no_piece_of_it_is() -> None:
+    with talking(origins="https://good.example", subprotocols="chat.1") as server:
+        for origin, status in (("https://good", 403), ("https://good.example", 101)):
+            reply = server.connect().ask("/", *ASKED, f"Origin: {origin}", "Sec-WebSocket-Protocol: chat, chat.1")
+            assert reply.status == status
+        assert reply.fields["sec-websocket-protocol"] == "chat.1"
+        assert server.connect().ask("/", *ASKED).status == 403
+
+
 def test_a_client_learns_that_there_are_too_many() -> None:
     with talking(max_upgrades=1) as server, connected(server):
         with pytest.raises(InvalidStatus) as refused, connected(server):
