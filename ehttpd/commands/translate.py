@@ -20,6 +20,7 @@ from ehttpd.launch.uwsgi_file import read_ini
 from ehttpd.settings import Settings
 
 SAYS_WHOM_TO_TRUST = ("--forwarded-allow-ips", "--no-proxy-headers")
+USUAL_FILE = "gunicorn.conf.py"  # which gunicorn reads where none is named
 EXAMPLE = "ehttpd translate 'gunicorn -w 4 -k gthread --threads 8 app:wsgi'"
 
 
@@ -34,6 +35,22 @@ class Translation:
         self.words: list[str] = []
         self.notes: list[str] = []
         self.seen: set[str] = set()
+        self.config = ""
+        self._settled: frozenset[str] = frozenset()
+
+    def take_weaker(self, words: Sequence[str]) -> None:
+        """Translate words from where less counts than before: a setting that was given there is left as it is."""
+        self._settled = frozenset(word.split()[0] for word in self.words)
+        application = self.application
+        self.take(words)
+        self.application = application or self.application
+
+    def take_file(self, path: str) -> None:
+        """Translate what a gunicorn.conf.py assigns, which counts least."""
+        read = read_file(path)
+        self.take_weaker(read.words)
+        self.application = self.application or read.application
+        self.notes += [f"{line}; left out" for line in read.left_out]
 
     def take(self, words: Sequence[str]) -> None:
         """Translate words of the other server's command line."""
@@ -61,13 +78,15 @@ class Translation:
     def _take(self, row: Row, name: str, value: str) -> None:
         self.seen.add(name)
         if name in ("-c", "--config") and value:
-            self._read(value)
+            self.config = self.config or file_of(value)
         elif name == "--ini" and value:
             self.take(read_ini(value))
         if row.ours == APP:
             self.application = value
         elif row.ours.startswith(":"):
             self.attribute = value
+        elif row.ours and row.ours.split()[0] in self._settled:
+            return
         elif row.ours and row.ours.split()[0] not in our_flags():
             self.notes.append(f"{name}: has no counterpart; left out")
             return
@@ -101,15 +120,6 @@ class Translation:
             if row is not None and row.takes_value and not equals:
                 next(rest, "")
         return False
-
-    def _read(self, path: str) -> None:
-        """Translate what a gunicorn.conf.py assigns."""
-        if not path.endswith(".py"):
-            path = path.removeprefix("file:")
-        read = read_file(path)
-        self.application = self.application or read.application
-        self.take(read.words)
-        self.notes += [f"{line}; left out" for line in read.left_out]
 
     def differences(self) -> Iterator[str]:
         """Yield what is different whatever the flags are, and whom the other server believes if they do not say it."""
@@ -165,12 +175,31 @@ def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
     assert rival is not None
     translation = Translation(rival)
     translation.take(after)
-    variables = environment.get("GUNICORN_CMD_ARGS", "") if rival is RIVALS["gunicorn"] else ""
-    if variables:
-        translation.take(shlex.split(variables))
-        translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
+    if rival is RIVALS["gunicorn"]:
+        take_unsaid(translation, environment.get("GUNICORN_CMD_ARGS", ""))
     yield " ".join([*map(quoted, before), translation.command()])
     yield from (f"# {note}" for note in [*translation.notes, *translation.differences()])
+
+
+def take_unsaid(translation: Translation, variables: str) -> None:
+    """Translate what gunicorn reads besides its command line: what its variable says, then the file that this names, or
+    else the one that is here.
+    """
+    if variables:
+        translation.take_weaker(shlex.split(variables))
+        translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
+    if translation.config:
+        translation.take_file(translation.config)
+    elif os.path.isfile(USUAL_FILE):
+        translation.take_file(USUAL_FILE)
+        translation.notes.append(f"{USUAL_FILE} is here, and gunicorn reads it: what it assigns is in this translation")
+
+
+def file_of(place: str) -> str:
+    """Return the file that ``--config`` of gunicorn names: as such, or as a module."""
+    if place.startswith("python:"):
+        return place.removeprefix("python:").replace(".", os.sep) + ".py"
+    return place.removeprefix("file:")
 
 
 def quoted(word: str) -> str:

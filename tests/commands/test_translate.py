@@ -132,6 +132,41 @@ def test_a_file_of_gunicorn_is_read_and_not_run(tmp_path: Path) -> None:
     assert f"{path}:10: on_starting() is a hook" in notes
 
 
+def test_a_nought_in_a_file_of_gunicorn_is_a_value_and_a_mask_is_octal(tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text("timeout = 0\nkeepalive = 0\numask = 0o027\npidfile = ''\nworkers = None\n")
+    command, _ = translated(f"gunicorn -c {tmp_path}/conf.py app")
+    assert command == "ehttpd app --worker-timeout 0 --keep-alive 0 --umask 0o27"
+
+
+def test_what_counts_more_with_gunicorn_is_what_is_translated(tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text("bind = ':1'\nworkers = 1\nthreads = 1\nbacklog = 1\nwsgi_app = 'one:app'\n")
+    theirs = f"gunicorn --bind :3 --workers 3 -c {tmp_path}/conf.py"
+    command, _ = translated(theirs, GUNICORN_CMD_ARGS="--workers 2 --threads 2")
+    assert command == "ehttpd one:app --bind :3 --workers 3 --threads 2 --backlog 1"
+    assert translated(f"{theirs} three:app")[0].startswith("ehttpd three:app ")
+
+
+def test_a_file_of_gunicorn_that_nobody_names_is_read_where_gunicorn_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gunicorn.conf.py").write_text("threads = 4\n")
+    command, notes = translated("gunicorn app")
+    assert command == "ehttpd app --threads 4"
+    assert "gunicorn.conf.py is here, and gunicorn reads it" in notes
+    assert translated("waitress-serve --threads 9 app")[0].startswith("ehttpd app --threads 9")
+
+
+@pytest.mark.parametrize("place", ["other.py", "file:other.py", "python:other"])
+def test_a_file_of_gunicorn_is_named_in_each_of_its_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gunicorn.conf.py").write_text("threads = 4\n")
+    (tmp_path / "other.py").write_text("threads = 5\n")
+    assert translated(f"gunicorn -c {place} app")[0] == "ehttpd app --threads 5"
+
+
 @pytest.mark.parametrize("text", ["threads = = 3", None])
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "gunicorn.conf.py"
