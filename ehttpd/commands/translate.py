@@ -58,7 +58,7 @@ class Translation:
         while rest:
             word = rest.pop(0)
             if not word.startswith("-") or word == "-":
-                self.application = word
+                self._take_word(word)
                 continue
             name, equals, value = self._apart(word)
             row = self._rows.get(name)
@@ -69,6 +69,13 @@ class Translation:
                 value = rest.pop(0) if rest else ""
             self._take(row, name, value)
 
+    def _take_word(self, word: str) -> None:
+        """Translate what is no flag: the application, or a file of uWSGI's, which may stand alone."""
+        if self._rival is RIVALS["uwsgi"] and word.partition(":")[0].endswith(".ini"):
+            self.take(["--ini", word])
+        else:
+            self.application = word
+
     def _apart(self, word: str) -> tuple[str, str, str]:
         """Return the flag, whether a value is in the same word, and that. A letter may have it directly behind."""
         if word.startswith("--"):
@@ -77,6 +84,8 @@ class Translation:
 
     def _take(self, row: Row, name: str, value: str) -> None:
         self.seen.add(name)
+        if row.socket and ":" not in value:
+            value = f"unix:{value}"
         if name in ("-c", "--config") and value:
             self.config = self.config or file_of(value)
         elif name == "--ini" and value:
@@ -130,10 +139,10 @@ class Translation:
     def command(self) -> str:
         """Return the command in our words, with what the other server does unasked."""
         given = {word.split()[0] for word in self.words} | {word.replace("--no-", "--") for word in self.seen}
-        if given & {"--host", "--port"}:
-            given.add("--bind")
+        if "--bind" in given:
+            given |= {"--host", "--port"}
         silent = [words for words in self._rival.silent if words.split()[0] not in given]
-        named = self.application + (f":{self.attribute}" if self.attribute else "")
+        named = self.application + (f":{self.attribute}" if self.attribute and ":" not in self.application else "")
         return " ".join(["ehttpd", *([quoted(named)] if named else []), *self.words, *silent])
 
 

@@ -34,7 +34,18 @@ uvicorn main:app --host 0.0.0.0 --port 80 --no-access-log -> ehttpd main:app --h
 uvicorn --factory --uds=/run/a.sock a:b --ws none -> ehttpd a:b --factory --bind unix:/run/a.sock --access-log
 granian --interface wsgi --http1-header-read-timeout 300 a:b -> ehttpd a:b --header-timeout 300ms
 waitress-serve --listen=:80 --ident= --call m:make -> ehttpd m:make --bind :80 --server-header '' --factory --threads 4
-waitress-serve m:app -> ehttpd m:app --bind 0.0.0.0:8080 --threads 4 --server-header waitress
+waitress-serve m:app -> ehttpd m:app --host 0.0.0.0 --port 8080 --threads 4 --server-header waitress
+waitress-serve --port=80 --ident= m:app -> ehttpd m:app --port 80 --server-header '' --host 0.0.0.0 --threads 4
+waitress-serve --host=::1 --ident= m:app -> ehttpd m:app --host ::1 --server-header '' --port 8080 --threads 4
+gunicorn --paste development.ini -b :80 -> ehttpd --bind :80
+uvicorn --use-colors --no-access-log a:b -> ehttpd a:b
+granian --ws a:b -> ehttpd a:b
+granian --static-path-route /static --static-path-mount public a:b -> ehttpd a:b
+uwsgi -s /run/a.sock -w a -> ehttpd a --bind unix:/run/a.sock
+uwsgi --socket a.sock --module a --stats /b -> ehttpd a --bind unix:a.sock --admin unix:/b
+uwsgi -w a:app --callable app -> ehttpd a:app
+uwsgi --http :80 --touch-reload a --mount /b=c:d -> ehttpd --bind :80
+uwsgi --static-map /static=public -w a -> ehttpd a --static /static=public
 uwsgi --http :80 --wsgi-file shop.py --callable app -M --threads 2 -> ehttpd shop.py:app --bind :80 --threads 2
 """
 
@@ -103,6 +114,19 @@ def test_a_file_of_uwsgi_is_read(tmp_path: Path) -> None:
     assert "--cheaper: not known here; left out" in notes
     with pytest.raises(SettingsError, match="no such file"):
         translated("uwsgi --ini nowhere.ini")
+
+
+def test_placeholders_in_a_file_of_uwsgi_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.ini").write_text(
+        "[uwsgi]\nproject = shop\nbase = /srv/%(project)\nchdir = %(base)/%(none)\nmodule = %(project).wsgi:app\n"
+        "pidfile = %d%(project).pid\nsocket = $(HOME)/%(project).sock\n[other]\nmodule = other\n"
+    )
+    assert shlex.split(translated("uwsgi site.ini")[0]) == [
+        *("ehttpd", "shop.wsgi:app", "--chdir", "/srv/shop/%(none)", "--pid", f"{tmp_path}/shop.pid"),
+        *("--bind", "unix:${HOME}/shop.sock"),
+    ]
+    assert translated("uwsgi --ini site.ini:other")[0] == "ehttpd other"
 
 
 def test_variables_of_gunicorn_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
