@@ -39,7 +39,7 @@ class Watched:
         self.wanted = re.compile("|".join(map(translate, (*PATTERNS, *settings.reload_include))))
         self.unwanted = re.compile("|".join(map(translate, LEFT_OUT)))
         self.left_out = tuple(pattern.rstrip("/") for pattern in settings.reload_exclude)
-        self.extra = settings.reload_extra_file
+        self.extra = (*settings.reload_extra_file, *settings.env_file)
 
     def files(self) -> Iterator[os.DirEntry[str]]:
         """Yield the files of the folders as they are now."""

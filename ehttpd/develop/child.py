@@ -20,6 +20,7 @@ from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.serve import leave_next_time, make_server, prepare_logging
+from ehttpd.launch.surroundings import set_variables
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
 from ehttpd.typed import TYPE_CHECKING
@@ -41,6 +42,9 @@ def main(told: str) -> int:
     with parent, signals_as_octets(leave_next_time) as (inbox, _):
         prepare_logging(settings)
         try:
+            set_variables(settings)
+            if order["pages"]:
+                os.environ.setdefault("FLASK_DEBUG", "1")  # else Flask hands no exceptions on to the server
             application = load_application(settings)
         except OperatorError as error:
             tell(parent, event="failed", **failure(error, order))
