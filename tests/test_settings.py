@@ -165,6 +165,11 @@ def test_a_refusal_names_the_source() -> None:
         Settings.from_sources({"thread": Given(1, "pyproject.toml:31")})
 
 
+def test_so_many_workers_as_no_machine_has_processes_are_refused() -> None:
+    with pytest.raises(SettingsError, match="workers must be at most 1024, not '1025'"):
+        Settings(workers="1025")
+
+
 def test_a_copy_with_other_values_keeps_the_rest() -> None:
     settings = Settings.from_sources({"backlog": Given(9, "--backlog")}).replace(threads=2)
     assert (settings.backlog, settings.origin("backlog"), settings.threads) == (9, "--backlog", Threads(1, 2))
