@@ -316,6 +316,22 @@ def test_whoever_reads_what_is_printed_may_have_enough(words: str) -> None:
         assert process.wait(PATIENCE) == NOBODY_READS
 
 
+def test_nothing_depends_on_messages_that_nobody_reads() -> None:
+    write("shop.py", "from ehttpd.native import Response\napp = lambda request: Response()\n")
+    nobody, end = os.pipe()
+    os.close(nobody)
+    with socket.create_server(("127.0.0.1", 0)) as listener, open(end, "w") as unread:
+        command = [*COMMAND, "--bind", f"fd:{listener.fileno()}"]
+        missing = subprocess.run([*command, "missing"], stderr=unread, check=False)
+        assert missing.returncode == 3
+        with subprocess.Popen([*command, "shop"], stderr=unread, pass_fds=[listener.fileno()]) as server:
+            with closing(HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=PATIENCE)) as client:
+                client.request("GET", "/")
+                assert client.getresponse().status == 200
+            server.terminate()
+        assert server.returncode == 0
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize("words", ["config", "translate 'gunicorn app'"])
 def test_an_output_that_cannot_be_written_is_told(words: str) -> None:
