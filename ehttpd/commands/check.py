@@ -19,11 +19,12 @@ from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.failures import application_frames
-from ehttpd.launch.logs import SYSLOG, SYSLOG_DEVICE, format_of_requests, read_configuration
+from ehttpd.launch.logs import SYSLOG, format_of_requests, read_configuration
 from ehttpd.launch.serve import with_port_holder
 from ehttpd.launch.static import with_static
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.messages import Response
+from ehttpd.records.targets import SYSTEM_LOG
 from ehttpd.server.server import Server
 from ehttpd.settings import FileName, FileNames, Given, Settings, read_given
 from ehttpd.supervisor.hooks import Hooks
@@ -150,7 +151,7 @@ def check_logs(settings: Settings) -> Iterator[Finding]:
 def unusable(path: str, wanted: int) -> str:
     """Return why a file cannot be read or written, nothing if it can."""
     if wanted == os.W_OK and path.startswith(SYSLOG):
-        path = path.removeprefix(SYSLOG) or SYSLOG_DEVICE
+        path = path.removeprefix(SYSLOG) or SYSTEM_LOG
         return "" if os.access(path, wanted) else f": {path} cannot be written"
     folder = os.path.dirname(path) or "."
     if wanted == os.W_OK and os.path.isdir(path):

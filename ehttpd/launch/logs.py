@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 DEFAULT_FORMAT = Settings.declared()["access_log_format"].default
 SYSLOG = "syslog:"
-SYSLOG_DEVICE = "/dev/log"
 # How long the end of the process may wait for a log that nobody reads, in seconds.
 PATIENCE = 1.0
 
@@ -167,11 +166,11 @@ def standard(descriptor: int) -> Target:
 
 def opened(setting: str, name: str) -> Target:
     """Return what lines are written to."""
-    from ehttpd.records.targets import File, SystemLog
+    from ehttpd.records.targets import SYSTEM_LOG, File, SystemLog
 
     try:
         if name.startswith(SYSLOG):
-            return SystemLog(name[len(SYSLOG) :] or SYSLOG_DEVICE)
+            return SystemLog(name[len(SYSLOG) :] or SYSTEM_LOG)
         return File(name)
     except OSError as error:
         what = setting.replace("_", " ")
