@@ -35,7 +35,7 @@ WRONG_SETTINGS = 2
 COULD_NOT_START = 3
 GOOD, UNUSUAL, BAD = "ok", "note", "FAILED"
 # Settings that name files, by what is done with them.
-READ = ("env_file", "certfile", "keyfile", "ca_certs", "keyfile_password_file", "reload_dir", "app_dir", "pythonpath")
+READ = ("certfile", "keyfile", "ca_certs", "keyfile_password_file", "reload_dir", "app_dir", "pythonpath")
 WRITTEN = ("access_log", "error_log", "pid")
 
 
@@ -94,10 +94,14 @@ def findings(words: Sequence[str]) -> Iterator[Finding]:
     settings = Settings.from_sources(*sources)
     given = [f"{name} ({settings.origin(name)})" for name, _ in settings if settings.origin(name) != "default"]
     yield Finding(GOOD, "settings", ", ".join(given) or "all by default")
+    try:
+        prepare_surroundings(settings)
+    except OperatorError as error:
+        yield failure("files", error)
+        return
     yield from check_files(settings)
     yield from check_logs(settings)
     try:
-        prepare_surroundings(settings)
         application = load_application(settings)
     except OperatorError as error:
         yield failure("application", error)

@@ -83,7 +83,7 @@ class Plan:
         """The files that are logged to, with their whole paths."""
         names = [str(getattr(self.settings, name, "")) for name in ("access_log", "error_log")]
         files = [name for name in names if name not in ("", "-") and not name.startswith(SYSLOG)]
-        return [os.path.join(self.folder, name) for name in files]
+        return [os.path.normpath(os.path.join(self.folder, self.settings.chdir, name)) for name in files]
 
 
 def named(folder: str) -> str:
