@@ -433,6 +433,25 @@ def test_an_application_that_cannot_be_imported_is_exit_code_3() -> None:
     assert len(lines) <= 6
 
 
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        ("fails -b 127.0.0.1:0", 3),
+        ("fails -b 127.0.0.1:0 --workers 2", 3),
+        ("fails -b 127.0.0.1:0 --workers 2 --preload", 3),
+        ("check fails -b 127.0.0.1:0", 3),
+        ("check works -b 127.0.0.1:0", 0),
+        ("works -b 127.0.0.1:0 --check-config", 0),
+    ],
+)
+def test_threads_of_an_application_that_is_not_served_hold_no_process(words: str, exit_code: int) -> None:
+    write("works.py", f"import threading\nthreading.Thread(target=threading.Event().wait).start()\n{HELLO}")
+    write("fails.py", "from works import application\n1 / 0\n")
+    told = subprocess.run([*COMMAND, *words.split()], capture_output=True, text=True, timeout=PATIENCE)
+    assert told.returncode == exit_code
+    assert ("ZeroDivisionError" in told.stdout + told.stderr) == (exit_code == 3)
+
+
 def test_the_full_traceback_is_shown_on_request() -> None:
     write("shop.py", "import redis_cache")
     code, lines = failed("shop", "--log-level", "debug", "--log-format", "text")

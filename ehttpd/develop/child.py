@@ -18,6 +18,7 @@ from ehttpd.develop.pages import with_pages
 from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE
+from ehttpd.launch.ending import end
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.serve import leave_next_time, make_server, prepare_logging
 from ehttpd.launch.surroundings import set_variables
@@ -48,7 +49,7 @@ def main(told: str) -> int:
             application = load_application(settings)
         except OperatorError as error:
             tell(parent, event="failed", **failure(error, order))
-            return COULD_NOT_START
+            return end(COULD_NOT_START)
         wrapped = order["pages"] and application.kind is not Kind.CONNECTION
         server = make_server(shown(application, order["generation"]) if wrapped else application, settings)
         server.start()
