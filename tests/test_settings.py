@@ -165,9 +165,18 @@ def test_a_refusal_names_the_source() -> None:
         Settings.from_sources({"thread": Given(1, "pyproject.toml:31")})
 
 
-def test_so_many_workers_as_no_machine_has_processes_are_refused() -> None:
-    with pytest.raises(SettingsError, match="workers must be at most 1024, not '1025'"):
-        Settings(workers="1025")
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("workers", "1025", "at most 1024"),
+        ("backlog", "2147483648", "at most 2147483647"),
+        ("thread_stack_size", "2g", "0, or a size from 32k to 1g"),
+        ("drain_delay", "99999999999", "a duration of at most 100000000 seconds"),
+    ],
+)
+def test_what_is_more_than_any_system_has_is_refused(name: str, value: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be {expected}"):
+        Settings(**{name: value})
 
 
 def test_a_copy_with_other_values_keeps_the_rest() -> None:
