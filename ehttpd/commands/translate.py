@@ -21,6 +21,7 @@ from ehttpd.settings import Settings
 
 SAYS_WHOM_TO_TRUST = ("--forwarded-allow-ips", "--no-proxy-headers")
 USUAL_FILE = "gunicorn.conf.py"  # which gunicorn reads where none is named
+SHELLS = r"&&|\|\|?|;|[0-9&]*(>>?|<).*|&"
 EXAMPLE = "ehttpd translate 'gunicorn -w 4 -k gthread --threads 8 app:wsgi'"
 
 
@@ -179,14 +180,19 @@ def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
     found = [number for number, word in enumerate(words) if find(os.path.basename(word)) is not None]
     if not found:
         raise SettingsError(f"it is a command of none of {', '.join(RIVALS)}.", EXAMPLE)
+    torn = next((word for word in words if word.count("$(") and word.count("(") > word.count(")")), "")
+    if torn:
+        raise SettingsError(f"the command cannot be taken apart at {torn!r}.", 'Put $(…) into quotes: "$(…)".')
     before, after = words[: found[0]], words[found[0] + 1 :]
+    end = next((number for number, word in enumerate(after) if is_shells(word)), len(after))
+    after, behind = after[:end], after[end:]
     rival = find(os.path.basename(words[found[0]]))
     assert rival is not None
     translation = Translation(rival)
     translation.take(after)
     if rival is RIVALS["gunicorn"]:
         take_unsaid(translation, environment.get("GUNICORN_CMD_ARGS", ""))
-    yield " ".join([*map(quoted, before), translation.command()])
+    yield " ".join([*map(quoted, before), translation.command(), *map(quoted, behind)])
     yield from (f"# {note}" for note in [*translation.notes, *translation.differences()])
 
 
@@ -213,9 +219,16 @@ def file_of(place: str) -> str:
 
 def quoted(word: str) -> str:
     """Return a word as a shell reads it. Variables in it are still the shell's to replace."""
+    if is_shells(word):
+        return word
     if "$" not in word:
         return shlex.quote(word)
     return '"' + re.sub(r'(["\\`])', r"\\\1", word) + '"'
+
+
+def is_shells(word: str) -> bool:
+    """Tell whether a word is none of a command, but a shell's between two commands, or for where the output goes."""
+    return re.fullmatch(SHELLS, word) is not None
 
 
 def is_asgi(value: str) -> bool:

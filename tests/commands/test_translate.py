@@ -58,6 +58,18 @@ def test_a_command_is_told_in_our_words(theirs: str, ours: str) -> None:
     assert Settings.from_sources(arguments_of(make_parser("", {}), words[words.index("ehttpd") + 1 :]).given)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("./manage.py migrate && gunicorn app && echo 'a b'", "./manage.py migrate && ehttpd app && echo 'a b'"),
+        ("gunicorn app -b :80 >> log 2>&1 &", "ehttpd app --bind :80 >> log 2>&1 &"),
+        ("gunicorn app --pid 'a;b' | tee log", "ehttpd app --pid 'a;b' | tee log"),
+    ],
+)
+def test_what_is_the_shells_stays_as_it_is(theirs: str, ours: str) -> None:
+    assert translated(theirs)[0] == ours
+
+
 def test_what_differs_is_told_and_what_is_not_known_is_left_out() -> None:
     command, notes = translated("gunicorn -k gevent --unknown 3 --thread 4 app")
     assert command == "ehttpd app"
@@ -137,7 +149,7 @@ def test_variables_of_gunicorn_are_told(capsys: pytest.CaptureFixture[str], monk
     assert "GUNICORN_CMD_ARGS='--threads 3' is in this translation" in said
 
 
-@pytest.mark.parametrize("command", ["hypercorn app", "", "gunicorn 'a"])
+@pytest.mark.parametrize("command", ["hypercorn app", "", "gunicorn 'a", "gunicorn -w $((2 * 4)) app"])
 def test_what_cannot_be_translated_is_exit_code_2(command: str) -> None:
     with pytest.raises(SettingsError):
         translated(command)
