@@ -18,14 +18,29 @@ from ehttpd.errors import OperatorError, SettingsError
 WRONG_USAGE = 2
 COULD_NOT_START = 3
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO)
+CHECKS = frozenset({"check", "--check-config"})  # what imports an application and does not serve it
 NOBODY_READS = 128 + 13  # SIGPIPE, as shells have it
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command line ``words``, those of the process by default, and return its exit code."""
-    words = sys.argv[1:] if words is None else words
+    """Run the command line ``words`` and return its exit code. Without, it is that of the process, which then ends at
+    once if it has served nothing.
+    """
+    if words is not None:
+        return run(words)
+    words = sys.argv[1:]
+    exit_code = run(words)
+    if not exit_code and CHECKS.isdisjoint(words):
+        return exit_code
+    from ehttpd.launch.ending import end
+
+    return end(exit_code)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run a command line, and return its exit code."""
     command, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("run", words)
-    run = runner(command)
+    do = runner(command)
     from ehttpd.launch.logs import close_logs
     from ehttpd.launch.serve import INTERRUPTED
     from ehttpd.launch.surroundings import write_every_character
@@ -34,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
         write_every_character()
     try:
         try:
-            return run(rest)
+            return do(rest)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

@@ -316,6 +316,22 @@ def test_whoever_reads_what_is_printed_may_have_enough(words: str) -> None:
         assert process.wait(PATIENCE) == NOBODY_READS
 
 
+def test_nothing_depends_on_messages_that_nobody_reads() -> None:
+    write("shop.py", "from ehttpd.native import Response\napp = lambda request: Response()\n")
+    nobody, end = os.pipe()
+    os.close(nobody)
+    with socket.create_server(("127.0.0.1", 0)) as listener, open(end, "w") as unread:
+        command = [*COMMAND, "--bind", f"fd:{listener.fileno()}"]
+        missing = subprocess.run([*command, "missing"], stderr=unread, check=False)
+        assert missing.returncode == 3
+        with subprocess.Popen([*command, "shop"], stderr=unread, pass_fds=[listener.fileno()]) as server:
+            with closing(HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=PATIENCE)) as client:
+                client.request("GET", "/")
+                assert client.getresponse().status == 200
+            server.terminate()
+        assert server.returncode == 0
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
 @pytest.mark.parametrize("words", ["config", "translate 'gunicorn app'"])
 def test_an_output_that_cannot_be_written_is_told(words: str) -> None:
@@ -415,6 +431,25 @@ def test_an_application_that_cannot_be_imported_is_exit_code_3() -> None:
     assert code == 3
     assert lines[0] == "ehttpd: importing 'shop' failed in its own code:"
     assert len(lines) <= 6
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        ("fails -b 127.0.0.1:0", 3),
+        ("fails -b 127.0.0.1:0 --workers 2", 3),
+        ("fails -b 127.0.0.1:0 --workers 2 --preload", 3),
+        ("check fails -b 127.0.0.1:0", 3),
+        ("check works -b 127.0.0.1:0", 0),
+        ("works -b 127.0.0.1:0 --check-config", 0),
+    ],
+)
+def test_threads_of_an_application_that_is_not_served_hold_no_process(words: str, exit_code: int) -> None:
+    write("works.py", f"import threading\nthreading.Thread(target=threading.Event().wait).start()\n{HELLO}")
+    write("fails.py", "from works import application\n1 / 0\n")
+    told = subprocess.run([*COMMAND, *words.split()], capture_output=True, text=True, timeout=PATIENCE)
+    assert told.returncode == exit_code
+    assert ("ZeroDivisionError" in told.stdout + told.stderr) == (exit_code == 3)
 
 
 def test_the_full_traceback_is_shown_on_request() -> None:

@@ -26,7 +26,7 @@ from ehttpd.commands import COMMANDS, completion
 from ehttpd.errors import RequestRefused
 from ehttpd.http11.state import TIMEOUTS, TRANSITIONS, State, Step
 from ehttpd.launch.arguments import read_arguments
-from ehttpd.launch.rivals import RIVALS, Rival
+from ehttpd.launch.rivals import APP, RIVALS, Rival
 from ehttpd.launch.strangers import STRANGERS
 from ehttpd.launch.usual import USUAL_FILES
 from ehttpd.native import ConnectionHandler, Handler, Server
@@ -308,8 +308,12 @@ def flags_of(rival: Rival) -> str:
     """Return another server's flags in our words, as docs/coming-from.md has them between its marks."""
     rows = ["| there | here | |", "| --- | --- | --- |"]
     for row in rival.rows:
-        here = row.ours.replace("{}", "…").replace("APP", "APP, the first word").replace(":…", "behind APP: `:…`")
-        written = here if "`" in here or not here.startswith("--") else f"`{here}`"
+        here = row.ours.replace("{}", "…")
+        written = f"`{here}`" if here else ""
+        if here == APP:
+            written = "APP, the first word"
+        elif here.startswith(":"):
+            written = f"behind APP: `{here}`"
         rows.append(f"| {', '.join(f'`{flag}`' for flag in row.names)} | {written} | {row.note} |")
     return "\n".join(["", *rows, ""]) + "\n"
 
@@ -323,6 +327,10 @@ LOGGING = ROOT / "docs" / "logging.md"
 PARTS = [(ARCHITECTURE, "states", life_of_a_connection())]
 PARTS += [(ROOT / "docs" / "coming-from.md", name, flags_of(rival)) for name, rival in RIVALS.items()]
 PARTS += [(LOGGING, "formats", shown.formats()), (LOGGING, "atoms", shown.atoms())]
+
+
+def test_what_is_written_behind_one_of_our_flags_is_shown_as_it_is_written() -> None:
+    assert "| `--unix-socket` | `--bind unix:…` |" in flags_of(RIVALS["waitress"])
 
 
 @pytest.mark.parametrize(("page", "name", "text"), PARTS, ids=[name for _, name, _ in PARTS])

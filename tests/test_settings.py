@@ -165,6 +165,20 @@ def test_a_refusal_names_the_source() -> None:
         Settings.from_sources({"thread": Given(1, "pyproject.toml:31")})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("workers", "1025", "at most 1024"),
+        ("backlog", "2147483648", "at most 2147483647"),
+        ("thread_stack_size", "2g", "0, or a size from 32k to 1g"),
+        ("drain_delay", "99999999999", "a duration of at most 100000000 seconds"),
+    ],
+)
+def test_what_is_more_than_any_system_has_is_refused(name: str, value: str, expected: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be {expected}"):
+        Settings(**{name: value})
+
+
 def test_a_copy_with_other_values_keeps_the_rest() -> None:
     settings = Settings.from_sources({"backlog": Given(9, "--backlog")}).replace(threads=2)
     assert (settings.backlog, settings.origin("backlog"), settings.threads) == (9, "--backlog", Threads(1, 2))

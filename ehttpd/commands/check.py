@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
+from ehttpd.admin.statsd import Statsd
 from ehttpd.commands.run import VERSION, hints, sources_of
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
@@ -17,13 +19,15 @@ from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.failures import application_frames
-from ehttpd.launch.logs import format_of_requests
+from ehttpd.launch.logs import SYSLOG, format_of_requests, read_configuration
 from ehttpd.launch.serve import with_port_holder
 from ehttpd.launch.static import with_static
 from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.messages import Response
+from ehttpd.records.targets import SYSTEM_LOG
 from ehttpd.server.server import Server
 from ehttpd.settings import FileName, FileNames, Given, Settings, read_given
+from ehttpd.supervisor.hooks import Hooks
 from ehttpd.supervisor.privileges import identity
 
 PASSED = 0
@@ -31,7 +35,7 @@ WRONG_SETTINGS = 2
 COULD_NOT_START = 3
 GOOD, UNUSUAL, BAD = "ok", "note", "FAILED"
 # Settings that name files, by what is done with them.
-READ = ("env_file", "certfile", "keyfile", "ca_certs", "keyfile_password_file", "reload_dir", "app_dir", "pythonpath")
+READ = ("certfile", "keyfile", "ca_certs", "keyfile_password_file", "reload_dir", "app_dir", "pythonpath")
 WRITTEN = ("access_log", "error_log", "pid")
 
 
@@ -90,10 +94,14 @@ def findings(words: Sequence[str]) -> Iterator[Finding]:
     settings = Settings.from_sources(*sources)
     given = [f"{name} ({settings.origin(name)})" for name, _ in settings if settings.origin(name) != "default"]
     yield Finding(GOOD, "settings", ", ".join(given) or "all by default")
-    yield from check_files(settings)
-    yield from check_formats(settings)
     try:
         prepare_surroundings(settings)
+    except OperatorError as error:
+        yield failure("files", error)
+        return
+    yield from check_files(settings)
+    yield from check_logs(settings)
+    try:
         application = load_application(settings)
     except OperatorError as error:
         yield failure("application", error)
@@ -101,10 +109,11 @@ def findings(words: Sequence[str]) -> Iterator[Finding]:
         yield Finding(GOOD, "application", f"{application.name}  {application.description}")
         yield from unusual(application, settings)
     yield from check_rest(settings)
-    for address in settings.bind:
-        yield check_address("listen", address, settings)
-    if settings.admin:
-        yield check_address("admin", settings.admin, Settings())
+    with ExitStack() as listening:
+        for address in settings.bind:
+            yield check_address("listen", address, settings, listening)
+        if settings.admin:
+            yield check_address("admin", settings.admin, Settings(), listening)
 
 
 def wrong_settings(sources: Sequence[dict[str, Given]]) -> Iterator[Finding]:
@@ -132,17 +141,25 @@ def check_files(settings: Settings) -> Iterator[Finding]:
             yield Finding(BAD if wrong else GOOD, "files", f"{name} {path}{wrong}", "", exit_code)
 
 
-def check_formats(settings: Settings) -> Iterator[Finding]:
-    """Yield what is wrong with the format of the access log."""
-    try:
-        format_of_requests(settings)
-    except SettingsError as error:
-        yield failure("logs", error)
+def check_logs(settings: Settings) -> Iterator[Finding]:
+    """Yield what is wrong with the format of the access log, and with a file for Python's logging. No log is opened:
+    it would belong to whoever checks.
+    """
+    for tried in (format_of_requests, lambda settings: settings.log_config and read_configuration(settings.log_config)):
+        try:
+            tried(settings)
+        except SettingsError as error:
+            yield failure("logs", error)
 
 
 def unusable(path: str, wanted: int) -> str:
     """Return why a file cannot be read or written, nothing if it can."""
+    if wanted == os.W_OK and path.startswith(SYSLOG):
+        path = path.removeprefix(SYSLOG) or SYSTEM_LOG
+        return "" if os.access(path, wanted) else f": {path} cannot be written"
     folder = os.path.dirname(path) or "."
+    if wanted == os.W_OK and os.path.isdir(path):
+        return ": it is a folder"
     if not os.path.exists(path):
         if wanted == os.R_OK:
             return ": there is no such file"
@@ -151,7 +168,12 @@ def unusable(path: str, wanted: int) -> str:
 
 
 def check_rest(settings: Settings) -> Iterator[Finding]:
-    """Yield how it is with folders of files and with who the process is to be."""
+    """Yield how it is with folders of files, hooks, statsd, and with who the process is to be."""
+    for what, tried in (("hooks", Hooks.of), ("statsd", Statsd.of)):
+        try:
+            tried(settings)
+        except OperatorError as error:
+            yield failure(what, error)
     try:
         if settings.static:
             with_static(lambda request: Response(), settings.static)
@@ -165,9 +187,10 @@ def check_rest(settings: Settings) -> Iterator[Finding]:
         yield failure("permissions" if settings.user or settings.group else "files", error)
 
 
-def check_address(what: str, address: str, settings: Settings) -> Finding:
-    """Return whether an address can be listened on. It is, for a moment."""
+def check_address(what: str, address: str, settings: Settings, listening: ExitStack) -> Finding:
+    """Return whether an address can be listened on. It is, until all have been tried: no two may be the same."""
     server = Server(lambda request: Response(), settings=settings.replace(bind=[address]))
+    listening.callback(server.stop)
     try:
         server.listen()
         return Finding(GOOD, what, ", ".join(server.addresses))
@@ -175,8 +198,6 @@ def check_address(what: str, address: str, settings: Settings) -> Finding:
         return failure(what, with_port_holder(error))
     except OperatorError as error:
         return failure(what, error)
-    finally:
-        server.stop()
 
 
 def unusual(application: Application, settings: Settings) -> Iterator[Finding]:

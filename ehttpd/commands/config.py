@@ -52,7 +52,12 @@ def literal(value: Unit) -> str:
     if isinstance(value, Switch):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return json.dumps(list(value), ensure_ascii=False)
+        return quoted(list(value))
     if isinstance(value, Count) or (isinstance(value, (Seconds, Bytes)) and not value):
         return str(int(value))
-    return json.dumps(value.written(), ensure_ascii=False)
+    return quoted(value.written())
+
+
+def quoted(value: object) -> str:
+    """Return text, or a list of texts, as TOML has it: as JSON, but for one character that TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -53,9 +53,8 @@ def run(words: Sequence[str]) -> int:
         if of != kind:
             raise SettingsError(f"--{part} goes with {of}, not with {kind}.", "See ehttpd init --help.")
     settings = settings_of(arguments, os.environ)
-    folder = settings.chdir or settings.app_dir or os.getcwd()
-    application = settings.app or usual_application(settings.app_dir or ".")
-    print(maker(Plan(settings, application, folder)), end="")
+    application = settings.app or usual_application(os.path.join(settings.chdir, settings.app_dir or "."))
+    print(maker(Plan(settings, application, os.getcwd())), end="")
     return 0
 
 

@@ -42,8 +42,8 @@ def run(words: Sequence[str]) -> int:
 
         with pid_file(settings):
             return develop(settings, pages=False)
-    prepare_logging(settings)
     prepare_surroundings(settings)
+    prepare_logging(settings)
     for note in hints(arguments, os.environ):
         log.warning("%s", note)
     if settings.supervised:

@@ -6,14 +6,30 @@ import os
 import time
 from collections.abc import Sequence
 
-from ehttpd.commands.run import VERSION, settings_of
+from ehttpd.commands.run import VERSION, pid_file, settings_of
 from ehttpd.errors import SettingsError
 from ehttpd.launch.application import Application
 from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.serve import prepare_logging, serve
+from ehttpd.settings import Settings
 from ehttpd.toolkit.static import StaticFiles
+
+# What needs a supervisor, or a process that is started again. Files may say it: they are often those of an application.
+NOT_FOR_US = (
+    "workers",
+    "supervise",
+    "preload",
+    "max_requests",
+    "max_rss",
+    "max_lifetime",
+    "user",
+    "group",
+    "umask",
+    "hooks",
+    "reload",
+)
 
 
 def run(words: Sequence[str]) -> int:
@@ -24,12 +40,22 @@ def run(words: Sequence[str]) -> int:
     if not os.path.isdir(folder):
         raise SettingsError(f"{folder!r} is not a folder.", "Name the folder whose files are to be served.")
     settings = settings_of(arguments, os.environ)
+    refuse_flags(settings)
+    settings = settings.replace(workers=1)
     if settings.origin("access_log") == "default":
         settings = settings.replace(access_log="-")
     prepare_logging(settings)
     files = StaticFiles(folder, listing="no-listing" not in arguments.others)
     served = Application(files, Kind.NATIVE, os.path.abspath(folder), "files")
-    return serve(lambda: served, settings, began)
+    with pid_file(settings):
+        return serve(lambda: served, settings, began)
+
+
+def refuse_flags(settings: Settings) -> None:
+    """Raise SettingsError if a flag asks for what one process that serves files does not do."""
+    given = [settings.origin(name) for name in NOT_FOR_US if settings.origin(name).startswith("-")]
+    if given:
+        raise SettingsError(f"{', '.join(given)}: not for ehttpd static, which is one process.", "Leave it out.")
 
 
 def make_parser() -> Parser:

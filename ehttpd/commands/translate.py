@@ -20,6 +20,8 @@ from ehttpd.launch.uwsgi_file import read_ini
 from ehttpd.settings import Settings
 
 SAYS_WHOM_TO_TRUST = ("--forwarded-allow-ips", "--no-proxy-headers")
+USUAL_FILE = "gunicorn.conf.py"  # which gunicorn reads where none is named
+SHELLS = r"&&|\|\|?|;|[0-9&]*(>>?|<).*|&"
 EXAMPLE = "ehttpd translate 'gunicorn -w 4 -k gthread --threads 8 app:wsgi'"
 
 
@@ -34,6 +36,22 @@ class Translation:
         self.words: list[str] = []
         self.notes: list[str] = []
         self.seen: set[str] = set()
+        self.config = ""
+        self._settled: frozenset[str] = frozenset()
+
+    def take_weaker(self, words: Sequence[str]) -> None:
+        """Translate words from where less counts than before: a setting that was given there is left as it is."""
+        self._settled = frozenset(word.split()[0] for word in self.words)
+        application = self.application
+        self.take(words)
+        self.application = application or self.application
+
+    def take_file(self, path: str) -> None:
+        """Translate what a gunicorn.conf.py assigns, which counts least."""
+        read = read_file(path)
+        self.take_weaker(read.words)
+        self.application = self.application or read.application
+        self.notes += [f"{line}; left out" for line in read.left_out]
 
     def take(self, words: Sequence[str]) -> None:
         """Translate words of the other server's command line."""
@@ -41,7 +59,7 @@ class Translation:
         while rest:
             word = rest.pop(0)
             if not word.startswith("-") or word == "-":
-                self.application = word
+                self._take_word(word)
                 continue
             name, equals, value = self._apart(word)
             row = self._rows.get(name)
@@ -52,6 +70,13 @@ class Translation:
                 value = rest.pop(0) if rest else ""
             self._take(row, name, value)
 
+    def _take_word(self, word: str) -> None:
+        """Translate what is no flag: the application, or a file of uWSGI's, which may stand alone."""
+        if self._rival is RIVALS["uwsgi"] and word.partition(":")[0].endswith(".ini"):
+            self.take(["--ini", word])
+        else:
+            self.application = word
+
     def _apart(self, word: str) -> tuple[str, str, str]:
         """Return the flag, whether a value is in the same word, and that. A letter may have it directly behind."""
         if word.startswith("--"):
@@ -60,14 +85,18 @@ class Translation:
 
     def _take(self, row: Row, name: str, value: str) -> None:
         self.seen.add(name)
+        if row.socket and ":" not in value:
+            value = f"unix:{value}"
         if name in ("-c", "--config") and value:
-            self._read(value)
+            self.config = self.config or file_of(value)
         elif name == "--ini" and value:
             self.take(read_ini(value))
         if row.ours == APP:
             self.application = value
         elif row.ours.startswith(":"):
             self.attribute = value
+        elif row.ours and row.ours.split()[0] in self._settled:
+            return
         elif row.ours and row.ours.split()[0] not in our_flags():
             self.notes.append(f"{name}: has no counterpart; left out")
             return
@@ -102,15 +131,6 @@ class Translation:
                 next(rest, "")
         return False
 
-    def _read(self, path: str) -> None:
-        """Translate what a gunicorn.conf.py assigns."""
-        if not path.endswith(".py"):
-            path = path.removeprefix("file:")
-        read = read_file(path)
-        self.application = self.application or read.application
-        self.take(read.words)
-        self.notes += [f"{line}; left out" for line in read.left_out]
-
     def differences(self) -> Iterator[str]:
         """Yield what is different whatever the flags are, and whom the other server believes if they do not say it."""
         if self._rival.trusts and not any(word.startswith(SAYS_WHOM_TO_TRUST) for word in self.words):
@@ -120,10 +140,10 @@ class Translation:
     def command(self) -> str:
         """Return the command in our words, with what the other server does unasked."""
         given = {word.split()[0] for word in self.words} | {word.replace("--no-", "--") for word in self.seen}
-        if given & {"--host", "--port"}:
-            given.add("--bind")
+        if "--bind" in given:
+            given |= {"--host", "--port"}
         silent = [words for words in self._rival.silent if words.split()[0] not in given]
-        named = self.application + (f":{self.attribute}" if self.attribute else "")
+        named = self.application + (f":{self.attribute}" if self.attribute and ":" not in self.application else "")
         return " ".join(["ehttpd", *([quoted(named)] if named else []), *self.words, *silent])
 
 
@@ -160,24 +180,55 @@ def lines(text: str, environment: Mapping[str, str]) -> Iterator[str]:
     found = [number for number, word in enumerate(words) if find(os.path.basename(word)) is not None]
     if not found:
         raise SettingsError(f"it is a command of none of {', '.join(RIVALS)}.", EXAMPLE)
+    torn = next((word for word in words if word.count("$(") and word.count("(") > word.count(")")), "")
+    if torn:
+        raise SettingsError(f"the command cannot be taken apart at {torn!r}.", 'Put $(…) into quotes: "$(…)".')
     before, after = words[: found[0]], words[found[0] + 1 :]
+    end = next((number for number, word in enumerate(after) if is_shells(word)), len(after))
+    after, behind = after[:end], after[end:]
     rival = find(os.path.basename(words[found[0]]))
     assert rival is not None
     translation = Translation(rival)
     translation.take(after)
-    variables = environment.get("GUNICORN_CMD_ARGS", "") if rival is RIVALS["gunicorn"] else ""
-    if variables:
-        translation.take(shlex.split(variables))
-        translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
-    yield " ".join([*map(quoted, before), translation.command()])
+    if rival is RIVALS["gunicorn"]:
+        take_unsaid(translation, environment.get("GUNICORN_CMD_ARGS", ""))
+    yield " ".join([*map(quoted, before), translation.command(), *map(quoted, behind)])
     yield from (f"# {note}" for note in [*translation.notes, *translation.differences()])
+
+
+def take_unsaid(translation: Translation, variables: str) -> None:
+    """Translate what gunicorn reads besides its command line: what its variable says, then the file that this names, or
+    else the one that is here.
+    """
+    if variables:
+        translation.take_weaker(shlex.split(variables))
+        translation.notes.append(f"GUNICORN_CMD_ARGS={variables!r} is in this translation; ehttpd does not read it")
+    if translation.config:
+        translation.take_file(translation.config)
+    elif os.path.isfile(USUAL_FILE):
+        translation.take_file(USUAL_FILE)
+        translation.notes.append(f"{USUAL_FILE} is here, and gunicorn reads it: what it assigns is in this translation")
+
+
+def file_of(place: str) -> str:
+    """Return the file that ``--config`` of gunicorn names: as such, or as a module."""
+    if place.startswith("python:"):
+        return place.removeprefix("python:").replace(".", os.sep) + ".py"
+    return place.removeprefix("file:")
 
 
 def quoted(word: str) -> str:
     """Return a word as a shell reads it. Variables in it are still the shell's to replace."""
+    if is_shells(word):
+        return word
     if "$" not in word:
         return shlex.quote(word)
     return '"' + re.sub(r'(["\\`])', r"\\\1", word) + '"'
+
+
+def is_shells(word: str) -> bool:
+    """Tell whether a word is none of a command, but a shell's between two commands, or for where the output goes."""
+    return re.fullmatch(SHELLS, word) is not None
 
 
 def is_asgi(value: str) -> bool:

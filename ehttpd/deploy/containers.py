@@ -12,6 +12,7 @@ import os
 from ehttpd import __version__
 from ehttpd.deploy.plan import ADMIN_PORT, DRAIN_SECONDS, PORT, Plan
 
+IDENTITY = ("user", "group")  # which the image says, and nobody inside may change
 USER = 10001  # not root, and nobody that a host has
 PROBE = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{ADMIN_PORT}/healthz', timeout=2)"
 
@@ -21,7 +22,7 @@ def command(plan: Plan, *, drain: bool = False) -> list[str]:
     changed: dict[str, object] = {"bind": [f"0.0.0.0:{PORT}"], "admin": f"0.0.0.0:{ADMIN_PORT}"}
     if drain and not getattr(plan.settings, "drain_delay", 0.0):
         changed["drain_delay"] = DRAIN_SECONDS
-    return ["ehttpd", *plan.command(**changed)]
+    return ["ehttpd", *plan.command(left_out=IDENTITY, **changed)]
 
 
 def dockerfile(plan: Plan) -> str:
@@ -67,7 +68,7 @@ services:
   web:
     build: .
     image: {plan.name}
-    command: {json.dumps(command(plan))}
+    command: {json.dumps(command(plan)).replace("$", "$$")}
     ports:
       - "{PORT}:{PORT}"
       # The admin address is for this machine only.

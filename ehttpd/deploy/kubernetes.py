@@ -108,7 +108,7 @@ def kubernetes(plan: Plan) -> str:
     """Return the manifests."""
     return MANIFESTS.substitute(
         name=plan.name,
-        command=json.dumps(command(plan, drain=True)),
+        command=json.dumps(command(plan, drain=True)).replace("$(", "$$("),
         port=PORT,
         admin_port=ADMIN_PORT,
         user=USER,

@@ -6,9 +6,10 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ehttpd.launch.cautions import EVERYWHERE
+from ehttpd.launch.logs import SYSLOG
 from ehttpd.settings import Settings, Switch, Unit
 
 PORT = 8000
@@ -23,7 +24,7 @@ class Plan:
 
     Attributes:
         settings: the effective ones.
-        folder: where the application lives.
+        folder: where the command is given, from which names of files and folders are meant.
         name: what the service is called.
         application: what is served.
     """
@@ -32,7 +33,7 @@ class Plan:
         self.settings = settings
         self.application = application
         self.folder = os.path.abspath(folder)
-        self.name = re.sub(r"[^a-z0-9]+", "-", os.path.basename(self.folder).lower()).strip("-") or "site"
+        self.name = named(os.path.join(self.folder, settings.chdir))
         self.python = sys.executable
 
     @property
@@ -44,10 +45,11 @@ class Plan:
             if self.settings.origin(name).startswith(("-", "EHTTPD_")) and name != "app"
         }
 
-    def command(self, **changed: object) -> list[str]:
-        """Return the words that serve the application as it is here, with ``changed`` settings."""
+    def command(self, left_out: Collection[str] = (), **changed: object) -> list[str]:
+        """Return the words that serve the application as it is here, but for some settings, and with others changed."""
         wanted: Mapping[str, Unit] = {**self.given, **read(changed)}
-        return [self.application, *(word for name, value in wanted.items() for word in words_of(name, value))]
+        flags = [word for name, value in wanted.items() if name not in left_out for word in words_of(name, value)]
+        return [self.application, *flags]
 
     @property
     def graceful(self) -> int:
@@ -58,11 +60,17 @@ class Plan:
     @property
     def upstream(self) -> str:
         """The first address, as a proxy on the same machine asks for it: ``127.0.0.1:8000``, ``unix:/run/app.sock``."""
-        address = self.settings.bind[0]
+        _, address = scheme_and_address(self.settings.bind[0])
         if address.startswith("unix:"):
             return address
         host, _, port = address.rpartition(":")
         return f"{'127.0.0.1' if host in EVERYWHERE else host}:{port}" if port.isdigit() else f"127.0.0.1:{PORT}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken at that address."""
+        scheme, _ = scheme_and_address(self.settings.bind[0])
+        return (scheme or ("https" if self.settings.certfile else "http")) == "https"
 
     @property
     def privileged(self) -> bool:
@@ -74,7 +82,19 @@ class Plan:
     def log_files(self) -> list[str]:
         """The files that are logged to, with their whole paths."""
         names = [str(getattr(self.settings, name, "")) for name in ("access_log", "error_log")]
-        return [os.path.join(self.folder, name) for name in names if name not in ("", "-")]
+        files = [name for name in names if name not in ("", "-") and not name.startswith(SYSLOG)]
+        return [os.path.normpath(os.path.join(self.folder, self.settings.chdir, name)) for name in files]
+
+
+def named(folder: str) -> str:
+    """Return what a service is called whose application lives in a folder."""
+    return re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-") or "site"
+
+
+def scheme_and_address(written: str) -> tuple[str, str]:
+    """Return ``http`` or ``https`` if that is written in front of an address, else nothing; and the address."""
+    scheme, separator, address = written.rpartition("://")
+    return (scheme, address) if separator and scheme in ("http", "https") else ("", written)
 
 
 def read(values: Mapping[str, object]) -> dict[str, Unit]:

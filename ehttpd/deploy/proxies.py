@@ -45,7 +45,7 @@ server {{
     client_max_body_size {int(body) or 0};
 
     location / {{
-        proxy_pass http://{upstream};
+        proxy_pass {"https" if plan.secure else "http"}://{upstream};
         proxy_http_version 1.1;
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -70,6 +70,7 @@ server {{
 def caddy(plan: Plan) -> str:
     """Return a Caddyfile. Caddy gets certificates by itself for names of hosts."""
     place = plan.upstream if not plan.upstream.startswith("unix:") else f"unix/{plan.upstream.removeprefix('unix:')}"
+    secure = "\n\t\t\t# Its certificate is for clients, and has another name than this.\n\t\t\ttls_insecure_skip_verify"
     return f"""\
 # /etc/caddy/Caddyfile. Put the name of the host in place of :80, and Caddy serves it over HTTPS.
 :80 {{
@@ -81,7 +82,7 @@ def caddy(plan: Plan) -> str:
 		header_up -X-Forwarded-Prefix
 		# ehttpd closes a connection that rests for {plan.settings.keep_alive_timeout:g} s, Caddy must before.
 		transport http {{
-			keepalive {max(1, round(float(plan.settings.keep_alive_timeout)) - 1)}s
+			keepalive {max(1, round(float(plan.settings.keep_alive_timeout)) - 1)}s{secure if plan.secure else ""}
 		}}
 	}}
 }}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ehttpd.deploy.plan import Plan
+from ehttpd.deploy.plan import Plan, scheme_and_address
 
 WATCHDOG_SECONDS = 30
 
@@ -25,7 +25,7 @@ def service(plan: Plan) -> str:
         "",
         "[Service]",
         "Type=notify",
-        f"WorkingDirectory={plan.folder}",
+        f"WorkingDirectory={plan.folder.replace('%', '%%')}",
         f"ExecStart={command}",
         "# Opens logs and certificates anew; with --workers or --supervise it brings new code and settings, too.",
         "ExecReload=/bin/kill -HUP $MAINPID",
@@ -50,7 +50,7 @@ def service(plan: Plan) -> str:
         "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
         f"RuntimeDirectory={plan.name}",
         f"StateDirectory={plan.name}",
-        *(f"ReadWritePaths={folder}" for folder in sorted({os.path.dirname(path) for path in plan.log_files})),
+        *(f"ReadWritePaths={quoted(folder)}" for folder in sorted({os.path.dirname(path) for path in plan.log_files})),
         *(["AmbientCapabilities=CAP_NET_BIND_SERVICE"] if plan.privileged else []),
         "",
         "[Install]",
@@ -89,14 +89,22 @@ def socket(plan: Plan) -> str:
 
 def listened(address: str) -> str:
     """Return an address as systemd writes it: a path, a port of every interface, or host and port."""
+    _, address = scheme_and_address(address)
     if address.startswith("unix:"):
         return address.removeprefix("unix:")
+    if address.startswith("localhost:"):
+        return address.replace("localhost", "127.0.0.1")  # systemd asks nobody for the addresses of a name
     return address.removeprefix("*").removeprefix(":") if address.startswith((":", "*:")) else address
 
 
 def escaped(word: str) -> str:
     """Return a word of ExecStart=: quoted where it must be, and with nothing that systemd replaces."""
-    word = word.replace("%", "%%").replace("$", "$$")
+    return quoted(word.replace("$", "$$"))
+
+
+def quoted(word: str) -> str:
+    """Return a word of a list: quoted where it must be, and with no specifiers."""
+    word = word.replace("%", "%%")
     if word and not any(character in word for character in " \t\"'\\;"):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch, translate
 from glob import glob
 
+from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 from ehttpd.typed import Protocol
 
@@ -23,15 +24,22 @@ ENVIRONMENT = "pyvenv.cfg"  # a folder with this file is one of Python's, with o
 
 
 class Watched:
-    """Which files are watched: folders, patterns in and out, and files wherever they are."""
+    """Which files are watched: folders, patterns in and out, and files wherever they are.
+
+    Raises:
+        SettingsError: a folder that is to be watched is none.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        for folder in settings.reload_dir:
+            if not os.path.isdir(folder):
+                raise SettingsError(f"cannot watch {folder!r}: it is not a folder.", "Name another with --reload-dir.")
         own = [os.getcwd(), *([settings.app_dir] if settings.app_dir else [])]
         self.folders = distinct(os.path.abspath(folder) for folder in settings.reload_dir or own)
         self.wanted = re.compile("|".join(map(translate, (*PATTERNS, *settings.reload_include))))
         self.unwanted = re.compile("|".join(map(translate, LEFT_OUT)))
         self.left_out = tuple(pattern.rstrip("/") for pattern in settings.reload_exclude)
-        self.extra = settings.reload_extra_file
+        self.extra = (*settings.reload_extra_file, *settings.env_file)
 
     def files(self) -> Iterator[os.DirEntry[str]]:
         """Yield the files of the folders as they are now."""

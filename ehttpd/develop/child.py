@@ -18,8 +18,10 @@ from ehttpd.develop.pages import with_pages
 from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE
+from ehttpd.launch.ending import end
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.serve import leave_next_time, make_server, prepare_logging
+from ehttpd.launch.surroundings import set_variables
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Given, Settings
 from ehttpd.typed import TYPE_CHECKING
@@ -41,10 +43,13 @@ def main(told: str) -> int:
     with parent, signals_as_octets(leave_next_time) as (inbox, _):
         prepare_logging(settings)
         try:
+            set_variables(settings)
+            if order["pages"]:
+                os.environ.setdefault("FLASK_DEBUG", "1")  # else Flask hands no exceptions on to the server
             application = load_application(settings)
         except OperatorError as error:
             tell(parent, event="failed", **failure(error, order))
-            return COULD_NOT_START
+            return end(COULD_NOT_START)
         wrapped = order["pages"] and application.kind is not Kind.CONNECTION
         server = make_server(shown(application, order["generation"]) if wrapped else application, settings)
         server.start()

@@ -98,7 +98,6 @@ class Reloader:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ehttpd.develop.child", json.dumps(order)],
                 pass_fds=[*self._numbers, theirs.fileno()],
-                env=environment(pages=self._pages),
             )
         self._channel, self._said = ours, b""
 
@@ -156,11 +155,6 @@ class Reloader:
                 self._process.kill()
                 self._process.wait()
             self._process = None
-
-
-def environment(*, pages: bool) -> dict[str, str]:
-    """Return the variables of the process. Flask hands exceptions on to the server only if it is told to debug."""
-    return {"FLASK_DEBUG": "1", **os.environ} if pages else dict(os.environ)
 
 
 def changes_go_on(changes: Changes) -> bool:

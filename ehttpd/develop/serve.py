@@ -11,7 +11,7 @@ from ehttpd.develop.ports import close, opened, urls
 from ehttpd.develop.reloader import Reloader
 from ehttpd.launch.banner import announce, warnings
 from ehttpd.launch.cautions import Caution, listens_everywhere
-from ehttpd.launch.surroundings import prepare_surroundings
+from ehttpd.launch.surroundings import change_folder, variables_of
 from ehttpd.launch.usual import usual_application
 from ehttpd.settings import Settings
 
@@ -35,9 +35,12 @@ UNHEEDED = (
 def develop(settings: Settings, *, pages: bool) -> int:
     """Serve and reload; with ``pages``, as `run` does, else without showing anything to clients."""
     announce(warnings(unheeded(settings, pages=pages), terminal=sys.stderr.isatty()), end="")
-    prepare_surroundings(settings)
+    files = [os.path.abspath(path) for path in settings.env_file]
+    for path in files:
+        variables_of(path)  # which each start reads anew; what is wrong from the first is told and no more
+    change_folder(settings)
     named = settings.app or usual_application(settings.app_dir or ".")
-    settings = settings.replace(app=named, chdir="", env=(), env_file=())  # so that these are not done twice
+    settings = settings.replace(app=named, chdir="", env_file=files)
     listeners = opened(settings, next_free=pages)
     try:
         if sys.stderr.isatty():

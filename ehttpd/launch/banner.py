@@ -110,5 +110,8 @@ def url(address: str) -> str:
 
 
 def announce(text: str, end: str = "\n") -> None:
-    """Print to the standard error."""
-    print(text, file=sys.stderr, flush=True, end=end)
+    """Print to the standard error. If nobody reads that, or its disk is full, nothing else depends on it."""
+    try:
+        print(text, file=sys.stderr, flush=True, end=end)
+    except OSError:
+        pass

@@ -33,7 +33,7 @@ def file_missing(path: str) -> ApplicationImportError:
     """There is no such file."""
     folder, name = os.path.split(path)
     try:
-        neighbours = [entry for entry in os.listdir(folder or ".") if entry.endswith(".py")]
+        neighbours = [entry for entry in os.listdir(folder or ".") if entry.endswith(".py") and entry != name]
     except OSError:
         neighbours = []
     near = [os.path.join(folder, entry) for entry in nearest(name, neighbours, 2)]

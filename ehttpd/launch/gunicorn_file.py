@@ -94,5 +94,5 @@ def flags_of(name: str, value: object) -> Iterator[str]:
     for each in value if isinstance(value, (list, tuple)) else [value]:
         if each is True:
             yield f"--{name}"
-        elif each not in (False, None, ""):
-            yield from (f"--{name}", str(each))
+        elif each is not False and each is not None and each != "":
+            yield from (f"--{name}", oct(each) if name == "umask" and isinstance(each, int) else str(each))

@@ -166,11 +166,11 @@ def standard(descriptor: int) -> Target:
 
 def opened(setting: str, name: str) -> Target:
     """Return what lines are written to."""
-    from ehttpd.records.targets import File, SystemLog
+    from ehttpd.records.targets import SYSTEM_LOG, File, SystemLog
 
     try:
         if name.startswith(SYSLOG):
-            return SystemLog(name[len(SYSLOG) :] or "/dev/log")
+            return SystemLog(name[len(SYSLOG) :] or SYSTEM_LOG)
         return File(name)
     except OSError as error:
         what = setting.replace("_", " ")
@@ -212,24 +212,38 @@ def _leave_alone() -> None:
 
 def _configured(path: str) -> set[str]:
     """Configure Python's logging as a file says (`logging.config.dictConfig`); return the loggers that it names."""
-    import json
     import logging.config
+
+    read = read_configuration(path)
+    try:
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **read})
+    except (OSError, ValueError, TypeError, AttributeError, ImportError) as error:
+        raise _not_configured(path, error) from error
+    return set(read.get("loggers", ()))
+
+
+def read_configuration(path: str) -> dict[str, Any]:
+    """Return what a file for `logging.config.dictConfig` says. Raises SettingsError if it cannot be read."""
+    import json
     import tomllib
 
     try:
         with open(path, "rb") as file:
             read: Any = json.load(file) if path.endswith(".json") else tomllib.load(file)
-        if not isinstance(read, dict):
-            raise ValueError("it must be a table")
-        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, **read})
-    except (OSError, ValueError, TypeError, AttributeError, ImportError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
-        raise SettingsError(
-            f"cannot configure logging from {path!r}: {reason}{cause}.",
-            "It must be TOML, or JSON if its name ends in .json, in the schema of logging.config.dictConfig.",
-        ) from error
-    return set(read.get("loggers", ()))
+    except (OSError, ValueError) as error:
+        raise _not_configured(path, error) from error
+    if not isinstance(read, dict):
+        raise _not_configured(path, ValueError("it must be a table"))
+    return read
+
+
+def _not_configured(path: str, error: Exception) -> SettingsError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+    return SettingsError(
+        f"cannot configure logging from {path!r}: {reason}{cause}.",
+        "It must be TOML, or JSON if its name ends in .json, in the schema of logging.config.dictConfig.",
+    )
 
 
 def _tell_on_standard_error(text: str) -> None:

@@ -31,8 +31,11 @@ class PidFile:
         where another program has its number now.
 
         Raises:
-            SettingsError: another process is alive whose file this is, or the file cannot be written.
+            SettingsError: another process is alive whose file this is, or the file cannot be written, or it is none, as
+                /dev/null: root would replace that, and then remove it.
         """
+        if os.path.exists(self._path) and not os.path.isfile(self._path):
+            raise SettingsError(f"cannot write the pid file {self._path!r}: it is no file.")
         other = self._read()
         if other not in (0, os.getpid()) and is_alive(other) and not is_stranger(other):
             raise SettingsError(

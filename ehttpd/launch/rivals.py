@@ -17,11 +17,13 @@ class Row(NamedTuple):
         flags: their names, separated by blanks. With ``=`` behind them they take a value.
         ours: the same in our words, with ``{}`` for the value; nothing if it is to be left out.
         note: what differs, or why it is left out.
+        socket: whether the value is an address, or else, without a colon, the path of a Unix socket.
     """
 
     flags: str
     ours: str
     note: str = ""
+    socket: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -56,6 +58,7 @@ SERVES = "ehttpd serves WSGI applications and native handlers"
 NO_ASGI = "this is for ASGI applications, which ehttpd does not serve: stay with uvicorn, granian or hypercorn"
 ONE_KIND = "there is one kind of worker: threads, as many as are needed"
 TIMEOUT = "here it is for a process whose threads are all stuck; a deadline for each request is --request-timeout"
+NO_UWSGI = "ehttpd speaks HTTP: let nginx use proxy_pass, not uwsgi_pass"
 STRICT = "there are no switches for leniency: what is not HTTP is refused"
 UNLIKE_US = "from this machine; ehttpd believes nobody unless told: --forwarded-allow-ips 127.0.0.1"
 COMMON = (
@@ -111,6 +114,7 @@ GUNICORN = Rival(
         Row("--ca-certs=", "--ca-certs {}"),
         Row("--cert-reqs=", "--cert-reqs {}"),
         Row("--ciphers=", "--ciphers {}"),
+        Row("--paste --paster=", "", "name the application in a module: from paste.deploy import loadapp; app = …"),
         Row("-c --config=", "", "a program is not run here: what it assigns is in this translation"),
         Row("-D --daemon", "", "let the service manager keep it running: ehttpd init systemd"),
         Row("--worker-tmp-dir=", "", "no file is needed to see whether a process lives"),
@@ -165,7 +169,8 @@ UVICORN = Rival(
         Row("--date-header", "--date-header"),
         Row("--no-date-header", "--no-date-header"),
         Row("--interface=", "", SERVES),
-        Row("--loop --ws --http --lifespan --use-colors=", "", "it is about event loops and ASGI"),
+        Row("--loop --ws --http --lifespan=", "", "it is about event loops and ASGI"),
+        Row("--use-colors --no-use-colors", "", "there are colours where a terminal shows them; NO_COLOR: none"),
     ),
     silent=("--access-log",),
     trusts=f"uvicorn believes X-Forwarded-For and X-Forwarded-Proto {UNLIKE_US}",
@@ -210,8 +215,9 @@ GRANIAN = Rival(
         Row("--process-name=", "--name {}"),
         Row("--pid-file=", "--pid {}"),
         Row("--runtime-threads --runtime-blocking-threads=", "", "there is no second runtime"),
-        Row("--loop --ws --http --runtime-mode --task-impl=", "", "there is no event loop to choose"),
-        Row("--no-ws", ""),
+        Row("--loop --http --runtime-mode --task-impl=", "", "there is no event loop to choose"),
+        Row("--ws --no-ws", "", "an application that speaks WebSocket needs no flag"),
+        Row("--static-path-route --static-path-mount=", "", "name both at once: --static /static=FOLDER"),
         Row("--respawn-failed-workers", "", "a process that ends is always replaced"),
     ),
     differs=("Heads and bodies are bounded and must arrive in time: see the timeouts of ehttpd --help.",),
@@ -246,17 +252,20 @@ WAITRESS = Rival(
         Row("--no-ipv6 --no-ipv4", "", "bind 0.0.0.0 or [::]"),
         Row("--expose-tracebacks", "", "clients never see one; ehttpd dev shows them while you write"),
     ),
-    silent=("--bind 0.0.0.0:8080", "--threads 4", "--server-header waitress"),
+    silent=("--host 0.0.0.0", "--port 8080", "--threads 4", "--server-header waitress"),
     differs=("A whole response need not fit a buffer: files are sent with sendfile, streams piece by piece.",),
 )
 UWSGI = Rival(
     ("uwsgi",),
     (
-        Row("--http --http-socket=", "--bind {}"),
-        Row("-s --socket --uwsgi-socket=", "--bind {}", "ehttpd speaks HTTP: let nginx use proxy_pass, not uwsgi_pass"),
+        Row("--http --http-socket=", "--bind {}", socket=True),
+        Row("-s --socket --uwsgi-socket=", "--bind {}", NO_UWSGI, socket=True),
+        Row("--protocol=", "", "ehttpd speaks HTTP"),
         Row("-w --module --wsgi=", APP),
         Row("--wsgi-file --file=", APP),
         Row("--callable=", ":{}"),
+        Row("--mount=", "", "name this application alone; --url-prefix says below which path it is"),
+        Row("--static-map=", "--static {}"),
         Row("-p --processes --workers=", "--workers {}"),
         Row("--threads=", "--threads {}"),
         Row("--chdir=", "--chdir {}"),
@@ -271,13 +280,17 @@ UWSGI = Rival(
         Row("--gid=", "--group {}"),
         Row("--pidfile=", "--pid {}"),
         Row("--chmod-socket=", "--uds-mode {}"),
-        Row("--stats=", "--admin {}"),
-        Row("--py-autoreload=", "--reload"),
+        Row("--stats=", "--admin {}", socket=True),
+        Row("--py-autoreload --py-auto-reload --python-autoreload --python-auto-reload=", "--reload"),
+        Row("--touch-reload=", "", "send HUP to the supervisor: ehttpd ctl reload"),
         Row("--http-keepalive --so-keepalive", "", "connections persist"),
         Row("-M --master --enable-threads --die-on-term --vacuum --need-app --single-interpreter", "", "always so"),
         Row("--ini=", "", "its lines are in this translation"),
+        Row("--xml --yaml --json=", "", "only an ini file is read here"),
+        Row("--plugin --plugins=", "", "there is nothing to load"),
         Row("-H --home --virtualenv --venv=", "", "start the ehttpd of that environment: bin/ehttpd"),
         Row("--disable-logging -L", "", "requests are not logged unless --access-log is given"),
+        Row("--logto --logto2=", "", "requests and messages have logs of their own: --access-log, --error-log"),
         Row("--lazy-apps", "", "always so, unless --preload is given"),
         Row("-d --daemonize --daemonize2=", "", "let the service manager keep it running: ehttpd init systemd"),
         Row("--buffer-size=", "--limit-request-head {}"),

@@ -44,17 +44,25 @@ def write_every_character() -> None:
 def prepare_surroundings(settings: Settings) -> None:
     """Set variables and change to the folder of the application, as ``settings`` say.
 
-    A file does not change a variable that there is; ``env`` does.
-
     Raises:
         SettingsError: a file or the folder cannot be used.
     """
+    set_variables(settings)
+    change_folder(settings)
+
+
+def set_variables(settings: Settings) -> None:
+    """Set variables. A file does not change one that there is; ``env`` does. Raises SettingsError."""
     for path in settings.env_file:
         for name, value in variables_of(path).items():
             os.environ.setdefault(name, value)
     for assignment in settings.env:
         name, _, value = assignment.partition("=")
         os.environ[name] = value
+
+
+def change_folder(settings: Settings) -> None:
+    """Change to the folder of the application. Raises SettingsError."""
     if settings.chdir:
         try:
             os.chdir(settings.chdir)

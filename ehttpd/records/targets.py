@@ -93,7 +93,7 @@ class File(Stream):
     """A file that is appended to, made if need be. Raises OSError."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path = os.path.abspath(path)  # the folder may change until it is opened anew
         super().__init__(_opened(path))
 
     def reopen(self) -> None:

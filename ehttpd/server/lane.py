@@ -56,6 +56,8 @@ SERVE_AT_ONCE = 16
 # connections that are given up. A refusal takes up to 0.1 ms, and thousands may be due at the same moment.
 TURNS_AT_ONCE = 64
 GIVEN_UP_AT_ONCE = 200
+# Epoll waits for no more than 2**31 milliseconds, however far away a deadline is.
+LONGEST_WAIT = 1e6  # seconds
 # Looking through all deadlines may take one part in this many of the time.
 SWEEP_SHARE = 100
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
@@ -100,7 +102,7 @@ class Lane:
         self._posted: deque[Feed] = deque()  # with something to send
         self.handshakes = 0  # of TLS, ever
         self.mishaps = Mishaps()
-        self._next_sweep = math.inf
+        self._next_sweep = time.monotonic() + LONGEST_WAIT
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.setblocking(False)
         self._outbox.setblocking(False)
@@ -277,7 +279,7 @@ class Lane:
         self.since_epoch = self.standing.refresh() - self.now
         return events
 
-    def _timeout(self) -> float | None:
+    def _timeout(self) -> float:
         """Return how long the leader may wait for events."""
         if self._turns or self._posted or self.answers.unsent:
             return 0.0
@@ -285,7 +287,7 @@ class Lane:
         at = min(self._next_sweep, self.entrance.again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
         if self._draining is not None:
             at = min(at, self._draining.deadline)
-        return None if at == math.inf else max(0.0, at - time.monotonic())
+        return max(0.0, at - time.monotonic())
 
     def _serve_on(self, connection: Connection, step: Next, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Serve a connection that has a request, for several turns if requests are pipelined. Tell if the lead is
@@ -531,7 +533,7 @@ class Lane:
         others had their turn.
         """
         began = time.monotonic()
-        self._next_sweep = math.inf  # until then, lowered by those who put a connection back
+        self._next_sweep = now + LONGEST_WAIT  # until then, lowered by those who put a connection back
         connections = self.table.all_resting()
         earliest = math.inf
         given_up = 0

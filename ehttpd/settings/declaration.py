@@ -85,7 +85,7 @@ class Setting:
         if self.at_least is not None and isinstance(read, (int, float)) and read < self.at_least:
             raise ValueError(f"at least {self.at_least:g}")
         if self.at_most is not None and isinstance(read, (int, float)) and read > self.at_most:
-            raise ValueError(f"at most {self.at_most:g}")
+            raise ValueError(f"at most {self.at_most}")
         return read
 
 

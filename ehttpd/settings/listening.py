@@ -86,6 +86,7 @@ class ListenSettings(Group, section="Listening"):
         Count(2048),
         "Let the kernel hold this many connections that are not yet accepted.",
         at_least=1,
+        at_most=(1 << 31) - 1,  # listen(2) takes an int
     )
     reuse_port: Switch = setting(
         Switch(0),

@@ -18,6 +18,7 @@ class ProcessSettings(Group, section="Processes"):
         flags=("-w", "--workers"),
         platform={"WEB_CONCURRENCY": "{}"},
         at_least=1,
+        at_most=1024,  # more is a slip of a finger, and would take the machine down
     )
     supervise: Switch = setting(
         Switch(0),

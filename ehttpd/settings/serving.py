@@ -61,13 +61,14 @@ class StackSize(Bytes):
     """How large the stack of a thread is; 0: as the platform has it."""
 
     __slots__ = ()
-    meaning = "0, or a size of at least 32k, such as 256k or 1m"
+    meaning = "0, or a size from 32k to 1g, such as 256k or 1m"
     LEAST: ClassVar = 32 * 1024  # Python's, see threading.stack_size
+    MOST: ClassVar = 1 << 30
 
     @classmethod
     def read(cls, value: object) -> Self:
         size = super().read(value)
-        if 0 < size < cls.LEAST:
+        if size and not cls.LEAST <= size <= cls.MOST:
             raise ValueError(cls.meaning)
         return size
 

@@ -49,12 +49,15 @@ class Seconds(float, Unit):
     metavar = "SECONDS"
     meaning = "a duration such as 30, 0.5, 500ms or 2m"
     SUFFIXES: ClassVar = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    MOST: ClassVar = 1e8  # three years: beyond what systems can wait for, there is no more to mean
 
     @classmethod
     def read(cls, value: object) -> Self:
         seconds = read_number(value, cls.SUFFIXES, cls.meaning)
         if not math.isfinite(seconds):
             raise ValueError(cls.meaning)
+        if seconds > cls.MOST:
+            raise ValueError(f"a duration of at most {cls.MOST:.0f} seconds")
         return cls(seconds)
 
     def written(self) -> str:

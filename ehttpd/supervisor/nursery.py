@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.ending import end
 from ehttpd.launch.logs import close_logs
 from ehttpd.server.server import read_certificates
 from ehttpd.server.signals import signals_as_octets
@@ -68,7 +69,7 @@ class Nursery:
                     return 0
                 if self._birth is not None:
                     break
-        return self._birth() if self._birth is not None else 0
+        return self._birth() if self._birth is not None else end(0)
 
     def _obey(self) -> bool:
         """Do what the supervisor says; tell whether it is there."""

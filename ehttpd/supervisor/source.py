@@ -12,7 +12,9 @@ from collections.abc import Callable
 from itertools import count
 
 from ehttpd.admin.source import COMMANDS, CommandRefused, Overview, WorkerThreads
+from ehttpd.errors import SettingsError
 from ehttpd.server.snapshot import Snapshot
+from ehttpd.settings import Settings
 from ehttpd.supervisor.member import Member
 from ehttpd.supervisor.orders import Orders
 from ehttpd.supervisor.supervisor import Supervisor
@@ -98,9 +100,10 @@ class WorkersSource:
         if name == "log-level":
             return self._set_log_level(argument)
         if name == "workers":
-            if not argument.isascii() or not argument.isdigit() or not int(argument):
-                raise CommandRefused(f"{argument!r} is no number of workers.", "Say how many there are to be, from 1.")
-            wanted = int(argument)
+            try:
+                wanted = Settings(workers=argument).workers
+            except SettingsError as error:
+                raise CommandRefused(str(error)) from None
             return self._have_done(lambda: self._orders.have_workers(wanted), f"There are to be {wanted} workers.")
         if name == "reload":
             return self._have_done(self._orders.reload, "Workers are replaced one by one; the log tells how it went.")

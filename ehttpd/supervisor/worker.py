@@ -21,6 +21,7 @@ from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.cautions import cautions
+from ehttpd.launch.ending import end
 from ehttpd.launch.logs import close_logs, reopen_logs
 from ehttpd.launch.serve import end_quietly, make_server, prepare_logging, raise_descriptor_limit, requests_told
 from ehttpd.logs import log
@@ -53,9 +54,10 @@ def main() -> int:
     except EOFError:
         return 0
     try:
-        return run(channel, order)
+        exit_code = run(channel, order)
     finally:
         close_logs()
+    return end(exit_code) if exit_code else exit_code
 
 
 def run(channel: Channel, order: Message) -> int:

@@ -142,6 +142,12 @@ def test_an_import_that_fails_is_shown_whole_and_the_rest_is_tried(
         ("--user nobody-has-this-name", "FAILED  permissions"),
         ("--static /static=missing", "FAILED  files"),
         ("--certfile missing.pem", "FAILED  listen"),
+        ("--access-log .", "FAILED  files"),
+        ("--access-log syslog:missing", "FAILED  files"),
+        ("--log-config missing.toml", "FAILED  logs"),
+        ("--log-config checked.py", "FAILED  logs"),
+        ("--statsd-host nowhere", "FAILED  statsd"),
+        ("--hooks missing", "FAILED  hooks"),
     ],
 )
 def test_what_else_serving_needs_is_tried(capsys: pytest.CaptureFixture[str], words: str, said: str) -> None:
@@ -155,6 +161,16 @@ def test_an_address_in_use_is_exit_code_3(capsys: pytest.CaptureFixture[str]) ->
         code, said = check("checked", "-b", f"127.0.0.1:{listener.getsockname()[1]}", capsys=capsys)
     assert code == 3
     assert "FAILED  listen" in said
+
+
+@pytest.mark.parametrize("flag", ["--bind", "--admin"])
+def test_an_address_that_is_given_twice_is_exit_code_3(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    code, said = check("checked", "-b", address, flag, address, capsys=capsys)
+    assert code == 3
+    assert f"  ok      listen        {address}" in said
+    assert f"cannot listen on {address}: address already in use" in said
 
 
 @pytest.mark.parametrize("words", ["--access-log missing/a.log", "--env-file missing", "--app-dir missing"])

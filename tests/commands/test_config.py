@@ -44,6 +44,11 @@ def test_what_is_printed_is_a_file_of_the_same_settings(capsys: pytest.CaptureFi
     )
 
 
+def test_every_character_can_be_read_back(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "A=" + "".join(map(chr, range(1, 256)))
+    assert tomllib.loads(config("shop", "--env", odd, capsys=capsys))["env"] == [odd]
+
+
 def test_programs_read_it_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     table = json.loads(config("--json", "--no-date-header", capsys=capsys))
     assert list(table) == list(Settings.declared())

@@ -162,6 +162,9 @@ def test_a_supervisor_is_told(background: Callable[..., Background], capsys: pyt
     assert server.stderr is not None
     pid = str(server.pid)
     assert said(capsys, ctl.run, "workers", "2", "--pid", pid) == "There are to be 2 workers.\n"
+    for wrong, expected in [("99999999999", "at most 1024"), ("0", "at least 1"), ("two", "a whole number")]:
+        with pytest.raises(OperatorError, match=f"workers must be {expected}, not '{wrong}'"):
+            ctl.run(["workers", wrong, "--pid", pid])
     come_true(lambda: len(find_admin(process=server.pid).get("/stats.json")["worker_status"]) == 2)
     said(capsys, ctl.run, "reload", "--pid", pid)
     line = next(line for line in iter(server.stderr.readline, "") if "eload" in line)

@@ -94,6 +94,25 @@ def test_an_edit_is_served_and_a_mistake_is_shown_until_the_next_one(folder: Pat
         assert (status, "ValueError: at run time" in page) == (500, True)
 
 
+def test_variables_in_a_file_are_read_anew_when_it_has_changed(folder: Path) -> None:
+    (folder / "shop.py").write_text(
+        "import os\ndef app(environ, start_response):\n"
+        "    start_response('200 OK', [])\n    return [os.environ['TEA'].encode()]\n"
+    )
+    (folder / "tea.env").write_text("TEA=green\n")
+    with running("dev", "shop", "--env-file", "tea.env") as server:
+        server.says("event=ready")
+        assert server.ask() == (200, "green")
+        (folder / "tea.env").write_text("TEA=black\n")
+        server.says("event=ready")
+        assert server.ask() == (200, "black")
+        (folder / "tea.env").write_text("no variable\n")
+        assert "tea.env:1: not a variable" in server.says("not a variable")
+        (folder / "tea.env").write_text("TEA=white\n")
+        server.says("event=ready")
+        assert server.ask() == (200, "white")
+
+
 def test_nobody_is_refused_while_the_application_is_started_again(folder: Path) -> None:
     module = folder / "shop.py"
     module.write_text(WORKING.format("one"))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,20 @@ def test_a_folder_is_its_index_or_a_list_with_every_name_escaped(address: tuple[
 def test_what_is_no_folder_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["static", "/no/such/folder"]) == 2
     assert "'/no/such/folder' is not a folder" in capsys.readouterr().err
+
+
+def test_what_one_process_does_not_do_is_refused_and_not_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["static", str(tmp_path), "--user", "nobody", "--workers", "4", "--bind", "127.0.0.1:0"]) == 2
+    assert "--workers, --user: not for ehttpd static" in capsys.readouterr().err
+
+
+def test_the_pid_file_is_written(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    words = ("static", str(tmp_path), "--bind", "fd:{fd}", "--pid", str(pid))
+    with running(sys.executable, "-m", "ehttpd", *words) as served:
+        assert f'<a href="./{pid.name}">' in ask(served, "/")[1]
 
 
 def test_the_help_page_is_about_folders() -> None:

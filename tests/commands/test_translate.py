@@ -34,7 +34,18 @@ uvicorn main:app --host 0.0.0.0 --port 80 --no-access-log -> ehttpd main:app --h
 uvicorn --factory --uds=/run/a.sock a:b --ws none -> ehttpd a:b --factory --bind unix:/run/a.sock --access-log
 granian --interface wsgi --http1-header-read-timeout 300 a:b -> ehttpd a:b --header-timeout 300ms
 waitress-serve --listen=:80 --ident= --call m:make -> ehttpd m:make --bind :80 --server-header '' --factory --threads 4
-waitress-serve m:app -> ehttpd m:app --bind 0.0.0.0:8080 --threads 4 --server-header waitress
+waitress-serve m:app -> ehttpd m:app --host 0.0.0.0 --port 8080 --threads 4 --server-header waitress
+waitress-serve --port=80 --ident= m:app -> ehttpd m:app --port 80 --server-header '' --host 0.0.0.0 --threads 4
+waitress-serve --host=::1 --ident= m:app -> ehttpd m:app --host ::1 --server-header '' --port 8080 --threads 4
+gunicorn --paste development.ini -b :80 -> ehttpd --bind :80
+uvicorn --use-colors --no-access-log a:b -> ehttpd a:b
+granian --ws a:b -> ehttpd a:b
+granian --static-path-route /static --static-path-mount public a:b -> ehttpd a:b
+uwsgi -s /run/a.sock -w a -> ehttpd a --bind unix:/run/a.sock
+uwsgi --socket a.sock --module a --stats /b -> ehttpd a --bind unix:a.sock --admin unix:/b
+uwsgi -w a:app --callable app -> ehttpd a:app
+uwsgi --http :80 --touch-reload a --mount /b=c:d -> ehttpd --bind :80
+uwsgi --static-map /static=public -w a -> ehttpd a --static /static=public
 uwsgi --http :80 --wsgi-file shop.py --callable app -M --threads 2 -> ehttpd shop.py:app --bind :80 --threads 2
 """
 
@@ -45,6 +56,18 @@ def test_a_command_is_told_in_our_words(theirs: str, ours: str) -> None:
     assert command == ours
     words = shlex.split(command.replace("${PORT:-80}", "80"))
     assert Settings.from_sources(arguments_of(make_parser("", {}), words[words.index("ehttpd") + 1 :]).given)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("./manage.py migrate && gunicorn app && echo 'a b'", "./manage.py migrate && ehttpd app && echo 'a b'"),
+        ("gunicorn app -b :80 >> log 2>&1 &", "ehttpd app --bind :80 >> log 2>&1 &"),
+        ("gunicorn app --pid 'a;b' | tee log", "ehttpd app --pid 'a;b' | tee log"),
+    ],
+)
+def test_what_is_the_shells_stays_as_it_is(theirs: str, ours: str) -> None:
+    assert translated(theirs)[0] == ours
 
 
 def test_what_differs_is_told_and_what_is_not_known_is_left_out() -> None:
@@ -105,6 +128,19 @@ def test_a_file_of_uwsgi_is_read(tmp_path: Path) -> None:
         translated("uwsgi --ini nowhere.ini")
 
 
+def test_placeholders_in_a_file_of_uwsgi_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.ini").write_text(
+        "[uwsgi]\nproject = shop\nbase = /srv/%(project)\nchdir = %(base)/%(none)\nmodule = %(project).wsgi:app\n"
+        "pidfile = %d%(project).pid\nsocket = $(HOME)/%(project).sock\n[other]\nmodule = other\n"
+    )
+    assert shlex.split(translated("uwsgi site.ini")[0]) == [
+        *("ehttpd", "shop.wsgi:app", "--chdir", "/srv/shop/%(none)", "--pid", f"{tmp_path}/shop.pid"),
+        *("--bind", "unix:${HOME}/shop.sock"),
+    ]
+    assert translated("uwsgi --ini site.ini:other")[0] == "ehttpd other"
+
+
 def test_variables_of_gunicorn_are_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--threads 3")
     assert main(["translate", "gunicorn", "app"]) == 0
@@ -113,7 +149,7 @@ def test_variables_of_gunicorn_are_told(capsys: pytest.CaptureFixture[str], monk
     assert "GUNICORN_CMD_ARGS='--threads 3' is in this translation" in said
 
 
-@pytest.mark.parametrize("command", ["hypercorn app", "", "gunicorn 'a"])
+@pytest.mark.parametrize("command", ["hypercorn app", "", "gunicorn 'a", "gunicorn -w $((2 * 4)) app"])
 def test_what_cannot_be_translated_is_exit_code_2(command: str) -> None:
     with pytest.raises(SettingsError):
         translated(command)
@@ -130,6 +166,41 @@ def test_a_file_of_gunicorn_is_read_and_not_run(tmp_path: Path) -> None:
     assert command.startswith("ehttpd shop:app --bind 0.0.0.0:80 --bind unix:/a --threads 4 --env A=1")
     assert f"{path}:6: workers is computed; left out" in notes
     assert f"{path}:10: on_starting() is a hook" in notes
+
+
+def test_a_nought_in_a_file_of_gunicorn_is_a_value_and_a_mask_is_octal(tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text("timeout = 0\nkeepalive = 0\numask = 0o027\npidfile = ''\nworkers = None\n")
+    command, _ = translated(f"gunicorn -c {tmp_path}/conf.py app")
+    assert command == "ehttpd app --worker-timeout 0 --keep-alive 0 --umask 0o27"
+
+
+def test_what_counts_more_with_gunicorn_is_what_is_translated(tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text("bind = ':1'\nworkers = 1\nthreads = 1\nbacklog = 1\nwsgi_app = 'one:app'\n")
+    theirs = f"gunicorn --bind :3 --workers 3 -c {tmp_path}/conf.py"
+    command, _ = translated(theirs, GUNICORN_CMD_ARGS="--workers 2 --threads 2")
+    assert command == "ehttpd one:app --bind :3 --workers 3 --threads 2 --backlog 1"
+    assert translated(f"{theirs} three:app")[0].startswith("ehttpd three:app ")
+
+
+def test_a_file_of_gunicorn_that_nobody_names_is_read_where_gunicorn_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gunicorn.conf.py").write_text("threads = 4\n")
+    command, notes = translated("gunicorn app")
+    assert command == "ehttpd app --threads 4"
+    assert "gunicorn.conf.py is here, and gunicorn reads it" in notes
+    assert translated("waitress-serve --threads 9 app")[0].startswith("ehttpd app --threads 9")
+
+
+@pytest.mark.parametrize("place", ["other.py", "file:other.py", "python:other"])
+def test_a_file_of_gunicorn_is_named_in_each_of_its_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gunicorn.conf.py").write_text("threads = 4\n")
+    (tmp_path / "other.py").write_text("threads = 5\n")
+    assert translated(f"gunicorn -c {place} app")[0] == "ehttpd app --threads 5"
 
 
 @pytest.mark.parametrize("text", ["threads = = 3", None])

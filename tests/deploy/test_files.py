@@ -81,9 +81,47 @@ def test_a_service_is_run_as_it_would_be_here(printed: Printer) -> None:
     assert "CAP_NET_BIND" not in printed.text("systemd", "shop:app", "-b", ":8000")
 
 
+@pytest.mark.parametrize("flag", ["--app-dir", "--chdir"])
+def test_a_service_finds_what_flags_name_from_the_folder_where_the_command_was_given(
+    printed: Printer, folder: Path, flag: str
+) -> None:
+    (folder / "src").mkdir()
+    text = printed.text("systemd", "shop:app", flag, "src")
+    assert f"\nWorkingDirectory={folder}\n" in text
+    assert f" -m ehttpd shop:app {flag} src\n" in text
+    (folder / "app.py").rename(folder / "src" / "main.py")
+    assert f" -m ehttpd main {flag} src\n" in printed.text("systemd", flag, "src")
+
+
+def test_folders_of_any_name_are_systemds(
+    printed: Printer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "50%h a"
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    service = printed.file("shop.service", "systemd", "shop:app", "--access-log", "/var/log/a b/x.log")
+    assert accepts(program("systemd-analyze"), "verify", service) == ""
+    assert f"\nWorkingDirectory={tmp_path}/50%%h a\n" in Path(service).read_text()
+    assert '\nReadWritePaths="/var/log/a b"\n' in Path(service).read_text()
+
+
+def test_the_log_of_the_system_is_no_file(printed: Printer) -> None:
+    assert "ReadWritePaths" not in printed.text("systemd", "--access-log", "syslog:")
+    assert "syslog:" not in printed.text("logrotate", "--access-log", "syslog:")
+
+
+def test_what_containers_replace_is_escaped_and_their_user_is_the_image_s(printed: Printer) -> None:
+    flags = ("--env", "A=$HOME $(B)", "--user", "nobody", "--group", "nogroup", "--umask", "027")
+    expected = '"app", "--env", "A={}", "--umask", "0027", "--bind",'
+    assert expected.format("$HOME $(B)") in printed.text("docker", *flags)
+    assert expected.format("$$HOME $$(B)") in printed.text("compose", *flags)
+    assert expected.format("$HOME $$(B)") in printed.text("k8s", *flags)
+
+
 def test_what_systemd_replaces_is_escaped() -> None:
     assert [escaped(word) for word in ("plain", "a b", '"', "100%", "")] == ["plain", '"a b"', '"\\""', "100%%", '""']
     assert [listened(address) for address in (":80", "*:80", "[::1]:80", "unix:/a")] == ["80", "80", "[::1]:80", "/a"]
+    assert [listened(address) for address in ("https://:443", "http://localhost:80")] == ["443", "127.0.0.1:80"]
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "pyproject.toml", None])
@@ -113,7 +151,7 @@ def test_the_manifests_are_valid(printed: Printer) -> None:
     assert settings.header == ("X-A: 'b\"",)
 
 
-@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock"])
+@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock", "https://:8443"])
 def test_nginx_takes_its_configuration(printed: Printer, folder: Path, bind: str) -> None:
     whole = printed.file("nginx.conf", "nginx", "-b", bind)
     nginx = (program("nginx"), "-t", "-e", "stderr", "-g", f"pid {folder}/nginx.pid;")
@@ -123,13 +161,24 @@ def test_nginx_takes_its_configuration(printed: Printer, folder: Path, bind: str
     accepts(*nginx, "-c", str(folder / "around.conf"))
 
 
-@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock"])
+@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock", "https://:8443"])
 def test_caddy_takes_its_configuration(
     printed: Printer, folder: Path, bind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(folder))
     file = printed.file("Caddyfile", "caddy", "-b", bind)
     accepts(program("caddy"), "validate", "--adapter", "caddyfile", "--config", file)
+
+
+@pytest.mark.parametrize(
+    ("bind", "secure"), [(":1", True), ("https://:1", True), ("http://:1", False), ("https://unix:/a", True)]
+)
+def test_a_proxy_speaks_tls_where_the_server_does(printed: Printer, bind: str, secure: bool) -> None:
+    flags = ("-b", bind, "--certfile", "a.pem")
+    assert (" https://shop;" in printed.text("nginx", *flags)) == secure
+    assert ("tls_insecure_skip_verify" in printed.text("caddy", *flags)) == secure
+    assert " http://shop;" in printed.text("nginx", "-b", ":1")
+    assert "tls_" not in printed.text("caddy", "-b", ":1")
 
 
 def test_logrotate_takes_its_configuration(printed: Printer) -> None:

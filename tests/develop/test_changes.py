@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ehttpd.develop.changes import Polling, Watched, distinct, watching
+from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
 PATIENCE = 20.0  # Seconds, for the operating system to tell of a change.
@@ -43,6 +44,12 @@ def test_the_operator_may_want_more_or_less() -> None:
     ]  # fmt: skip
     assert watched(reload_dir=["shop"]) == ["shop/views.py"]
     assert watched(reload_exclude=["shop/*"]) == [".env", "app.py", "app.wsgi", "templates/page.html"]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "app.py"])
+def test_what_is_no_folder_cannot_be_watched(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"cannot watch '{name}': it is not a folder"):
+        Watched(Settings(reload_dir=[name]))
 
 
 def test_a_folder_inside_of_another_is_looked_at_once() -> None:

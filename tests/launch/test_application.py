@@ -155,6 +155,8 @@ def test_a_missing_file_is_told_with_near_names() -> None:
     write("far/shop.py")
     assert failure("far/shup.py") == ["cannot find the file 'far/shup.py'.", "Did you mean far/shop.py?"]
     assert failure("nowhere/shop.py") == ["cannot find the file 'nowhere/shop.py'."]
+    Path("far/dark.py").mkdir()
+    assert failure("far/dark.py") == ["cannot find the file 'far/dark.py'."]
 
 
 def test_a_missing_attribute_is_told_with_what_is_there() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -60,3 +61,27 @@ def test_no_line_is_lost_or_doubled_when_logs_are_moved_under_load(folder: Path,
     written = "".join(file.read_text() for file in folder.glob("access.log*"))
     assert sorted(written.splitlines()) == sorted(target for each in asked for target in each)
     assert len(list(folder.glob("access.log*"))) == ROTATIONS + 1
+
+
+@pytest.mark.parametrize("flags", [(), ("--workers", "1", "--supervise")])
+def test_a_log_is_opened_anew_where_it_was_whatever_the_folder_is(folder: Path, flags: tuple[str, ...]) -> None:
+    below = folder / "below"
+    below.mkdir()
+    # An application may go elsewhere.
+    (below / "shop.py").write_text(f"import os\nos.chdir('/')\n{HELLO}")
+    log = below / "access.log"
+    words = ("--chdir", "below", "--access-log", log.name, *flags)
+    with running("shop", "-b", "127.0.0.1:0", *words) as server, closing(server.connect()) as client:
+
+        def asked_and_written() -> bool:
+            client.request("GET", "/")
+            client.getresponse().read()
+            return log.exists() and log.stat().st_size > 0
+
+        come_true(asked_and_written)
+        log.rename(below / "former.log")
+        os.kill(server.process.pid, signal.SIGUSR1)
+        come_true(asked_and_written)
+        server.process.terminate()
+        assert server.process.wait() == 0
+    assert list(folder.glob("*.log")) == []

@@ -50,6 +50,19 @@ def test_an_earlier_deadline_is_kept_although_the_lane_waits_for_a_later_one(liv
     assert late.ask().status == 200
 
 
+def test_a_deadline_may_be_farther_away_than_systems_wait(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = live_server(hello, header_timeout=1e8, keep_alive_timeout=1e8)
+    begun, other = server.connect(), server.connect()
+    begun.send(GET[:2])
+    for _ in range(2):
+        assert other.ask().status == 200
+    begun.send(GET[2:])
+    assert begun.reply().status == 200
+    assert not caplog.records
+
+
 def test_each_of_many_deadlines_is_kept(live_server: LiveServers) -> None:
     server = live_server(hello, keep_alive_timeout=0.05)
     peers = [server.connect() for _ in range(100)]

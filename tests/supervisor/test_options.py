@@ -318,6 +318,17 @@ def test_a_pid_file_is_replaced_if_its_process_has_ended_and_only_then(tmp_path:
         PidFile(str(tmp_path / "nowhere" / "server.pid")).write()
 
 
+def test_what_is_no_file_is_never_replaced_by_a_pid_file(tmp_path: Path) -> None:
+    path = tmp_path / "as" / "device"
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+        for wrong in (path, path.parent):
+            with pytest.raises(SettingsError, match="it is no file"), PidFile(str(wrong)):
+                pass
+    assert path.is_socket()
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs proc(5)")
 def test_a_pid_file_is_replaced_if_its_number_has_gone_to_another_program(tmp_path: Path) -> None:
     path = tmp_path / "server.pid"
