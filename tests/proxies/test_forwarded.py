@@ -221,6 +221,11 @@ def test_forwarded_is_read_as_its_grammar_says() -> None:
     assert read_elements(", ".join(map(written, elements))) == elements
 
 
+def test_blanks_are_looked_at_once() -> None:
+    with pytest.raises(BadRequest):
+        read_elements(f"for=192.0.2.1,{' ' * (1 << 20)}!")  # if at each from each before it, for hours
+
+
 def test_forwarded_is_walked_from_its_end_too() -> None:
     told = origin(
         forwarded='for=6.6.6.6;host=evil, for="[2001:db8::1]:81";proto=https;host=shop.example, for=10.1.1.1;proto=http'
