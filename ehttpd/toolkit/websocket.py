@@ -164,12 +164,13 @@ class WebSocket:
         self._tunnel.heeds_stop = False
         expires = time.monotonic() + CLOSING
         try:
-            while not self._failed:
+            # Asked each time: of a client that sends and sends, no `recv` ever finds that its time is over.
+            while not self._failed and (left := expires - time.monotonic()) > 0:
                 for _ in self._protocol.events():
                     pass
                 if self._protocol.state is not ConnectionState.LOCAL_CLOSING:
                     return
-                self._tunnel.timeout = max(0.0, expires - time.monotonic())
+                self._tunnel.timeout = left
                 data = self._tunnel.recv()
                 if not data:
                     return

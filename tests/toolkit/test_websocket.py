@@ -12,6 +12,7 @@ import select
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -213,6 +214,16 @@ def test_a_server_that_closes_waits_for_the_answer() -> None:
         assert len(server.lane.tunnels) == 1
         peer.send(frame(CLOSE, closing(4000)))
         assert peer.ended()
+
+
+def test_a_client_that_sends_on_instead_of_answering_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.toolkit.websocket.CLOSING", 0.1)
+    with talking(lambda websocket: None) as server:
+        peer = opened(server)
+        frames, gives_up = frame(PING) * 10_000, time.monotonic() + PATIENCE
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < gives_up:
+                peer.send(frames)
 
 
 def test_iterating_ends_when_the_client_has_closed_in_order_only() -> None:
