@@ -226,6 +226,15 @@ def test_a_client_that_sends_on_instead_of_answering_is_given_up(monkeypatch: py
                 peer.send(frames)
 
 
+def test_a_client_that_breaks_a_rule_instead_of_answering_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.toolkit.websocket.CLOSING", 10 * PATIENCE)
+    with talking(lambda websocket: None) as server:
+        peer = opened(server)
+        assert read_frame(peer) == (CLOSE, closing(1000))
+        peer.send(frame(TEXT, b"reserved bits", reserved=0x70))
+        assert peer.ended()
+
+
 def test_iterating_ends_when_the_client_has_closed_in_order_only() -> None:
     ends: queue.Queue[object] = queue.Queue()
 
