@@ -48,6 +48,7 @@ class TLSSocket:
 
     __slots__ = (
         "_ahead",
+        "_cut",
         "_ended",
         "_engine",
         "_identity",
@@ -80,6 +81,7 @@ class TLSSocket:
         self._owed = 0  # how many octets of `send` that is, beyond those it has returned
         self.plain_octets = b""  # what a client has sent that speaks plain HTTP
         self._says_farewell = False  # to be said before the connection is closed
+        self._cut = False  # in both directions, by us
 
     # The handshake
 
@@ -183,11 +185,13 @@ class TLSSocket:
 
     def shutdown(self, how: int) -> None:
         """End the connection: in one direction with a farewell, which makes what was sent complete; without one in
-        both. What still arrives is not decrypted any more.
+        both, and then nothing more is received. What still arrives is not decrypted any more.
         """
         with self._lock:
             if how == socket.SHUT_WR:
                 self._farewell()
+            else:
+                self._cut = True
             self._says_farewell = False
             self._engine = None
         self.plain.shutdown(how)
@@ -217,9 +221,11 @@ class TLSSocket:
             return data
         if self._ended:
             return b""
+        if self._cut:
+            raise ConnectionAbortedError("the connection was cut here")
         octets = self.plain.recv(min(size, RECEIVE_AT_ONCE))
         if self._engine is None:
-            return octets  # nobody reads it
+            return octets  # thrown away, until the client has read the last response
         if not octets:
             raise ConnectionResetError("the client has cut the connection, without close_notify")
         if len(octets) <= RECORD:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import queue
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -361,6 +363,24 @@ def test_a_tunnel_that_is_cut_has_not_ended(secure_server: SecureServers) -> Non
     socket.socket.shutdown(peer.socket, socket.SHUT_WR)  # TCP's end alone
     assert done.wait(PATIENCE)
     assert "close_notify" in str(ends[0])
+
+
+def test_a_tunnel_that_is_cut_off_here_gives_nothing_that_is_encrypted(secure_server: SecureServers) -> None:
+    ends: queue.Queue[bytes | ConnectionLost] = queue.Queue()
+
+    def talk(tunnel: Tunnel) -> None:
+        select.select([tunnel], [], [], PATIENCE)
+        served.server.lane.tunnels.cut_off()
+        try:
+            ends.put(tunnel.recv())
+        except ConnectionLost as error:
+            ends.put(error)
+
+    served = secure_server(lambda request: Response.upgrade("echo", talk))
+    peer = served.connect()
+    assert peer.ask("/", "Upgrade: echo", "Connection: upgrade").status == 101
+    peer.send(b"too late")
+    assert isinstance(ends.get(timeout=PATIENCE), ConnectionLost)
 
 
 def test_a_connection_handler_speaks_tls(secure_server: SecureServers, context: ssl.SSLContext) -> None:
