@@ -62,6 +62,6 @@ def _network(entry: str) -> tuple[int, int, int]:
     found = number_of(host)
     assert found is not None  # the setting's unit has seen to that
     bits, number = found
-    whole = IPV6 if ":" in host else IPV4  # the length of a network of mapped addresses counts what they begin with, too
+    whole = IPV6 if ":" in host else IPV4  # what mapped addresses begin with counts, too
     rest = whole - int(length) if slash else 0
     return bits, rest, number >> rest

@@ -252,12 +252,14 @@ def test_an_encrypted_key_needs_its_passphrase(pair: tuple[str, str], tmp_path: 
     if program is None:
         pytest.skip("there is no openssl")
     encrypted, password = str(tmp_path / "encrypted.key"), tmp_path / "password"
-    subprocess.run([program, "ec", "-aes256", "-in", pair[1], "-out", encrypted, "-passout", "pass:secret"], check=True,
-                   capture_output=True)  # fmt: skip
+    secret = "geheim, wie süß"
+    command = [program, "ec", "-aes256", "-in", pair[1], "-out", encrypted, "-passout", "stdin"]
+    subprocess.run(command, input=secret.encode(), check=True, capture_output=True)
     assert "--keyfile-password-file" in told(certfile=pair[0], keyfile=encrypted)
-    password.write_text("wrong\n")
-    assert "does not open the key" in told(certfile=pair[0], keyfile=encrypted, keyfile_password_file=str(password))
-    password.write_text("secret\n")
+    for wrong in (b"wrong\n", b"of another file" * 1000):
+        password.write_bytes(wrong)
+        assert "does not open the key" in told(certfile=pair[0], keyfile=encrypted, keyfile_password_file=str(password))
+    password.write_bytes(secret.encode() + b"\n")
     assert Certificates(settings(certfile=pair[0], keyfile=encrypted, keyfile_password_file=str(password))).names
 
 
