@@ -115,7 +115,10 @@ class TLSSocket:
             self._flush()  # the alert that says why
             raise
         else:
-            self.tls = TLS.of(engine)
+            try:
+                self.tls = TLS.of(engine)
+            except ValueError as error:  # Python's, which takes all text for UTF-8
+                raise ConnectionAbortedError(f"the certificate of the client cannot be read: {error}") from None
             self._says_farewell = True
         # The ticket that follows with TLS 1.3 leaves at once. Kept until the first response it would save a call, but a
         # client that has no TCP_NODELAY would wait 40 ms for our acknowledgement before it sends its request.
