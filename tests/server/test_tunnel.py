@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import resource
+import select
 import socket
 import struct
 import threading
@@ -159,6 +160,17 @@ def test_reads_return_what_they_promise(live_server: LiveServers) -> None:
     peer.half_close()
     assert peer.rest() == b"done"
     assert got == [b"abc", b"", b"defg", b"hij\n", b"kl", b"m", b"", b"", b""]
+
+
+def test_what_is_not_received_yet_is_told_by_the_descriptor(live_server: LiveServers) -> None:
+    def talk(tunnel: Tunnel) -> None:
+        for _ in range(3):
+            assert select.select([tunnel], [], [], PATIENCE)[0]
+            tunnel.write(tunnel.recv(2) + b"|")
+
+    peer = leave(live_server(leaving(talk)))
+    peer.send(b"sixsix")
+    assert peer.rest() == b"si|xs|ix|"
 
 
 def test_a_read_that_waits_too_long_loses_nothing(live_server: LiveServers) -> None:
