@@ -205,6 +205,29 @@ def test_one_that_cannot_be_used_does_not_keep_others_from_being_replaced(
     assert shown(served, "c.example") == ("c.example",)
 
 
+def test_one_that_is_away_for_a_moment_while_it_is_replaced_stays(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "LOOK_AFTER", 0.0)
+    for name in ("a", "b"):
+        write(tmp_path, authority, name, f"{name}.example")
+    found = Certificates(settings(certfile=str(tmp_path)))
+    key = tmp_path / "b.key"
+    text = key.read_text()
+
+    def names_after_a_look() -> list[str]:
+        found.engine(ssl.MemoryBIO(), ssl.MemoryBIO())
+        return found.names
+
+    key.unlink()
+    assert names_after_a_look() == ["a.example", "b.example"]
+    key.write_text(text)
+    assert names_after_a_look() == ["a.example", "b.example"]
+    key.unlink()
+    assert names_after_a_look() == ["a.example", "b.example"]
+    assert names_after_a_look() == ["a.example"]
+
+
 # What an operator is told
 
 
