@@ -89,10 +89,10 @@ class Tunnel:
 
     def recv(self, size: int = RECEIVE_AT_ONCE) -> bytes:
         """Return what has arrived, at most ``size`` octets; wait for the first. ``b""`` at the end. Raises
-        as `read`. Without TLS the rest stays in the socket, and its descriptor tells of it.
+        as `read`. The descriptor tells of the rest.
         """
         if not self._received:
-            self._receive(min(size, RECEIVE_AT_ONCE) if self._connection.tls is None else RECEIVE_AT_ONCE)
+            self._receive(min(size, RECEIVE_AT_ONCE))
         return self._take(size)
 
     def write(self, data: bytes) -> int:
@@ -158,9 +158,12 @@ class Tunnel:
         patience = min(math.inf if each is None else each for each in (self.timeout, self.idle_timeout))
         expires = time.monotonic() + patience
         stop = self._tunnels.stop_signal if self.heeds_stop else None
+        receive = self._connection.socket.recv
+        if most < RECEIVE_AT_ONCE and self._connection.tls is not None:
+            receive = self._connection.socket.recv_most  # type: ignore[attr-defined]  # it is a TLSSocket
         while not self._closed:
             try:
-                data = self._connection.socket.recv(most)
+                data = receive(most)
             except BlockingIOError:
                 if stop is not None and self.stopping:
                     return False

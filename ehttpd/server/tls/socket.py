@@ -54,6 +54,7 @@ class TLSSocket:
         "_identity",
         "_incoming",
         "_lock",
+        "_marked",
         "_outgoing",
         "_owed",
         "_says_farewell",
@@ -76,6 +77,7 @@ class TLSSocket:
         self._incoming: ssl.MemoryBIO
         self._outgoing: ssl.MemoryBIO
         self._ahead = b""  # decrypted, and not asked for yet
+        self._marked = False  # an octet of what that was made of is still in the socket
         self._ended = False  # the client has said farewell
         self._unsent = b""  # encrypted, and not taken yet
         self._owed = 0  # how many octets of `send` that is, beyond those it has returned
@@ -152,6 +154,18 @@ class TLSSocket:
         with self._lock:
             return self._look() if flags else self._receive(size)
 
+    def recv_most(self, size: int) -> bytes:
+        """As `recv`, but return no more than ``size`` octets. The descriptor tells of what is decrypted beyond that: an
+        octet stays in the socket until all is taken.
+        """
+        with self._lock:
+            if self._marked and len(self._ahead) > size:
+                data = self._ahead
+            else:
+                data = self._receive(max(size, RECORD), size)
+            self._ahead = data[size:]
+            return data[:size]
+
     def recv_into(self, view: WriteableBuffer, /) -> int:
         """As `recv`. What is decrypted beyond the end of ``view`` is `surplus`."""
         target = memoryview(view).cast("B")
@@ -217,16 +231,22 @@ class TLSSocket:
 
     # With the lock held
 
-    def _receive(self, size: int) -> bytes:
-        """Return what is decrypted of what has arrived. Raises as `recv` does."""
+    def _receive(self, size: int, most: int | None = None) -> bytes:
+        """Return what is decrypted of what has arrived, of which the last octet stays if it is more than ``most``.
+
+        Raises as `recv` does.
+        """
         if self._ahead:
             data, self._ahead = self._ahead, b""
+            if self._marked:
+                self._marked = False
+                self.plain.recv(1)
             return data
         if self._ended:
             return b""
         if self._cut:
             raise ConnectionAbortedError("the connection was cut here")
-        octets = self.plain.recv(min(size, RECEIVE_AT_ONCE))
+        octets = self.plain.recv(min(size, RECEIVE_AT_ONCE), 0 if most is None else socket.MSG_PEEK)
         if self._engine is None:
             return octets  # thrown away, until the client has read the last response
         if not octets:
@@ -240,6 +260,9 @@ class TLSSocket:
                 self._incoming.write(octets[begin : begin + RECORD])
                 pieces.append(self._decrypted())
             data = b"".join(pieces)
+        if most is not None:
+            self._marked = len(data) > most
+            self.plain.recv(len(octets) - self._marked)
         if not data and not self._ended:
             raise BlockingIOError
         return data
