@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from ehttpd.errors import BadRequest
 from ehttpd.messages.proxied import CRC32C, LOCAL, NOOP, SSL, ProxyHeader, ProxySSL
-from ehttpd.proxies.trust import number_of
+from ehttpd.proxies.trust import number_of, unmapped
 
 # §2.2: no other protocol begins like this.
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -95,7 +95,7 @@ def read_line(octets: bytes) -> ProxyHeader:
             raise BadRequest(f"The PROXY protocol must tell addresses of TCP{family}. Found {host!r}.")
     if int(port) > 65535 or int(local_port) > 65535:
         raise BadRequest("The ports of the PROXY protocol must be at most 65535.")
-    return ProxyHeader(1, (source, int(port)), (destination, int(local_port)))
+    return ProxyHeader(1, (unmapped(source), int(port)), (unmapped(destination), int(local_port)))
 
 
 def read_block(octets: bytes) -> ProxyHeader:
@@ -135,7 +135,7 @@ def _ends(family: int, octets: bytes) -> tuple[tuple[str, int] | None, tuple[str
         path = octets[108:].partition(b"\0")[0] if octets[108] else octets[108:].rstrip(b"\0").replace(b"\0", b"@", 1)
         return ("", 0), (path.decode("utf-8", "surrogateescape"), 0)
     kind, size = (socket.AF_INET, 4) if family == IPV4 else (socket.AF_INET6, 16)
-    source, destination = (socket.inet_ntop(kind, octets[start : start + size]) for start in (0, size))
+    source, destination = (unmapped(socket.inet_ntop(kind, octets[start : start + size])) for start in (0, size))
     ports = octets[2 * size :]
     return (source, int.from_bytes(ports[:2], "big")), (destination, int.from_bytes(ports[2:4], "big"))
 
