@@ -102,13 +102,13 @@ def read_block(octets: bytes) -> ProxyHeader:
     """Return what a whole header of version 2 says. Raises BadRequest."""
     version, command = octets[12] >> 4, octets[12] & 15
     family, transport = octets[13] >> 4, octets[13] & 15
-    if version != 2 or command not in (LOCAL, PROXY) or family not in ADDRESS_LENGTHS or transport > 2:
+    if version == 2 and command == LOCAL:
+        # §2.2: the rest is ignored, the family too, and connections of the proxy's own need not have one.
+        return ProxyHeader(2, local_command=True)
+    if version != 2 or command != PROXY or family not in ADDRESS_LENGTHS or transport > 2:
         raise BadRequest(f"The PROXY protocol has no version, command or family {octets[12:14]!r}.")
     length = ADDRESS_LENGTHS[family]
     addresses, rest = octets[FIXED : FIXED + length], octets[FIXED + length :]
-    if command == LOCAL:
-        # §2.2: the rest is ignored, and connections of the proxy's own need not have one.
-        return ProxyHeader(2, local_command=True)
     if len(addresses) < length:
         raise BadRequest("The header of the PROXY protocol is shorter than its addresses.")
     tlvs = tuple(_pairs(rest))

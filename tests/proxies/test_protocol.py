@@ -75,6 +75,7 @@ def read(octets: bytes, step: int = 0, versions: frozenset[int] = frozenset([1, 
         (block(b"", 0x00), None, None),
         (block(b"", 0x00, command=0x20), None, None),
         (block(IPV4, command=0x20), None, None),
+        (block(b"whatever", 0xFF, command=0x20), None, None),
         (block(IPV4, 0x11, pair(0xEA, b"x" * 3000)), ("203.0.113.9", 4711), ("192.0.2.1", 443)),
     ],
 )
