@@ -244,10 +244,10 @@ class TLSSocket:
             return data
         if self._ended:
             return b""
-        if self._cut:
-            raise ConnectionAbortedError("the connection was cut here")
         octets = self.plain.recv(min(size, RECEIVE_AT_ONCE), 0 if most is None else socket.MSG_PEEK)
         if self._engine is None:
+            if self._cut:
+                raise ConnectionAbortedError("the connection was cut here")
             return octets  # thrown away, until the client has read the last response
         if not octets:
             raise ConnectionResetError("the client has cut the connection, without close_notify")
