@@ -174,10 +174,16 @@ def _check_built(choices: Choices, size: int) -> None:
 
 def _line(choices: Choices) -> tuple[bytes, Said]:
     kind, length = FAMILIES[(0x11, 0x21)[choices.number(2)]]
-    hosts = [socket.inet_ntop(kind, choices.exactly(length)) for _ in range(2)]
+    ends = [choices.exactly(length) for _ in range(2)]
+    hosts = [socket.inet_ntop(kind, end) for end in ends]
     ports = [int.from_bytes(choices.exactly(2), "big") for _ in range(2)]
     line = f"PROXY TCP{4 if length == 4 else 6} {hosts[0]} {hosts[1]} {ports[0]} {ports[1]}\r\n"
-    return line.encode(), (1, False, (hosts[0], ports[0]), (hosts[1], ports[1]), ())
+    return line.encode(), (1, False, (_meant(kind, ends[0]), ports[0]), (_meant(kind, ends[1]), ports[1]), ())
+
+
+def _meant(kind: int, octets: bytes) -> str:
+    """Return an address; one of IPv4 that is written as one of IPv6 is one of IPv4."""
+    return str(getattr(ip_address(octets), "ipv4_mapped", None) or socket.inet_ntop(kind, octets))
 
 
 def _block(choices: Choices) -> tuple[bytes, Said]:
@@ -192,8 +198,8 @@ def _block(choices: Choices) -> tuple[bytes, Said]:
         ends, ports = choices.exactly(2 * length), choices.exactly(4)
         addresses = ends + ports
         numbers = struct.unpack("!HH", ports)
-        remote = socket.inet_ntop(kind, ends[:length]), numbers[0]
-        local = socket.inet_ntop(kind, ends[length:]), numbers[1]
+        remote = _meant(kind, ends[:length]), numbers[0]
+        local = _meant(kind, ends[length:]), numbers[1]
     # No value of TLS, which has a structure of its own; a checksum, and padding that says nothing.
     tlvs = [(0xE0 + choices.number(16), choices.octets()) for _ in range(choices.number(4))]
     pairs = b"".join(map(_pair, [*tlvs, (NOOP, choices.octets())])) + _pair((CRC32C, bytes(4)))

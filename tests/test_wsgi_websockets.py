@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import threading
@@ -42,7 +43,8 @@ def echo(websocket: SimpleWebSocket) -> None:
 
 @contextmanager
 def connected(server: LiveServer, path: str = "/talk") -> Iterator[ClientConnection]:
-    with connect(f"ws://127.0.0.1:{server.port}{path}", open_timeout=PATIENCE, proxy=None) as client:
+    place = f"ws://127.0.0.1:{server.port}{path}"
+    with connect(place, open_timeout=PATIENCE, proxy=None, ping_interval=None) as client:
         yield client
 
 
@@ -75,6 +77,13 @@ def test_flask_sock_pings() -> None:
         assert peer.read(2) == b"\x89\0"
         peer.send(b"\x8a\x80\0\0\0\0", b"\x81\x82\0\0\0\0hi")  # the pong, and a message
         assert peer.read(4) == b"\x81\x02hi"
+
+
+def test_flask_sock_finds_the_rest_of_a_long_message_between_its_pings() -> None:
+    message = os.urandom(100_000)  # it waits for the descriptor, and receives 4096 octets at once
+    with serving(adapt(flask_app(echo, ping_interval=10 * PATIENCE))) as server, connected(server) as client:
+        client.send(message)
+        assert client.recv(timeout=PATIENCE) == message
 
 
 def test_flask_sock_may_be_mounted() -> None:

@@ -9,7 +9,7 @@ import re
 import socket
 
 from ehttpd.errors import BadRequest
-from ehttpd.proxies.trust import IPV4, number_of
+from ehttpd.proxies.trust import number_of, unmapped
 
 # RFC 7239 §6:  node = nodename [ ":" node-port ]     node-port = 1*5DIGIT / obfport
 # §6.3:         obfnode = "_" 1*( ALPHA / DIGIT / "." / "_" / "-")
@@ -36,13 +36,9 @@ def read_node(text: str, field: str) -> tuple[str, int]:
     if text == UNIX_PEER or (match is not None and match["hidden"]):
         return HIDDEN
     host = (match["ipv6"] or match["ipv4"] or match["bare"]) if match is not None else ""
-    found = number_of(host)
-    if match is None or found is None:
+    if match is None or number_of(host) is None:
         raise BadRequest(f"{field} must name addresses. Found {text[:60]!r}.")
-    bits, number = found
     port = match["port6"] or match["port4"] or "0"
     if port.isdigit() and int(port) > 65535:
         raise BadRequest(f"A port in {field} must be at most 65535. Found {text[:60]!r}.")
-    if bits == IPV4 and ":" in host:
-        host = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
-    return host, int(port) if port.isdigit() else 0
+    return unmapped(host), int(port) if port.isdigit() else 0

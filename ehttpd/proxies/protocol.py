@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from ehttpd.errors import BadRequest
 from ehttpd.messages.proxied import CRC32C, LOCAL, NOOP, SSL, ProxyHeader, ProxySSL
-from ehttpd.proxies.trust import number_of
+from ehttpd.proxies.trust import number_of, unmapped
 
 # §2.2: no other protocol begins like this.
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -95,20 +95,20 @@ def read_line(octets: bytes) -> ProxyHeader:
             raise BadRequest(f"The PROXY protocol must tell addresses of TCP{family}. Found {host!r}.")
     if int(port) > 65535 or int(local_port) > 65535:
         raise BadRequest("The ports of the PROXY protocol must be at most 65535.")
-    return ProxyHeader(1, (source, int(port)), (destination, int(local_port)))
+    return ProxyHeader(1, (unmapped(source), int(port)), (unmapped(destination), int(local_port)))
 
 
 def read_block(octets: bytes) -> ProxyHeader:
     """Return what a whole header of version 2 says. Raises BadRequest."""
     version, command = octets[12] >> 4, octets[12] & 15
     family, transport = octets[13] >> 4, octets[13] & 15
-    if version != 2 or command not in (LOCAL, PROXY) or family not in ADDRESS_LENGTHS or transport > 2:
+    if version == 2 and command == LOCAL:
+        # §2.2: the rest is ignored, the family too, and connections of the proxy's own need not have one.
+        return ProxyHeader(2, local_command=True)
+    if version != 2 or command != PROXY or family not in ADDRESS_LENGTHS or transport > 2:
         raise BadRequest(f"The PROXY protocol has no version, command or family {octets[12:14]!r}.")
     length = ADDRESS_LENGTHS[family]
     addresses, rest = octets[FIXED : FIXED + length], octets[FIXED + length :]
-    if command == LOCAL:
-        # §2.2: the rest is ignored, and connections of the proxy's own need not have one.
-        return ProxyHeader(2, local_command=True)
     if len(addresses) < length:
         raise BadRequest("The header of the PROXY protocol is shorter than its addresses.")
     tlvs = tuple(_pairs(rest))
@@ -135,7 +135,7 @@ def _ends(family: int, octets: bytes) -> tuple[tuple[str, int] | None, tuple[str
         path = octets[108:].partition(b"\0")[0] if octets[108] else octets[108:].rstrip(b"\0").replace(b"\0", b"@", 1)
         return ("", 0), (path.decode("utf-8", "surrogateescape"), 0)
     kind, size = (socket.AF_INET, 4) if family == IPV4 else (socket.AF_INET6, 16)
-    source, destination = (socket.inet_ntop(kind, octets[start : start + size]) for start in (0, size))
+    source, destination = (unmapped(socket.inet_ntop(kind, octets[start : start + size])) for start in (0, size))
     ports = octets[2 * size :]
     return (source, int.from_bytes(ports[:2], "big")), (destination, int.from_bytes(ports[2:4], "big"))
 

@@ -25,6 +25,12 @@ def number_of(host: str) -> tuple[int, int] | None:
     return (IPV4, number & 0xFFFFFFFF) if number >> IPV4 == MAPPED else (IPV6, number)
 
 
+def unmapped(host: str) -> str:
+    """Return an address of IPv4 that is written as one of IPv6 as what it is, and any other as it is written."""
+    found = number_of(host) if ":" in host else None
+    return socket.inet_ntoa(found[1].to_bytes(4, "big")) if found is not None and found[0] == IPV4 else host
+
+
 class Trusted:
     """Those whose word is believed: ``10.0.0.0/8``, ``::1``, ``unix`` for Unix sockets, ``*`` for whoever connects."""
 
@@ -62,5 +68,6 @@ def _network(entry: str) -> tuple[int, int, int]:
     found = number_of(host)
     assert found is not None  # the setting's unit has seen to that
     bits, number = found
-    rest = bits - int(length) if slash else 0
+    whole = IPV6 if ":" in host else IPV4  # what mapped addresses begin with counts, too
+    rest = whole - int(length) if slash else 0
     return bits, rest, number >> rest

@@ -274,6 +274,8 @@ class Connection(Served):
             return stream
         if stream is not None:
             raise HandlerError("A response has begun, so the connection cannot leave HTTP.")
+        if self.incoming is not None:
+            self.incoming.skip()  # RFC 9110 §7.8: the other protocol begins behind the request
         self.claim_answer()
         self.stream = tunnel = self.lane.tunnels.open(self)
         self.state = State.TUNNEL

@@ -117,6 +117,11 @@ class Entrance:
                     log.warning("Cannot accept a connection: %s. Trying again in %g s.", error.strerror, ACCEPT_PAUSE)
                     self.close(time.monotonic() + ACCEPT_PAUSE)
                     return None
+                if error.errno == errno.EINVAL:
+                    log.error("Nobody can connect to %s any more: another process has shut it down.", listener.address)
+                    self.remove(listener)
+                    listener.close()
+                    return None
                 # else that client has gone already
 
     def _leaves_to_others(self, seat: Seat, taken: int, exhausted: bool) -> bool:

@@ -85,6 +85,11 @@ class Incoming(io.RawIOBase):
                 self._failure = failure
             self._request = None
 
+    def skip(self) -> None:
+        """Throw away what is left of it, as it arrives. Raises as reading does."""
+        while self._next():
+            pass
+
     @property
     def refusal(self) -> RequestRefused | None:
         """What was raised in the place of the body, if it was the client's mistake."""

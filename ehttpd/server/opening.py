@@ -132,6 +132,7 @@ class Handshake:
         secured = self.secured
         try:
             waits_for = secured.shake_hands()
+            data = b"" if waits_for else secured.surplus()
         except RequestRefused as refusal:
             connection.socket, connection.scheme = secured.plain, "http"
             connection.reader.receive(secured.plain_octets)  # they tell the method, which the answer depends on
@@ -147,7 +148,6 @@ class Handshake:
         connection.underway = None
         connection.lane.handshakes += 1
         connection.deadline = now + connection.lane.rests_after
-        data = secured.surplus()
         return connection.receive(data, now) if data else Next.WAIT
 
     def expire(self, connection: Connection, now: float) -> Next:

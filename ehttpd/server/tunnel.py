@@ -89,10 +89,10 @@ class Tunnel:
 
     def recv(self, size: int = RECEIVE_AT_ONCE) -> bytes:
         """Return what has arrived, at most ``size`` octets; wait for the first. ``b""`` at the end. Raises
-        as `read`.
+        as `read`. The descriptor tells of the rest.
         """
         if not self._received:
-            self._receive()
+            self._receive(min(size, RECEIVE_AT_ONCE))
         return self._take(size)
 
     def write(self, data: bytes) -> int:
@@ -153,14 +153,17 @@ class Tunnel:
         del self._received[:size]
         return data
 
-    def _receive(self) -> bool:
+    def _receive(self, most: int = RECEIVE_AT_ONCE) -> bool:
         """Wait for what comes next; False at the end."""
         patience = min(math.inf if each is None else each for each in (self.timeout, self.idle_timeout))
         expires = time.monotonic() + patience
         stop = self._tunnels.stop_signal if self.heeds_stop else None
+        receive = self._connection.socket.recv
+        if most < RECEIVE_AT_ONCE and self._connection.tls is not None:
+            receive = self._connection.socket.recv_most  # type: ignore[attr-defined]  # it is a TLSSocket
         while not self._closed:
             try:
-                data = self._connection.socket.recv(RECEIVE_AT_ONCE)
+                data = receive(most)
             except BlockingIOError:
                 if stop is not None and self.stopping:
                     return False

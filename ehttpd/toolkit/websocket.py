@@ -160,16 +160,19 @@ class WebSocket:
     def finish(self) -> None:
         """Wait until the client has answered that the connection closes (RFC 6455 §7.1.1). The receiving thread's."""
         from wsproto.connection import ConnectionState
+        from wsproto.events import CloseConnection
 
         self._tunnel.heeds_stop = False
         expires = time.monotonic() + CLOSING
         try:
-            while not self._failed:
-                for _ in self._protocol.events():
-                    pass
+            # Asked each time: of a client that sends and sends, no `recv` ever finds that its time is over.
+            while not self._failed and (left := expires - time.monotonic()) > 0:
+                # Its answer, or what makes no sense: wsproto would keep all that follows.
+                if any(isinstance(event, CloseConnection) for event in self._protocol.events()):
+                    return
                 if self._protocol.state is not ConnectionState.LOCAL_CLOSING:
                     return
-                self._tunnel.timeout = max(0.0, expires - time.monotonic())
+                self._tunnel.timeout = left
                 data = self._tunnel.recv()
                 if not data:
                     return

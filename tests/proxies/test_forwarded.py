@@ -40,11 +40,14 @@ def told_by(said: dict[str, str]) -> Origin:
         ("192.0.2.7", "::ffff:192.0.2.7", "::192.0.2.7"),
         ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
         ("::1", "0:0:0:0:0:0:0:1", "127.0.0.1"),
+        ("::ffff:10.0.0.0/104", "10.255.255.255", "11.0.0.0"),
+        ("::ffff:192.0.2.7/128", "::ffff:192.0.2.7", "192.0.2.6"),
+        ("::ffff:0:0/96", "203.0.113.1", "::1"),
         ("fe80::/10", "fe80::1%eth0", "unknown"),
     ],
 )
 def test_a_network_is_told_from_what_lies_beside_it(entry: str, inside: str, outside: str) -> None:
-    trusted = Trusted([entry])
+    trusted = Trusted(Settings(forwarded_allow_ips=entry).forwarded_allow_ips)
     assert trusted.connects(inside)
     assert trusted.includes(inside)
     assert not trusted.connects(outside)
@@ -221,6 +224,11 @@ def test_forwarded_is_read_as_its_grammar_says() -> None:
         {"for": 'a"b,;'},
     ]
     assert read_elements(", ".join(map(written, elements))) == elements
+
+
+def test_blanks_are_looked_at_once() -> None:
+    with pytest.raises(BadRequest):
+        read_elements(f"for=192.0.2.1,{' ' * (1 << 20)}!")  # if at each from each before it, for hours
 
 
 def test_forwarded_is_walked_from_its_end_too() -> None:

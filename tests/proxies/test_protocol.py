@@ -23,6 +23,8 @@ __all__ = ["gate", "live_server"]
 
 LINE = b"PROXY TCP4 203.0.113.9 192.0.2.1 4711 443\r\n"
 LINE6 = b"PROXY TCP6 2001:db8::9 2001:db8::1 4711 443\r\n"
+# From nginx and HAProxy, where they listen on one socket for IPv4 and IPv6.
+MAPPED = b"PROXY TCP6 ::ffff:203.0.113.9 ::ffff:192.0.2.1 4711 443\r\n"
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
@@ -37,6 +39,7 @@ def block(addresses: bytes, family: int = 0x11, *pairs: bytes, command: int = 0x
 
 IPV4 = socket.inet_aton("203.0.113.9") + socket.inet_aton("192.0.2.1") + struct.pack("!HH", 4711, 443)
 IPV6 = b"".join(socket.inet_pton(socket.AF_INET6, host) for host in ("2001:db8::9", "2001:db8::1")) + IPV4[-4:]
+MAPPED6 = bytes(10) + b"\xff\xff" + IPV4[:4] + bytes(10) + b"\xff\xff" + IPV4[4:]
 UNIX = b"/run/client".ljust(108, b"\0") + b"/run/server".ljust(108, b"\0")
 BLOCK = block(IPV4)
 
@@ -61,15 +64,18 @@ def read(octets: bytes, step: int = 0, versions: frozenset[int] = frozenset([1, 
     ("octets", "remote", "local"),
     [
         (LINE, ("203.0.113.9", 4711), ("192.0.2.1", 443)),
+        (MAPPED, ("203.0.113.9", 4711), ("192.0.2.1", 443)),
         (LINE6, ("2001:db8::9", 4711), ("2001:db8::1", 443)),
         (b"PROXY UNKNOWN\r\n", None, None),
         (b"PROXY UNKNOWN whatever comes here\r\n", None, None),
         (BLOCK, ("203.0.113.9", 4711), ("192.0.2.1", 443)),
         (block(IPV6, 0x21), ("2001:db8::9", 4711), ("2001:db8::1", 443)),
+        (block(MAPPED6, 0x21), ("203.0.113.9", 4711), ("192.0.2.1", 443)),
         (block(UNIX, 0x31), ("", 0), ("/run/server", 0)),
         (block(b"", 0x00), None, None),
         (block(b"", 0x00, command=0x20), None, None),
         (block(IPV4, command=0x20), None, None),
+        (block(b"whatever", 0xFF, command=0x20), None, None),
         (block(IPV4, 0x11, pair(0xEA, b"x" * 3000)), ("203.0.113.9", 4711), ("192.0.2.1", 443)),
     ],
 )

@@ -21,7 +21,7 @@ from ehttpd.messages import Request, Response
 from ehttpd.server.addresses import Manner, listen, listen_at
 from ehttpd.server.listener import UNSENT_AT_MOST, Listener
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, LiveServer, Peer, hello
+from tests.server.live import PATIENCE, LiveServer, Peer, come_true, hello
 
 
 def ipv6_is_there() -> bool:
@@ -382,6 +382,16 @@ def test_connections_are_accepted_again_after_the_descriptors_ran_out(
     monkeypatch.setattr(Listener, "accept", fail_first)
     assert live_server(hello).connect().ask().body == b"hello"
     assert caplog.text.count("Cannot accept a connection: Too many open files") == 2
+
+
+def test_a_listener_that_another_process_shuts_down_is_given_up_and_others_are_not(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture, listening: socket.socket
+) -> None:
+    server = live_server(hello, bind=[f"fd:{os.dup(listening.fileno())}", "127.0.0.1:0"])
+    listening.shutdown(socket.SHUT_RDWR)
+    assert server.connect(1).ask().body == b"hello"
+    come_true(lambda: "another process has shut it down" in caplog.text)
+    assert server.connect(1).ask().body == b"hello"
 
 
 def test_a_client_that_has_gone_before_it_is_accepted_is_no_matter(

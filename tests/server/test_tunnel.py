@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import resource
+import select
 import socket
 import struct
 import threading
@@ -14,7 +15,7 @@ import pytest
 from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.http11.state import State
 from ehttpd.messages import Handler, Request, Response
-from ehttpd.native import View, access_log, answer_of, compress, pipeline, to_wsgi
+from ehttpd.native import View, access_log, answer_of, compress, pipeline, streaming, to_wsgi
 from ehttpd.server.connection import Connection
 from ehttpd.server.tunnel import Tunnel
 from tests.server.conftest import LiveServers
@@ -67,6 +68,28 @@ def test_what_came_behind_the_head_is_read_first(live_server: LiveServers) -> No
     assert peer.reply().status == 101
     assert say(peer, b"o\n") == b"on"
     assert peer.read(6) == b"e\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    "message", [b"Content-Length: 4\r\n\r\nxx\nx", b"Transfer-Encoding: chunked\r\n\r\n4\r\nxx\nx\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("arrived", [0, 1, 3, -1, None])
+def test_a_body_that_nobody_has_read_is_no_part_of_the_talk(
+    live_server: LiveServers, message: bytes, arrived: int | None
+) -> None:
+    begun = threading.Event()
+
+    def handler(request: Request) -> Response:
+        begun.set()
+        return Response.upgrade("echo", echo)
+
+    peer = live_server(streaming(handler)).connect()
+    fields, end, body = message.partition(b"\r\n\r\n")
+    peer.send(b"POST / HTTP/1.1\r\nHost: h\r\nUpgrade: echo\r\nConnection: upgrade\r\n" + fields + end + body[:arrived])
+    assert begun.wait(PATIENCE)
+    peer.send(b"" if arrived is None else body[arrived:], b"one\n")
+    assert peer.reply().status == 101
+    assert peer.read(4) == b"one\n"
 
 
 @pytest.mark.parametrize("body", [b"", b"xx"])
@@ -159,6 +182,17 @@ def test_reads_return_what_they_promise(live_server: LiveServers) -> None:
     peer.half_close()
     assert peer.rest() == b"done"
     assert got == [b"abc", b"", b"defg", b"hij\n", b"kl", b"m", b"", b"", b""]
+
+
+def test_what_is_not_received_yet_is_told_by_the_descriptor(live_server: LiveServers) -> None:
+    def talk(tunnel: Tunnel) -> None:
+        for _ in range(3):
+            assert select.select([tunnel], [], [], PATIENCE)[0]
+            tunnel.write(tunnel.recv(2) + b"|")
+
+    peer = leave(live_server(leaving(talk)))
+    peer.send(b"sixsix")
+    assert peer.rest() == b"si|xs|ix|"
 
 
 def test_a_read_that_waits_too_long_loses_nothing(live_server: LiveServers) -> None:

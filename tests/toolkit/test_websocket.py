@@ -12,6 +12,7 @@ import select
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -212,6 +213,25 @@ def test_a_server_that_closes_waits_for_the_answer() -> None:
         peer.send(frame(TEXT, b"on its way"))
         assert len(server.lane.tunnels) == 1
         peer.send(frame(CLOSE, closing(4000)))
+        assert peer.ended()
+
+
+def test_a_client_that_sends_on_instead_of_answering_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.toolkit.websocket.CLOSING", 0.1)
+    with talking(lambda websocket: None) as server:
+        peer = opened(server)
+        frames, gives_up = frame(PING) * 10_000, time.monotonic() + PATIENCE
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < gives_up:
+                peer.send(frames)
+
+
+def test_a_client_that_breaks_a_rule_instead_of_answering_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.toolkit.websocket.CLOSING", 10 * PATIENCE)
+    with talking(lambda websocket: None) as server:
+        peer = opened(server)
+        assert read_frame(peer) == (CLOSE, closing(1000))
+        peer.send(frame(TEXT, b"reserved bits", reserved=0x70))
         assert peer.ended()
 
 

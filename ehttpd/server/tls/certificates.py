@@ -60,7 +60,8 @@ class Certificates:
         self._settings = settings
         self._lock = threading.Lock()  # of `reload`
         self._known: dict[tuple[Pair, Signature], Credentials] = {}
-        self._looked_at: Signature = ()
+        self._looked_at: Signature = ()  # what was read last
+        self._seen: Signature = ()  # what was there at the last look
         self._look_at = -math.inf
         self._by_name: dict[str, ssl.SSLContext] = {}
         self._take(self._found(), strict=True)
@@ -99,10 +100,12 @@ class Certificates:
         try:
             found = self._found()
             state = tuple(entry for pair in found for entry in self._files(pair))
+            seen, self._seen = self._seen, state
             if state == self._looked_at:
                 return
             changed = max((entry[1] for entry in state), default=0) / 1e9  # of the clock of files, not of ours
-            if 0 <= time.time() - changed < LOOK_AFTER:
+            gone = any(pair not in found for pair, _ in self._known)  # what is away has no date
+            if 0 <= time.time() - changed < LOOK_AFTER or (gone and state != seen):
                 return
             self._take(found, strict=False)
         except OperatorError as error:

@@ -111,13 +111,13 @@ def _load(context: ssl.SSLContext, pair: Pair, password_file: str) -> None:
         )
     password = _text("the passphrase", password_file, "--keyfile-password-file").rstrip("\r\n") if encrypted else ""
     try:
-        context.load_cert_chain(pair.certificate, pair.key, password)
-    except ssl.SSLError as error:
+        context.load_cert_chain(pair.certificate, pair.key, password.encode("latin-1"))  # the octets of the file
+    except (ssl.SSLError, ValueError) as error:  # ValueError: it is longer than any passphrase may be
         raise _unusable(pair, error, encrypted) from None
 
 
-def _unusable(pair: Pair, error: ssl.SSLError, encrypted: bool) -> CertificateError:
-    reason = error.reason or ""
+def _unusable(pair: Pair, error: ssl.SSLError | ValueError, encrypted: bool) -> CertificateError:
+    reason = (isinstance(error, ssl.SSLError) and error.reason) or ""
     if reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
         return CertificateError(
             f"the certificate {pair.certificate!r} does not match the key {pair.key!r}.",

@@ -48,11 +48,13 @@ class TLSSocket:
 
     __slots__ = (
         "_ahead",
+        "_cut",
         "_ended",
         "_engine",
         "_identity",
         "_incoming",
         "_lock",
+        "_marked",
         "_outgoing",
         "_owed",
         "_says_farewell",
@@ -75,11 +77,13 @@ class TLSSocket:
         self._incoming: ssl.MemoryBIO
         self._outgoing: ssl.MemoryBIO
         self._ahead = b""  # decrypted, and not asked for yet
+        self._marked = False  # an octet of what that was made of is still in the socket
         self._ended = False  # the client has said farewell
         self._unsent = b""  # encrypted, and not taken yet
         self._owed = 0  # how many octets of `send` that is, beyond those it has returned
         self.plain_octets = b""  # what a client has sent that speaks plain HTTP
         self._says_farewell = False  # to be said before the connection is closed
+        self._cut = False  # in both directions, by us
 
     # The handshake
 
@@ -113,7 +117,10 @@ class TLSSocket:
             self._flush()  # the alert that says why
             raise
         else:
-            self.tls = TLS.of(engine)
+            try:
+                self.tls = TLS.of(engine)
+            except ValueError as error:  # Python's, which takes all text for UTF-8
+                raise ConnectionAbortedError(f"the certificate of the client cannot be read: {error}") from None
             self._says_farewell = True
         # The ticket that follows with TLS 1.3 leaves at once. Kept until the first response it would save a call, but a
         # client that has no TCP_NODELAY would wait 40 ms for our acknowledgement before it sends its request.
@@ -146,6 +153,18 @@ class TLSSocket:
         """
         with self._lock:
             return self._look() if flags else self._receive(size)
+
+    def recv_most(self, size: int) -> bytes:
+        """As `recv`, but return no more than ``size`` octets. The descriptor tells of what is decrypted beyond that: an
+        octet stays in the socket until all is taken.
+        """
+        with self._lock:
+            if self._marked and len(self._ahead) > size:
+                data = self._ahead
+            else:
+                data = self._receive(max(size, RECORD), size)
+            self._ahead = data[size:]
+            return data[:size]
 
     def recv_into(self, view: WriteableBuffer, /) -> int:
         """As `recv`. What is decrypted beyond the end of ``view`` is `surplus`."""
@@ -183,11 +202,13 @@ class TLSSocket:
 
     def shutdown(self, how: int) -> None:
         """End the connection: in one direction with a farewell, which makes what was sent complete; without one in
-        both. What still arrives is not decrypted any more.
+        both, and then nothing more is received. What still arrives is not decrypted any more.
         """
         with self._lock:
             if how == socket.SHUT_WR:
                 self._farewell()
+            else:
+                self._cut = True
             self._says_farewell = False
             self._engine = None
         self.plain.shutdown(how)
@@ -210,16 +231,24 @@ class TLSSocket:
 
     # With the lock held
 
-    def _receive(self, size: int) -> bytes:
-        """Return what is decrypted of what has arrived. Raises as `recv` does."""
+    def _receive(self, size: int, most: int | None = None) -> bytes:
+        """Return what is decrypted of what has arrived, of which the last octet stays if it is more than ``most``.
+
+        Raises as `recv` does.
+        """
         if self._ahead:
             data, self._ahead = self._ahead, b""
+            if self._marked:
+                self._marked = False
+                self.plain.recv(1)
             return data
         if self._ended:
             return b""
-        octets = self.plain.recv(min(size, RECEIVE_AT_ONCE))
+        octets = self.plain.recv(min(size, RECEIVE_AT_ONCE), 0 if most is None else socket.MSG_PEEK)
         if self._engine is None:
-            return octets  # nobody reads it
+            if self._cut:
+                raise ConnectionAbortedError("the connection was cut here")
+            return octets  # thrown away, until the client has read the last response
         if not octets:
             raise ConnectionResetError("the client has cut the connection, without close_notify")
         if len(octets) <= RECORD:
@@ -231,6 +260,9 @@ class TLSSocket:
                 self._incoming.write(octets[begin : begin + RECORD])
                 pieces.append(self._decrypted())
             data = b"".join(pieces)
+        if most is not None:
+            self._marked = len(data) > most
+            self.plain.recv(len(octets) - self._marked)
         if not data and not self._ended:
             raise BlockingIOError
         return data

@@ -205,6 +205,29 @@ def test_one_that_cannot_be_used_does_not_keep_others_from_being_replaced(
     assert shown(served, "c.example") == ("c.example",)
 
 
+def test_one_that_is_away_for_a_moment_while_it_is_replaced_stays(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "LOOK_AFTER", 0.0)
+    for name in ("a", "b"):
+        write(tmp_path, authority, name, f"{name}.example")
+    found = Certificates(settings(certfile=str(tmp_path)))
+    key = tmp_path / "b.key"
+    text = key.read_text()
+
+    def names_after_a_look() -> list[str]:
+        found.engine(ssl.MemoryBIO(), ssl.MemoryBIO())
+        return found.names
+
+    key.unlink()
+    assert names_after_a_look() == ["a.example", "b.example"]
+    key.write_text(text)
+    assert names_after_a_look() == ["a.example", "b.example"]
+    key.unlink()
+    assert names_after_a_look() == ["a.example", "b.example"]
+    assert names_after_a_look() == ["a.example"]
+
+
 # What an operator is told
 
 
@@ -252,12 +275,14 @@ def test_an_encrypted_key_needs_its_passphrase(pair: tuple[str, str], tmp_path: 
     if program is None:
         pytest.skip("there is no openssl")
     encrypted, password = str(tmp_path / "encrypted.key"), tmp_path / "password"
-    subprocess.run([program, "ec", "-aes256", "-in", pair[1], "-out", encrypted, "-passout", "pass:secret"], check=True,
-                   capture_output=True)  # fmt: skip
+    secret = "geheim, wie süß"
+    command = [program, "ec", "-aes256", "-in", pair[1], "-out", encrypted, "-passout", "stdin"]
+    subprocess.run(command, input=secret.encode(), check=True, capture_output=True)
     assert "--keyfile-password-file" in told(certfile=pair[0], keyfile=encrypted)
-    password.write_text("wrong\n")
-    assert "does not open the key" in told(certfile=pair[0], keyfile=encrypted, keyfile_password_file=str(password))
-    password.write_text("secret\n")
+    for wrong in (b"wrong\n", b"of another file" * 1000):
+        password.write_bytes(wrong)
+        assert "does not open the key" in told(certfile=pair[0], keyfile=encrypted, keyfile_password_file=str(password))
+    password.write_bytes(secret.encode() + b"\n")
     assert Certificates(settings(certfile=pair[0], keyfile=encrypted, keyfile_password_file=str(password))).names
 
 

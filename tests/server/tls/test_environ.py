@@ -10,6 +10,7 @@ import pytest
 
 from ehttpd.messages.tls import TLS, ClientCertificate
 from ehttpd.server.tls.environ import environ_of, written
+from ehttpd.testing import der
 from ehttpd.testing.certificates import Authority
 from ehttpd.wsgi import Environ, adapt
 from tests.server.tls.conftest import SecureServer, SecureServers
@@ -96,6 +97,20 @@ def test_a_certificate_can_be_required(secure_server: SecureServers, clients: Au
     without.maximum_version = ssl.TLSVersion.TLSv1_2
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
         served.connect(without)
+
+
+def test_a_certificate_that_cannot_be_read_is_refused(
+    asking: SecureServer, clients: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_latin_1(name: str) -> bytes:  # not ASCII, as RFC 5280 §4.2.1.6 wants it
+        return der.context(1, name.encode("latin-1"), constructed=False)
+
+    monkeypatch.setattr("ehttpd.testing.certificates.general_name", in_latin_1)
+    context = context_of(asking, clients, "änne@example.com")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+        asking.connect(context)
+    assert json.loads(asking.connect().ask().body)["SSL_CLIENT_VERIFY"] == "NONE"
 
 
 def test_a_native_handler_learns_who_its_client_is(secure_server: SecureServers, clients: Authority) -> None:

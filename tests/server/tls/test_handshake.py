@@ -107,6 +107,23 @@ def test_who_speaks_something_else_is_hung_up_on(secure_server: SecureServers) -
     assert b"HTTP" not in peer.rest()
 
 
+@pytest.mark.parametrize("behind", [b"\x17\x03\x03\0\x20" + bytes(32), b"GET / HTTP/1.1\r\n"], ids=["forged", "plain"])
+def test_what_is_no_record_behind_the_handshake_ends_that_connection_only(
+    secure_server: SecureServers, authority: Authority, behind: bytes
+) -> None:
+    class Broken(Wire):
+        def flush(self, octets: bytes = b"") -> None:
+            done = self.tls.version() is not None
+            super().flush(behind if done else b"")
+
+    served = secure_server(hello)
+    wire = Broken(served.server.connect().socket, authority.client_context())
+    with pytest.raises(ssl.SSLError):  # the alert that says why
+        wire.read(1)
+    come_true(lambda: served.server.lane.open_connections == 0)
+    assert served.connect().ask().body == b"hello"
+
+
 def test_a_plain_port_beside_it_stays_plain(secure_server: SecureServers) -> None:
     served = secure_server(hello, bind=["https://127.0.0.1:0", "http://127.0.0.1:0"])
     assert [address.partition(":")[0] for address in served.server.addresses] == ["https", "127.0.0.1"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import queue
 import re
+import select
 import shutil
 import socket
 import ssl
@@ -343,6 +345,37 @@ def test_a_tunnel_is_encrypted_both_ways(secure_server: SecureServers, context: 
         assert peer.read(4000) == line * 1000
 
 
+@pytest.mark.parametrize("size", [100, 4096, 16384])
+def test_what_a_tunnel_has_decrypted_and_not_given_is_told_by_its_descriptor(
+    secure_server: SecureServers, context: ssl.SSLContext, size: int
+) -> None:
+    def talk(tunnel: Tunnel) -> None:
+        while select.select([tunnel], [], [], PATIENCE)[0] and (data := tunnel.recv(size)):
+            assert len(data) <= size
+            tunnel.write(data)
+
+    served = secure_server(lambda request: Response.upgrade("echo", talk))
+    peer = served.connect(context)
+    assert peer.ask("/", "Upgrade: echo", "Connection: upgrade").status == 101
+    for length in (3, 20_000, 16_384, 1, 100_000):
+        message = LARGE[:length]
+        peer.send(message)
+        assert peer.read(len(message)) == message
+
+
+def test_a_tunnel_reads_on_behind_a_part_of_a_record(secure_server: SecureServers, context: ssl.SSLContext) -> None:
+    def talk(tunnel: Tunnel) -> None:
+        while data := tunnel.recv(1):
+            tunnel.write(data + tunnel.read(19_999))
+
+    served = secure_server(lambda request: Response.upgrade("echo", talk))
+    peer = served.connect(context)
+    assert peer.ask("/", "Upgrade: echo", "Connection: upgrade").status == 101
+    for begin in (0, 20_000, 40_000):
+        peer.send(LARGE[begin : begin + 20_000])
+        assert peer.read(20_000) == LARGE[begin : begin + 20_000]
+
+
 def test_a_tunnel_that_is_cut_has_not_ended(secure_server: SecureServers) -> None:
     ends: list[object] = []
     done = threading.Event()
@@ -361,6 +394,24 @@ def test_a_tunnel_that_is_cut_has_not_ended(secure_server: SecureServers) -> Non
     socket.socket.shutdown(peer.socket, socket.SHUT_WR)  # TCP's end alone
     assert done.wait(PATIENCE)
     assert "close_notify" in str(ends[0])
+
+
+def test_a_tunnel_that_is_cut_off_here_gives_nothing_that_is_encrypted(secure_server: SecureServers) -> None:
+    ends: queue.Queue[bytes | ConnectionLost] = queue.Queue()
+
+    def talk(tunnel: Tunnel) -> None:
+        select.select([tunnel], [], [], PATIENCE)
+        served.server.lane.tunnels.cut_off()
+        try:
+            ends.put(tunnel.recv())
+        except ConnectionLost as error:
+            ends.put(error)
+
+    served = secure_server(lambda request: Response.upgrade("echo", talk))
+    peer = served.connect()
+    assert peer.ask("/", "Upgrade: echo", "Connection: upgrade").status == 101
+    peer.send(b"too late")
+    assert isinstance(ends.get(timeout=PATIENCE), ConnectionLost)
 
 
 def test_a_connection_handler_speaks_tls(secure_server: SecureServers, context: ssl.SSLContext) -> None:
