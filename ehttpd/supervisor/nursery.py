@@ -4,8 +4,9 @@ It has one thread and serves nobody, so a fork copies no lock that is held. What
 until they write to it. It is a fresh interpreter itself: a reload starts another one.
 
 The supervisor says ``start`` with the settings; ``fork`` with an order, and the worker's end of its channel;
-``signal``; ``last`` when nothing more is to be forked. The nursery says ``born`` and ``ended``, each with the ``birth``
-that it is about. If the application cannot be imported, each worker that was to be forked has failed.
+``signal``; ``last`` when nothing more is to be forked. The nursery says ``imported`` when it can hear all that, then
+``born`` and ``ended``, each with the ``birth`` that it is about. If the application cannot be imported, each worker
+that was to be forked has failed.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ class Nursery:
         except OperatorError as error:
             self._failure = error
         gc.freeze()  # and no page is copied because the garbage collector has looked at it
+        self._say("imported")
 
     def _fork(self, order: Message, descriptor: int) -> None:
         birth: int = order["birth"]

@@ -1,0 +1,55 @@
+"""What a supervisor wants of a nursery that imports for long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ehttpd.supervisor.channel import Channel
+from ehttpd.supervisor.forks import Forks
+from tests.supervisor.supervised import await_end_of, supervised
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+IMPORTS_UNTIL_TOLD = """
+print("imports", flush=True)
+open("told").read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("told")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_stop_ends_a_nursery_that_never_comes_back_from_its_import(number: signal.Signals) -> None:
+    with supervised("--preload", code=IMPORTS_UNTIL_TOLD, ready=False) as server:
+        server.said("imports")
+        (nursery,) = server.workers()
+        server.signal(number)
+        assert server.end() == 0
+        await_end_of(nursery)
+
+
+def test_more_is_wanted_of_a_nursery_that_imports_than_a_channel_holds() -> None:
+    Path("shop.py").write_text(IMPORTS_UNTIL_TOLD + "raise SystemError\n")
+    heard: dict[Channel, Callable[[], None]] = {}
+    forks = Forks(heard.__setitem__, lambda channel: channel.close())
+    order = {"settings": {"app": ("shop:application", "a test")}, "much": "x" * (1 << 17)}
+    channels = [forks.start(order, [])[1] for _ in range(8)]
+    Path("told").write_text("go on")
+    ((nursery, hear),) = heard.items()
+    os.set_blocking(nursery.fileno(), True)
+    hear()
+    assert [channel.first()["kind"] for channel in channels] == ["failed"] * 8
+    forks.close()
+    forks.end()
+    for channel in (nursery, *channels):
+        channel.close()
