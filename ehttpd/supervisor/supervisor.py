@@ -342,7 +342,7 @@ class Supervisor:
         self.outfit = Outfit(settings, doors, self._new_births(self, settings))
         self.hooks.call("on_reload", self.view)
         self.crew.wanted = settings.workers
-        self.crew.reload()
+        self.crew.reload(time.monotonic())
 
     def _abandon_reload(self) -> None:
         """Go on as if there had been no reload."""

@@ -38,11 +38,26 @@ def test_a_stop_ends_a_nursery_that_never_comes_back_from_its_import(number: sig
         await_end_of(nursery)
 
 
+def test_another_reload_ends_one_that_never_comes_back_from_its_import() -> None:
+    with supervised("--preload") as server:
+        working = Path("shop.py").read_text()
+        (before,) = server.workers()
+        Path("shop.py").write_text(IMPORTS_UNTIL_TOLD)
+        server.signal(signal.SIGHUP)
+        server.said("imports")
+        (hangs,) = set(server.workers()) - {before}
+        Path("shop.py").write_text(working.replace("VERSION = 1", "VERSION = 2"))
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded")
+        await_end_of(before, hangs)
+        assert server.ask()[1] == 2
+
+
 def test_more_is_wanted_of_a_nursery_that_imports_than_a_channel_holds() -> None:
     Path("shop.py").write_text(IMPORTS_UNTIL_TOLD + "raise SystemError\n")
     heard: dict[Channel, Callable[[], None]] = {}
     forks = Forks(heard.__setitem__, lambda channel: channel.close())
-    order = {"settings": {"app": ("shop:application", "a test")}, "much": "x" * (1 << 17)}
+    order: dict[str, object] = {"settings": {"app": ("shop:application", "a test")}, "much": "x" * (1 << 17)}
     channels = [forks.start(order, [])[1] for _ in range(8)]
     Path("told").write_text("go on")
     ((nursery, hear),) = heard.items()
