@@ -287,7 +287,7 @@ class Supervisor:
         for message in messages:
             member.heard_at = now
             kind = message.pop("kind")
-            if kind == "ready":
+            if kind == "ready" and member.phase is Phase.BOOTING:  # else it was ended meanwhile
                 member.became_ready(message, now)
                 self.application = message["name"]
                 log.debug("%s is ready.", member)
