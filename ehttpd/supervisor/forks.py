@@ -28,9 +28,9 @@ class Forked:
         self.code: int | None = None
 
     def ended(self) -> int | None:
-        if self.code is None and self._nursery.gone and not (self.pid and is_alive(self.pid)):
-            # Of one that was forked only the nursery could have known; one that was not has ended with the nursery.
-            self.code = 1 if self.pid else self._nursery.process.ended()
+        if self.code is None and self._nursery.gone:
+            # One that was not forked has ended with the nursery.
+            self.code = end_of_orphan(self.pid) if self.pid else self._nursery.process.ended()
         return self.code
 
     def send_signal(self, number: int) -> None:
@@ -42,6 +42,17 @@ class Forked:
             self._nursery.channel.send("signal", birth=self._birth, number=number)
         elif self.pid:
             os.kill(self.pid, number)
+
+
+def end_of_orphan(process: int) -> int | None:
+    """Return the exit code of a process whose parent has died, None while it runs. Where this one takes orphans in, as
+    the process with the number 1 does, it knows; else only the parent could have: then it is 1.
+    """
+    try:
+        ended, status = os.waitpid(process, os.WNOHANG)
+    except ChildProcessError:
+        return None if is_alive(process) else 1
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 class NurseryProcess:

@@ -12,7 +12,8 @@ import pytest
 
 from ehttpd.supervisor.channel import Channel
 from ehttpd.supervisor.forks import Forks
-from tests.supervisor.supervised import await_end_of, supervised
+from tests.server.live import come_true
+from tests.supervisor.supervised import await_end_of, children_of, supervised
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
@@ -68,3 +69,18 @@ def test_more_is_wanted_of_a_nursery_that_imports_than_a_channel_holds() -> None
     forks.end()
     for channel in (nursery, *channels):
         channel.close()
+
+
+def test_workers_whose_nursery_has_died_are_the_supervisors_where_it_takes_orphans_in() -> None:
+    # As for the process with the number 1 of a container: who has ended is a zombie until its parent asks.
+    subreaper = "import ctypes\ndef on_starting(supervisor): ctypes.CDLL(None).prctl(36, 1)\n"
+    Path("takes_orphans_in.py").write_text(subreaper)
+    with supervised("--preload", "--hooks", "takes_orphans_in") as server:
+        (nursery,) = server.workers()
+        orphan, _ = children_of(nursery)
+        os.kill(nursery, signal.SIGKILL)
+        come_true(lambda: orphan in server.workers())
+        os.kill(orphan, signal.SIGKILL)
+        server.said(rf"\(pid {orphan}\) ended with signal SIGKILL")
+        server.signal(signal.SIGTERM)
+        assert server.end() == 0
