@@ -98,6 +98,7 @@ class Lane:
         self.table = Table(self._poller, self.lock)
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
         self._posted: deque[Feed] = deque()  # with something to send
+        self._called = False  # the leader will look at these; it takes that back when there are none, and looks again
         self.handshakes = 0  # of TLS, ever
         self.mishaps = Mishaps()
         self._next_sweep = math.inf
@@ -157,7 +158,8 @@ class Lane:
     def post(self, feed: Feed) -> None:
         """Have the leader send what was fed."""
         self._posted.append(feed)
-        if len(self._posted) <= 1:  # else it has not been there yet
+        if not self._called:  # else it finds this one with those before
+            self._called = True
             self.wake()
 
     def adopt(self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int]) -> None:
@@ -431,6 +433,8 @@ class Lane:
                 self._inbox.recv(4096)
             except BlockingIOError:
                 pass
+            if not self._posted:
+                self._called = False
             return None
         listener = self.entrance.listeners.get(descriptor)
         if listener is not None:
@@ -512,6 +516,8 @@ class Lane:
                 self._next_sweep = min(self._next_sweep, connection.deadline)
             else:
                 self.arrange(connection, step)
+        if not self._posted:
+            self._called = False
 
     # Those who are served
 

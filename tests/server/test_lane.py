@@ -6,7 +6,9 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -142,10 +144,30 @@ def test_nothing_is_kept_of_a_client_that_has_left(live_server: LiveServers) -> 
     assert until(lambda: not [each for each in gc.get_objects() if type(each) is Connection and each.lane is lane])
 
 
-def test_nobody_who_wakes_a_lane_is_held_up() -> None:
+@pytest.fixture
+def resting_lane() -> Iterator[Lane]:
+    """A lane that nobody leads."""
     standing = StandingFields()
     lane = Lane(HTTPService(hello, standing), Settings(), DEFAULT_LIMITS, standing, 0)
     lane.pool = Pool(lane, Settings())
+    yield lane
+    lane.close()
+
+
+def test_a_lane_is_woken_by_two_threads_that_post_at_the_same_time(resting_lane: Lane) -> None:
+    class Interleaved(deque[Any]):
+        def append(self, feed: Any) -> None:
+            super().append(feed)
+            if feed == "first":  # its thread has to stand aside for another here
+                resting_lane.post("second")  # type: ignore[arg-type]
+
+    resting_lane._posted = Interleaved()
+    resting_lane.post("first")  # type: ignore[arg-type]
+    assert resting_lane._inbox.recv(2)  # raises BlockingIOError if nobody wakes the leader
+
+
+def test_nobody_who_wakes_a_lane_is_held_up(resting_lane: Lane) -> None:
+    lane = resting_lane
     for _ in range(5000):  # nobody leads, so nobody takes what wakes
         lane.wake()
     lane.close()
