@@ -403,7 +403,7 @@ class Lane:
             return
         with self.lock:
             self._rest(connection, step)
-        self._next_sweep = min(self._next_sweep, connection.deadline)
+            self._next_sweep = min(self._next_sweep, connection.deadline)
 
     def _rest(self, connection: Connection, step: Next) -> None:
         """Have a connection rest until it can be moved on. With the lock held."""
@@ -513,7 +513,7 @@ class Lane:
                 continue
             step = feed.send(self.now)
             if step is Next.FEED and connection.interest == DEPARTURE:
-                self._next_sweep = min(self._next_sweep, connection.deadline)
+                self.sweep_by(connection.deadline)
             else:
                 self.arrange(connection, step)
         if not self._posted:
@@ -530,7 +530,8 @@ class Lane:
 
     def sweep_by(self, moment: float) -> None:
         """Look at the deadlines by this moment. The leader's."""
-        self._next_sweep = min(self._next_sweep, moment)
+        with self.lock:
+            self._next_sweep = min(self._next_sweep, moment)
 
     def _sweep(self, now: float) -> None:
         """Expire what is overdue, and find the next deadline. Of many that are given up at once some have to wait until

@@ -15,7 +15,7 @@ import pytest
 from ehttpd.http11.limits import DEFAULT_LIMITS
 from ehttpd.messages import Request, Response
 from ehttpd.server.clock import StandingFields
-from ehttpd.server.connection import Connection
+from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exchange import HTTPService
 from ehttpd.server.lane import Lane
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
@@ -164,6 +164,32 @@ def test_a_lane_is_woken_by_two_threads_that_post_at_the_same_time(resting_lane:
     resting_lane._posted = Interleaved()
     resting_lane.post("first")  # type: ignore[arg-type]
     assert resting_lane._inbox.recv(2)  # raises BlockingIOError if nobody wakes the leader
+
+
+def test_a_deadline_that_a_thread_brings_while_the_leader_looks_at_a_later_one_is_kept(resting_lane: Lane) -> None:
+    lane = resting_lane
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sooner = Connection(ours, ("", 0), ("", 0), lane, DEFAULT_LIMITS, 0.0)
+        sooner.deadline = 1.0
+        brings = threading.Thread(target=lane.settle, args=(sooner, Next.WAIT))
+
+        class Interleaved(Connection):
+            @property  # type: ignore[override]
+            def deadline(self) -> float:
+                if brings.ident is None:
+                    brings.start()
+                    if not lane.lock.locked():
+                        brings.join()
+                return 50.0
+
+            @deadline.setter
+            def deadline(self, moment: float) -> None:
+                pass
+
+        lane.arrange(Interleaved(theirs, ("", 0), ("", 0), lane, DEFAULT_LIMITS, 0.0), Next.WAIT)
+        brings.join()
+        assert lane._next_sweep == 1.0
 
 
 def test_nobody_who_wakes_a_lane_is_held_up(resting_lane: Lane) -> None:
