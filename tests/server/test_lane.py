@@ -175,7 +175,7 @@ def test_a_deadline_that_a_thread_brings_while_the_leader_looks_at_a_later_one_i
         brings = threading.Thread(target=lane.settle, args=(sooner, Next.WAIT))
 
         class Interleaved(Connection):
-            @property  # type: ignore[override]
+            @property
             def deadline(self) -> float:
                 if brings.ident is None:
                     brings.start()
