@@ -28,7 +28,7 @@ from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.mishaps import QUEUE_TIMEOUT, TIMEOUT_KINDS, Mishaps
-from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, is_broken, new_poller
+from ehttpd.server.poller import DEPARTURE, LONGEST_WAIT, READ, WRITE, Events, is_broken, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.table import Table
 from ehttpd.server.tunnels import Tunnels
@@ -279,7 +279,7 @@ class Lane:
         self.since_epoch = self.standing.refresh() - self.now
         return events
 
-    def _timeout(self) -> float | None:
+    def _timeout(self) -> float:
         """Return how long the leader may wait for events."""
         if self._turns or self._posted or self.answers.unsent:
             return 0.0
@@ -287,7 +287,10 @@ class Lane:
         at = min(self._next_sweep, self.entrance.again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
         if self._draining is not None:
             at = min(at, self._draining.deadline)
-        return None if at == math.inf else max(0.0, at - time.monotonic())
+        left = at - time.monotonic()
+        if left > LONGEST_WAIT:
+            return LONGEST_WAIT
+        return left if left > 0.0 else 0.0
 
     def _serve_on(self, connection: Connection, step: Next, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Serve a connection that has a request, for several turns if requests are pipelined. Tell if the lead is

@@ -23,6 +23,7 @@ from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, with_port_holder
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
+from ehttpd.server.poller import LONGEST_WAIT
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births, name_of
@@ -213,7 +214,7 @@ class Supervisor:
 
     def _wait(self, soonest: float) -> None:
         """Wait for the next event, until ``soonest`` at most, and take it."""
-        for key, _ in self._selector.select(None if soonest == math.inf else max(0.0, soonest - time.monotonic())):
+        for key, _ in self._selector.select(max(0.0, min(soonest - time.monotonic(), LONGEST_WAIT))):
             hear: Hear = key.data
             hear()
 

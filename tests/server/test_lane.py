@@ -166,6 +166,12 @@ def test_a_lane_is_woken_by_two_threads_that_post_at_the_same_time(resting_lane:
     assert resting_lane._inbox.recv(2)  # raises BlockingIOError if nobody wakes the leader
 
 
+def test_a_deadline_may_be_months_away(resting_lane: Lane) -> None:
+    resting_lane.sweep_by(time.monotonic() + 1e8)
+    resting_lane.wake()
+    assert resting_lane._await_events()
+
+
 def test_a_deadline_that_a_thread_brings_while_the_leader_looks_at_a_later_one_is_kept(resting_lane: Lane) -> None:
     lane = resting_lane
     ours, theirs = socket.socketpair()

@@ -97,3 +97,10 @@ def test_a_worker_that_was_told_to_leave_as_it_became_ready_does_not_serve(super
     supervisor._hear(late)
     assert late.phase is Phase.LEAVING
     assert not supervisor.crew.complete
+
+
+def test_a_supervisor_may_have_months_for_a_stop(supervisor: Supervisor) -> None:
+    supervisor.listen_to(supervisor._inbox, supervisor._do_errands)
+    supervisor.have_done(lambda: None)
+    supervisor._wait(time.monotonic() + 1e8)
+    assert not supervisor._errands
