@@ -100,7 +100,7 @@ class Listener:
         """
         if self.inherited:
             return
-        self._remove_file()
+        self.remove_file()
         if self._tcp and sys.platform == "linux":
             # A program for the socket filter of one instruction: return 0, drop the packet.
             from array import array
@@ -120,9 +120,10 @@ class Listener:
     def close(self) -> None:
         """Stop listening. A Unix socket's file is removed if it is still ours."""
         self._socket.close()
-        self._remove_file()
+        self.remove_file()
 
-    def _remove_file(self) -> None:
+    def remove_file(self) -> None:
+        """Remove the file of a Unix socket if it is still ours: nobody finds the way here any more."""
         if self.path is not None:
             try:
                 if os.stat(self.path).st_ino == self._inode:
