@@ -46,7 +46,7 @@ class Listener:
         self._accept = listening._accept  # type: ignore[attr-defined]
         self._kind = int(listening.family), int(listening.type), listening.proto
         listening.setblocking(False)
-        self._inode = os.stat(path).st_ino if path else None
+        self._inode = _inode_of(path) if path else None
         self.local: Address = address_of(listening.getsockname())
         if self._tcp:
             # Inherited by accepted connections on Linux, which saves a call each.
@@ -130,6 +130,14 @@ class Listener:
                     os.unlink(self.path)
             except FileNotFoundError:
                 pass
+
+
+def _inode_of(path: str) -> int | None:
+    """Return the number of the file at ``path``, None if somebody has removed it."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
 
 
 def is_tcp(opened: socket.socket) -> bool:

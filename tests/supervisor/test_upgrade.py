@@ -98,6 +98,18 @@ def test_a_successor_that_cannot_start_leaves_the_predecessor_its_sockets() -> N
             connecting.connect("server.sock")
 
 
+def test_a_successor_goes_on_with_a_unix_socket_whose_file_somebody_has_removed() -> None:
+    with supervised("--bind", "unix:server.sock") as server:
+        Path("server.sock").unlink()
+        seen = len(server.lines)
+        server.signal(signal.SIGUSR2)
+        server.await_ready(seen)
+        server.said("succeeds the one before")
+        successor = int(server.ready["pid"])
+        os.kill(successor, signal.SIGTERM)
+        await_end_of(successor)
+
+
 def test_who_stops_is_not_upgraded_and_answers_what_was_accepted() -> None:
     os.mkfifo("gate")
     code = APPLICATION.replace("time.sleep(0.3)", "open('gate').read()")
