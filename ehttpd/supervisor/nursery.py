@@ -113,10 +113,13 @@ class Nursery:
         birth: int = order["birth"]
         with socket.socket(fileno=descriptor) as theirs:
             if self._application is None:
-                report_failure(Channel(theirs), self._failure)
-                self._say("ended", birth=birth, code=FAILED)
+                self._fail(birth, theirs, self._failure)
                 return
-            process = os.fork()
+            try:
+                process = os.fork()
+            except OSError as error:  # no memory, too many processes: later, perhaps
+                self._fail(birth, theirs, OperatorError(f"this process cannot be forked: {error.strerror}."))
+                return
             if process == 0:
                 channel = Channel(socket.socket(fileno=theirs.detach()))
                 self._socket.close()
@@ -126,6 +129,11 @@ class Nursery:
                 return
         self._children[process] = birth
         self._say("born", birth=birth, pid=process)
+
+    def _fail(self, birth: int, theirs: socket.socket, error: OperatorError) -> None:
+        """Say, for a worker that was to be forked, why it is not."""
+        report_failure(Channel(theirs), error)
+        self._say("ended", birth=birth, code=FAILED)
 
     def _reap(self) -> None:
         for process in list(self._children):

@@ -13,7 +13,7 @@ import pytest
 from ehttpd.supervisor.channel import Channel
 from ehttpd.supervisor.forks import Forks
 from tests.server.live import come_true
-from tests.supervisor.supervised import await_end_of, children_of, supervised
+from tests.supervisor.supervised import APPLICATION, await_end_of, children_of, supervised
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
@@ -84,3 +84,27 @@ def test_workers_whose_nursery_has_died_are_the_supervisors_where_it_takes_orpha
         server.said(rf"\(pid {orphan}\) ended with signal SIGKILL")
         server.signal(signal.SIGTERM)
         assert server.end() == 0
+
+
+def test_a_worker_that_cannot_be_forked_is_tried_again_and_costs_no_other() -> None:
+    # Where there are too many processes, os.fork raises this.
+    fails = """
+import os
+fork, calls = os.fork, []
+
+def fork_but_for_the_third_time():
+    calls.append(1)
+    if len(calls) == 3:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return fork()
+
+os.fork = fork_but_for_the_third_time
+"""
+    with supervised("--preload", code=APPLICATION + fails) as server:
+        (nursery,) = server.workers()
+        first, second = children_of(nursery)
+        os.kill(first, signal.SIGKILL)
+        server.said("could not start: this process cannot be forked: Resource temporarily unavailable")
+        come_true(lambda: len(children_of(nursery)) == 2)
+        assert second in children_of(nursery)
+        assert server.workers() == [nursery]
