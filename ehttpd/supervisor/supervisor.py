@@ -249,6 +249,8 @@ class Supervisor:
             outfit.doors.close()
         if self._pid_file is not None:
             self._pid_file.remove()
+        if self.handed_over:
+            self._wait(time.monotonic())  # for a stop, which is the successor's as well
         self._selector.close()
         self._board.close()
         self._inbox.close()

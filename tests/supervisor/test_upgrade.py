@@ -15,6 +15,7 @@ import pytest
 
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import FreshInterpreters
+from ehttpd.supervisor.hooks import Hooks
 from ehttpd.supervisor.orders import UNHEARD, Orders
 from ehttpd.supervisor.supervisor import Supervisor
 from ehttpd.supervisor.upgrade import Upgrade
@@ -155,12 +156,17 @@ class Told(Upgrade):
         self.kinds.append(kind)
 
 
-@pytest.fixture
-def supervisor() -> Iterator[Supervisor]:
-    """A supervisor without workers that has handed over."""
+def who_has_handed_over() -> Supervisor:
+    """Return a supervisor without workers that has handed over."""
     supervisor = Supervisor(Settings(workers=2), lambda supervisor, settings: FreshInterpreters(), 0.0)
     supervisor.handed_over = True
     supervisor.stop_at = time.monotonic()
+    return supervisor
+
+
+@pytest.fixture
+def supervisor() -> Iterator[Supervisor]:
+    supervisor = who_has_handed_over()
     yield supervisor
     supervisor._end()
 
@@ -173,3 +179,21 @@ def test_a_stop_is_passed_on_by_who_has_handed_over_a_moment_ago(
     Orders(supervisor, Settings, ".", {}).take(signal.SIGTERM)
     assert successor.kinds == kinds
     assert not supervisor.stopping  # what was accepted is still answered
+
+
+def test_a_stop_is_passed_on_that_comes_while_who_has_handed_over_ends() -> None:
+    supervisor = who_has_handed_over()
+    successor = supervisor.successor = Told(time.monotonic())
+    orders = Orders(supervisor, Settings, ".", {})
+    inbox, outbox = socket.socketpair()
+
+    class Late:
+        @staticmethod
+        def on_exit(view: object) -> None:
+            outbox.send(bytes([signal.SIGTERM]))
+
+    with inbox, outbox:
+        supervisor.listen_to(inbox, lambda: orders.take(inbox.recv(1)[0]))
+        supervisor.hooks = Hooks(Late)
+        supervisor._end()
+    assert successor.kinds == ["stop"]
