@@ -147,11 +147,13 @@ class Crew:
             place.failed(now)
             return None
 
-    def abandon_reload(self, now: float) -> None:
-        """Keep the workers that there are."""
+    def abandon_reload(self, now: float, complete: int) -> None:
+        """Keep the workers of the generation that was ``complete`` last, and replace those who are of a later one."""
         self.reloading = False
         for place in self._places.values():
             if place.current is not None:
+                if place.current.generation > complete:
+                    place.current.expiring = "reload"
                 place.current.generation = self.generation
             if place.successor is not None:
                 self._dismiss(place.successor, now)

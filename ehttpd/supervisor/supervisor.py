@@ -355,7 +355,7 @@ class Supervisor:
         for outfit in failed:
             outfit.discard(self.outfit)
         self.crew.wanted = self.outfit.workers
-        self.crew.abandon_reload(time.monotonic())
+        self.crew.abandon_reload(time.monotonic(), self.told)
         self.told = self.crew.generation
         self.notifier.ready()
 

@@ -138,10 +138,29 @@ def test_a_reload_that_fails_leaves_those_who_are_there(two: Played) -> None:
     two.crew.reload(two.now)
     two.look()
     two.crew.ended(two.started[2], two.now)
-    two.crew.abandon_reload(two.now)
+    two.crew.abandon_reload(two.now, 1)
     two.look(60)
     assert len(two.started) == 3
     assert two.crew.serving == [first, second]
+    assert two.crew.complete
+
+
+def test_a_reload_that_fails_in_the_middle_is_taken_back(two: Played) -> None:
+    _, second = two.boot()
+    two.crew.reload(two.now)
+    two.look()
+    changed = two.started[2]
+    two.ready(changed)
+    two.look()
+    two.crew.ended(two.started[3], two.now)
+    two.crew.abandon_reload(two.now, 1)
+    two.look(60)
+    assert two.crew.serving == [changed, second]
+    back = two.started[4]
+    two.ready(back)
+    two.look(60)
+    assert two.crew.serving == [back, second]
+    assert len(two.started) == 5
     assert two.crew.complete
 
 

@@ -54,6 +54,19 @@ def test_another_reload_ends_one_that_never_comes_back_from_its_import() -> None
         assert server.ask()[1] == 2
 
 
+def test_a_reload_that_fails_in_the_middle_leaves_nobody_with_what_is_new() -> None:
+    with supervised("--preload") as server:
+        code = Path("shop.py").read_text().replace("VERSION = 1", "VERSION = 2")
+        Path("hooks.py").write_text("def post_fork(worker):\n    if worker.number == 2: raise SystemExit(9)\n")
+        Path("shop.py").write_text(code)
+        Path("ehttpd.toml").write_text('hooks = "hooks.py"\n')
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded")
+        (before, *_) = server.workers()
+        come_true(lambda: len(children_of(before)) == 2 and server.workers() == [before])
+        assert server.ask()[1] == server.ask()[1] == 1
+
+
 def test_more_is_wanted_of_a_nursery_that_imports_than_a_channel_holds() -> None:
     Path("shop.py").write_text(IMPORTS_UNTIL_TOLD + "raise SystemError\n")
     heard: dict[Channel, Callable[[], None]] = {}
