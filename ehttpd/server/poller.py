@@ -124,6 +124,10 @@ class SelectorPoller:
             self._waiting = True
         try:
             events = self._selector.select(seconds)
+        except OSError:  # a descriptor was closed; that it is watched no more is among the changes
+            if not self._changes:
+                raise
+            events = []
         finally:
             with self._lock:
                 self._waiting = False
