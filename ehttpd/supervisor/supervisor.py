@@ -170,6 +170,8 @@ class Supervisor:
             self.outfit.doors = self.doors.open(settings)
         except ListenError as error:
             raise with_port_holder(error) from error
+        if self.succession is not None:
+            self.succession.kept = self.doors
         if settings.pid:
             self._pid_file = PidFile(settings.pid + (SUCCESSOR if succeeds else ""))
             self._pid_file.write()
@@ -397,6 +399,7 @@ class Supervisor:
         """Be the only supervisor: the predecessor has ended."""
         assert self.succession is not None
         self.forget(self.succession.channel)
+        self.succession.doors.close(but=self.succession.kept)
         self.succession = None
         if self.leaves:
             return

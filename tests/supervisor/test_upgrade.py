@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,10 +16,11 @@ import pytest
 
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import FreshInterpreters
+from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks
 from ehttpd.supervisor.orders import UNHEARD, Orders
 from ehttpd.supervisor.supervisor import Supervisor
-from ehttpd.supervisor.upgrade import Upgrade
+from ehttpd.supervisor.upgrade import VARIABLE, Upgrade
 from tests.server.live import come_true
 from tests.supervisor.supervised import APPLICATION, Supervised, await_end_of, is_alive, supervised
 
@@ -197,3 +199,28 @@ def test_a_stop_is_passed_on_that_comes_while_who_has_handed_over_ends() -> None
         supervisor.hooks = Hooks(Late)
         supervisor._end()
     assert successor.kinds == ["stop"]
+
+
+def test_a_successor_that_listens_elsewhere_removes_what_its_predecessor_listened_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = Doors().open(Settings(bind=["unix:before.sock", "unix:both.sock"]))
+    passed = before.passed
+    for listeners in passed.values():
+        for each in listeners:
+            each["descriptor"] = os.dup(each["descriptor"])
+    ours, theirs = socket.socketpair()
+    monkeypatch.setenv(VARIABLE, json.dumps({"channel": theirs.detach(), "doors": passed, "pid": 1}))
+    settings = Settings(bind=["unix:both.sock", "unix:after.sock"], workers=1)
+    supervisor = Supervisor(settings, lambda supervisor, settings: FreshInterpreters(), 0.0)
+    Orders(supervisor, Settings, ".", {})
+    supervisor._begin()
+    supervisor.take_over()
+    assert Path("before.sock").exists()
+    before.leave_files()
+    before.close()
+    ours.close()
+    supervisor.be_alone()
+    assert sorted(each.name for each in Path().glob("*.sock")) == ["after.sock", "both.sock"]
+    supervisor._end()
+    assert not list(Path().glob("*.sock"))
