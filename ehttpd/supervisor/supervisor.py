@@ -233,6 +233,13 @@ class Supervisor:
             self.doors.let_go()
 
     def _end(self) -> None:
+        try:
+            self._end_processes()
+            self.hooks.call("on_exit", self.view)
+        finally:  # a hook may leave by sys.exit
+            self._let_go()
+
+    def _end_processes(self) -> None:
         self.stopping = self.crew.stopping = True
         for member in self.crew:  # but for a failure there are none
             member.end()
@@ -244,7 +251,9 @@ class Supervisor:
         for outfit in (self.outfit, *self._outdated):
             outfit.births.close()
             outfit.births.end()
-        self.hooks.call("on_exit", self.view)
+
+    def _let_go(self) -> None:
+        """Close what is open, and leave no file."""
         if self.shared_doors is not None:
             self.shared_doors.leave_files()
         for outfit in (self.outfit, *self._outdated):
