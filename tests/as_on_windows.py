@@ -7,6 +7,7 @@ The standard library is imported before anything is taken away: it is ehttpd tha
 
 from __future__ import annotations
 
+import errno
 import http.client  # noqa: F401 - with what it needs; so all below
 import logging.handlers  # noqa: F401
 import mimetypes  # noqa: F401
@@ -39,6 +40,13 @@ NAMES = {
 MODULES = ("resource", "fcntl", "termios", "tty", "pty", "pwd", "grp", "syslog", "crypt")
 
 
+def kill_as_there(process: int, number: int, *, kill: Callable[[int, int], None] = os.kill, dead: int = 9) -> None:
+    """There is no signal 0: it would be Ctrl+C, to a group of processes. Others end the process there and then."""
+    if number == 0:
+        raise OSError(errno.EINVAL, "The parameter is incorrect")
+    kill(process, dead)
+
+
 def pair_over_loopback(*_: object) -> tuple[socket.socket, socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
@@ -59,6 +67,7 @@ def pretend() -> None:
                 delattr(module, name)
     ssl.enum_certificates = lambda store: []  # type: ignore[attr-defined]  # what the system trusts there
     os.listdir = list_folder  # type: ignore[assignment]
+    os.kill = kill_as_there
     socket.socketpair = pair_over_loopback  # type: ignore[assignment]  # as there
     selectors.DefaultSelector = selectors.SelectSelector  # type: ignore[misc,assignment]
     sys.modules.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]  # None: it cannot be imported

@@ -79,7 +79,7 @@ class Running:
         self.output = process.stdout
 
     def connect(self) -> HTTPConnection:
-        host, _, port = self.ready["listen"].removeprefix("http://").partition(":")
+        host, _, port = self.ready["listen"].partition(",")[0].removeprefix("http://").partition(":")
         return HTTPConnection(host, int(port), timeout=PATIENCE)
 
     def ask(self, target: str = "/") -> tuple[int, bytes]:
@@ -303,6 +303,22 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         refuses_connections(server)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 128 + signal.SIGTERM
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGQUIT"), reason="needs signals of POSIX")
+@pytest.mark.parametrize("numbers", [[signal.SIGQUIT], [signal.SIGTERM, signal.SIGINT]])
+def test_a_process_that_ends_at_once_leaves_no_files(numbers: list[signal.Signals]) -> None:
+    write("shop.py", SLOW)
+    with running("shop", "-b", "127.0.0.1:0", "-b", "unix:shop.sock", "--pid", "server.pid") as server, asked(server):
+        assert Path("shop.sock").exists()
+        assert Path("server.pid").exists()
+        for number in numbers:
+            server.process.send_signal(number)
+            if number != numbers[-1]:
+                refuses_connections(server)
+        server.process.wait(PATIENCE)
+        assert not Path("shop.sock").exists()
+        assert not Path("server.pid").exists()
 
 
 @pytest.mark.parametrize("words", ["config", "translate gunicorn"])

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -58,13 +60,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def run_as_on_windows(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def run_as_on_windows(
+    folder: Path, *arguments: str, stdin: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[str]]:
     """Run the command in ``folder``; it is over when the block is."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.as_on_windows", *arguments],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,6 +108,34 @@ def test_an_application_is_served_with_logs_and_figures(folder: Path) -> None:
         assert "error" not in stop(process)
     lines = (folder / "lines").read_bytes().splitlines()
     assert [json.loads(line)["http.response.status_code"] for line in lines] == [200] * 20
+
+
+def test_a_pid_file_that_was_left_is_replaced(folder: Path) -> None:
+    (folder / "server.pid").write_text("4194304")
+    with run_as_on_windows(folder, "app:application", "--bind", "127.0.0.1:0", "--pid", "server.pid") as process:
+        shown_in_banner(process, "listen")
+        assert int((folder / "server.pid").read_text()) == process.pid
+        stop(process)
+        assert not (folder / "server.pid").exists()
+
+
+def test_a_stop_by_command_answers_what_was_accepted(folder: Path) -> None:
+    waits = APPLICATION.replace("    start", "    print(input('called'), flush=True)\n    start")
+    (folder / "app.py").write_text(waits)
+    flags = ("app:application", "--bind", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    with run_as_on_windows(folder, *flags, stdin=subprocess.PIPE) as process, ExitStack() as stack:
+        served, admin = shown_in_banner(process, "listen", "admin")
+        assert process.stdin is not None and process.stdout is not None
+        connection = HTTPConnection(urlsplit(served).netloc, timeout=PATIENCE)
+        stack.callback(connection.close)
+        connection.request("GET", "/")
+        assert process.stdout.read(6) == "called"
+        with urlopen(Request(f"{admin}/stop", method="POST")) as response:
+            assert response.read().startswith(b"Stopping")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert connection.getresponse().read() == b"hi"
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_folder_is_served(folder: Path) -> None:

@@ -54,8 +54,11 @@ def own_terminal() -> Iterator[int]:
 
     Yields the descriptor that has something to read when the window has changed or a signal asks for the end.
     """
-    import termios
-    import tty
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows
+        raise OperatorError("this system has no terminals of the kind that top wants.", "Try: ehttpd status") from None
 
     keyboard = sys.stdin.fileno()
     before = termios.tcgetattr(keyboard)

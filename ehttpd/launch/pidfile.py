@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from ehttpd.errors import SettingsError
 from ehttpd.typed import TYPE_CHECKING
@@ -77,8 +78,8 @@ class PidFile:
 
 
 def is_alive(process: int) -> bool:
-    """Tell whether there is a process with this number."""
-    if process <= 0:  # which would be a group
+    """Tell whether there is a process with this number. Nobody can tell on Windows: then there is none."""
+    if process <= 0 or sys.platform == "win32":  # a group; there are no signals there, and 0 would be Ctrl+C
         return False
     try:
         os.kill(process, 0)

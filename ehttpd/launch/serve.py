@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, partial
 from types import FrameType
 
 from ehttpd.errors import ListenError
@@ -27,8 +27,11 @@ from ehttpd.settings import Settings
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from ehttpd.admin.server import AdminServer
     from ehttpd.admin.source import Source
+    from ehttpd.launch.pidfile import PidFile
 
 STOPPED = 0
 SIGNALLED = 128  # plus the number of the signal
@@ -52,25 +55,49 @@ def serve(load: Callable[[], Application], settings: Settings, began: float) -> 
     Signals are heard from the first: the process with the number 1 is not ended by any that it does not hear, and
     others would be ended by HUP. What does not stop is kept until there is something that heeds it.
     """
+    end = AtOnce(settings)
     if hasattr(signal, "SIGQUIT"):
-        signal.signal(signal.SIGQUIT, end_quietly)
+        signal.signal(signal.SIGQUIT, lambda number, frame: end(STOPPED))
     try:
         with signals_as_octets(stop_at_once, HEEDED) as (kept, _):
-            return serve_loaded(load(), settings, began, kept)
+            return serve_loaded(load(), settings, began, kept, end)
     except Stopped:
         return STOPPED
 
 
-def serve_loaded(application: Application, settings: Settings, began: float, kept: socket.socket) -> int:
+class AtOnce:
+    """Ends this process there and then, and removes what others would take for the files of one that is there."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.server: Server | None = None
+        self._pid_file: PidFile | None = None
+        if settings.pid:
+            from ehttpd.launch.pidfile import PidFile
+
+            self._pid_file = PidFile(settings.pid)
+
+    def __call__(self, exit_code: int) -> NoReturn:
+        try:
+            if self.server is not None:
+                self.server.remove_files()
+            if self._pid_file is not None:
+                self._pid_file.remove()
+        finally:
+            os._exit(exit_code)
+
+
+def serve_loaded(
+    application: Application, settings: Settings, began: float, kept: socket.socket, end: AtOnce
+) -> int:  # fmt: skip
     """Serve ``application``. Signals that came before are in ``kept``."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     own_process()
-    server = make_server(application, settings)
+    server = end.server = make_server(application, settings)
     source = cache(lambda: local_source(server, application))
     admin = make_admin(source, settings)
     # Once more, for what was imported may have set handlers of its own.
-    with signals_as_octets(leave_next_time, HEEDED) as (inbox, outbox):
+    with signals_as_octets(partial(leave_next_time, end=end), HEEDED) as (inbox, outbox):
         pass_on(kept, outbox)
         try:
             server.start()
@@ -149,7 +176,7 @@ def reopen() -> str:
 
 def stop_by_signal() -> str:
     """Have this process end as an operator would."""
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # os.kill would end it there and then on Windows
     return "Stopping: what was accepted is being answered."
 
 
@@ -172,8 +199,8 @@ def end_quietly(number: int, frame: FrameType | None) -> None:
     os._exit(STOPPED)
 
 
-def leave_next_time(number: int, frame: FrameType | None) -> None:
-    """Take the first signal; the second one ends the process there and then.
+def leave_next_time(number: int, frame: FrameType | None, end: Callable[[int], NoReturn] = os._exit) -> None:
+    """Take the first signal; the second one ends the process there and then, by ``end``.
 
     The exit code is then 128 and the number of the signal, as a shell would report it.
     """
@@ -181,7 +208,7 @@ def leave_next_time(number: int, frame: FrameType | None) -> None:
 
     def leave(number: int, frame: FrameType | None) -> None:
         if not first.is_echoed_by(number):
-            os._exit(SIGNALLED + number)
+            end(SIGNALLED + number)
 
     for again in STOPPING:
         signal.signal(again, leave)

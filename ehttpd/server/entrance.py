@@ -106,6 +106,8 @@ class Entrance:
             return None
         if self._most and self.inside >= self._most:
             self.close()
+            if self.inside < self._most:  # who has left meanwhile has found it open, and told nobody
+                self.again = 0.0
             return None
         while True:
             try:

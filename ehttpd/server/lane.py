@@ -28,7 +28,7 @@ from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.mishaps import QUEUE_TIMEOUT, TIMEOUT_KINDS, Mishaps
-from ehttpd.server.poller import DEPARTURE, READ, WRITE, Events, is_broken, new_poller
+from ehttpd.server.poller import DEPARTURE, LONGEST_WAIT, READ, WRITE, Events, is_broken, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.table import Table
 from ehttpd.server.tunnels import Tunnels
@@ -56,8 +56,6 @@ SERVE_AT_ONCE = 16
 # connections that are given up. A refusal takes up to 0.1 ms, and thousands may be due at the same moment.
 TURNS_AT_ONCE = 64
 GIVEN_UP_AT_ONCE = 200
-# Epoll waits for no more than 2**31 milliseconds, however far away a deadline is.
-LONGEST_WAIT = 1e6  # seconds
 # Looking through all deadlines may take one part in this many of the time.
 SWEEP_SHARE = 100
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
@@ -100,9 +98,10 @@ class Lane:
         self.table = Table(self._poller, self.lock)
         self._turns: deque[Connection] = deque()  # off the poller, with a request each: their next turn
         self._posted: deque[Feed] = deque()  # with something to send
+        self._called = False  # the leader will look at these; it takes that back when there are none, and looks again
         self.handshakes = 0  # of TLS, ever
         self.mishaps = Mishaps()
-        self._next_sweep = time.monotonic() + LONGEST_WAIT
+        self._next_sweep = math.inf
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.setblocking(False)
         self._outbox.setblocking(False)
@@ -159,7 +158,8 @@ class Lane:
     def post(self, feed: Feed) -> None:
         """Have the leader send what was fed."""
         self._posted.append(feed)
-        if len(self._posted) <= 1:  # else it has not been there yet
+        if not self._called:  # else it finds this one with those before
+            self._called = True
             self.wake()
 
     def adopt(self, connected: SocketType, remote: tuple[str, int], local: tuple[str, int]) -> None:
@@ -287,7 +287,10 @@ class Lane:
         at = min(self._next_sweep, self.entrance.again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
         if self._draining is not None:
             at = min(at, self._draining.deadline)
-        return max(0.0, at - time.monotonic())
+        left = at - time.monotonic()
+        if left > LONGEST_WAIT:
+            return LONGEST_WAIT
+        return left if left > 0.0 else 0.0
 
     def _serve_on(self, connection: Connection, step: Next, lease: list[Connection]) -> tuple[Connection, Next] | None:
         """Serve a connection that has a request, for several turns if requests are pipelined. Tell if the lead is
@@ -403,7 +406,7 @@ class Lane:
             return
         with self.lock:
             self._rest(connection, step)
-        self._next_sweep = min(self._next_sweep, connection.deadline)
+            self._next_sweep = min(self._next_sweep, connection.deadline)
 
     def _rest(self, connection: Connection, step: Next) -> None:
         """Have a connection rest until it can be moved on. With the lock held."""
@@ -433,6 +436,8 @@ class Lane:
                 self._inbox.recv(4096)
             except BlockingIOError:
                 pass
+            if not self._posted:
+                self._called = False
             return None
         listener = self.entrance.listeners.get(descriptor)
         if listener is not None:
@@ -511,9 +516,11 @@ class Lane:
                 continue
             step = feed.send(self.now)
             if step is Next.FEED and connection.interest == DEPARTURE:
-                self._next_sweep = min(self._next_sweep, connection.deadline)
+                self.sweep_by(connection.deadline)
             else:
                 self.arrange(connection, step)
+        if not self._posted:
+            self._called = False
 
     # Those who are served
 
@@ -526,14 +533,15 @@ class Lane:
 
     def sweep_by(self, moment: float) -> None:
         """Look at the deadlines by this moment. The leader's."""
-        self._next_sweep = min(self._next_sweep, moment)
+        with self.lock:
+            self._next_sweep = min(self._next_sweep, moment)
 
     def _sweep(self, now: float) -> None:
         """Expire what is overdue, and find the next deadline. Of many that are given up at once some have to wait until
         others had their turn.
         """
         began = time.monotonic()
-        self._next_sweep = now + LONGEST_WAIT  # until then, lowered by those who put a connection back
+        self._next_sweep = math.inf  # until then, lowered by those who put a connection back
         connections = self.table.all_resting()
         earliest = math.inf
         given_up = 0

@@ -46,7 +46,7 @@ class Listener:
         self._accept = listening._accept  # type: ignore[attr-defined]
         self._kind = int(listening.family), int(listening.type), listening.proto
         listening.setblocking(False)
-        self._inode = os.stat(path).st_ino if path else None
+        self._inode = _inode_of(path) if path else None
         self.local: Address = address_of(listening.getsockname())
         if self._tcp:
             # Inherited by accepted connections on Linux, which saves a call each.
@@ -100,7 +100,7 @@ class Listener:
         """
         if self.inherited:
             return
-        self._remove_file()
+        self.remove_file()
         if self._tcp and sys.platform == "linux":
             # A program for the socket filter of one instruction: return 0, drop the packet.
             from array import array
@@ -120,15 +120,24 @@ class Listener:
     def close(self) -> None:
         """Stop listening. A Unix socket's file is removed if it is still ours."""
         self._socket.close()
-        self._remove_file()
+        self.remove_file()
 
-    def _remove_file(self) -> None:
+    def remove_file(self) -> None:
+        """Remove the file of a Unix socket if it is still ours: nobody finds the way here any more."""
         if self.path is not None:
             try:
                 if os.stat(self.path).st_ino == self._inode:
                     os.unlink(self.path)
             except FileNotFoundError:
                 pass
+
+
+def _inode_of(path: str) -> int | None:
+    """Return the number of the file at ``path``, None if somebody has removed it."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None
 
 
 def is_tcp(opened: socket.socket) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # What to wait for: something to read, room to write, or only that the client leaves.
 READ, WRITE, DEPARTURE = 1, 2, 3
 MOST_EVENTS = 256
+# In seconds. The calls count milliseconds up to 2**31, and who has deadlines looks up once a day as well as never.
+LONGEST_WAIT = 86400.0
 
 Events = Sequence[tuple[int, int]]
 
@@ -122,6 +124,10 @@ class SelectorPoller:
             self._waiting = True
         try:
             events = self._selector.select(seconds)
+        except OSError:  # a descriptor was closed; that it is watched no more is among the changes
+            if not self._changes:
+                raise
+            events = []
         finally:
             with self._lock:
                 self._waiting = False
@@ -179,7 +185,7 @@ def wait_for(
         selector.register(connected, SelectorPoller.MASKS[interest])
         if signal is not None:
             selector.register(signal, selectors.EVENT_READ)
-        return bool(selector.select(seconds))
+        return bool(selector.select(None if seconds is None else min(seconds, LONGEST_WAIT)))
 
 
 def has_ended(connected: HasFileno) -> bool:

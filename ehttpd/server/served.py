@@ -89,7 +89,10 @@ class Served(Sender):
         self.left = True
         calls, self.when_left = self.when_left, None
         if calls and self.request is None:  # else the next request waits, and they are those of one that was answered
-            threading.Thread(target=_call_all, args=(calls,), name="ehttpd-departure", daemon=True).start()
+            try:
+                threading.Thread(target=_call_all, args=(calls,), name="ehttpd-departure", daemon=True).start()
+            except RuntimeError as error:
+                log.error("Cannot start a thread: %s. What was to be done when a client left is not done.", error)
 
 
 def _call_all(calls: list[Callable[[], object]]) -> None:

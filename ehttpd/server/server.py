@@ -296,6 +296,11 @@ class Server:
             listener.close()
         self._listeners.clear()
 
+    def remove_files(self) -> None:
+        """Remove the files of Unix sockets, in a process that is about to end there and then. Any thread."""
+        for listener in self._listeners:
+            listener.remove_file()
+
     def be(self, identity: Identity) -> None:
         """Show clients these certificates, which were read before; else they are read by `listen`. Before that."""
         self._identity = identity

@@ -12,6 +12,8 @@ import socket
 import threading
 from typing import Any, TypeAlias
 
+from ehttpd.forks import tell_after_fork
+
 Message: TypeAlias = dict[str, Any]  # its ``kind`` says what it is
 
 RECEIVE_AT_ONCE = 1 << 16
@@ -28,6 +30,11 @@ class Channel:
         self._received = b""
         self._waiting: list[Message] = []
         self._lock = threading.Lock()
+        tell_after_fork(self)
+
+    def forsake(self) -> None:
+        """Let go of it, in a process that the application has forked: else nobody learns of the end of this one."""
+        self._socket.close()
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -35,6 +35,12 @@ class Place:
     def members(self) -> list[Member]:
         return [each for each in (self.current, self.successor) if each is not None]
 
+    def lose(self, member: Member) -> None:
+        """Have a worker of this place be none of it: its successor is in its place, if there is one."""
+        if self.successor is not member:
+            self.current = self.successor
+        self.successor = None
+
     def died(self, member: Member, now: float) -> None:
         """Take it that a worker of this place has ended; decide how soon there is another."""
         if member.ready_at is not None and now - member.ready_at >= LIVED:
@@ -105,12 +111,18 @@ class Crew:
         self._renew(now)
         return min((place.not_before for place in self._places.values() if place.not_before > now), default=math.inf)
 
-    def reload(self) -> None:
-        """Replace every worker, one after the other, each new one ready before the old one leaves."""
+    def reload(self, now: float) -> None:
+        """Replace every worker, one after the other, each new one ready before the old one leaves. Who is still on the
+        way has yesterday's code, and may be on it for ever.
+        """
         self.generation += 1
         self.reloading = True
         for place in self._places.values():
             place.failures, place.not_before = 0, -math.inf  # what failed before may have been mended
+            for member in place.members:
+                if member.phase is Phase.BOOTING:
+                    place.lose(member)
+                    self._dismiss(member, now)
 
     def _renew(self, now: float) -> None:
         """Begin to replace the first worker that is to be, unless one is being replaced already."""
@@ -135,15 +147,17 @@ class Crew:
             place.failed(now)
             return None
 
-    def abandon_reload(self, now: float) -> None:
-        """Keep the workers that there are."""
+    def abandon_reload(self, now: float, complete: int) -> None:
+        """Keep the workers of the generation that was ``complete`` last, and replace those who are of a later one."""
         self.reloading = False
         for place in self._places.values():
             if place.current is not None:
+                if place.current.generation > complete:
+                    place.current.expiring = "reload"
                 place.current.generation = self.generation
             if place.successor is not None:
                 self._dismiss(place.successor, now)
-                place.successor = None
+                place.lose(place.successor)
 
     def stop(self, now: float, grace: float, *, shared: bool) -> None:
         """Have all workers answer what they have accepted, and end."""
@@ -173,14 +187,10 @@ class Crew:
             self.leaving.remove(member)
             return
         place = self._places[member.number]
-        if place.successor is member:
-            place.successor = None
-            place.died(member, now)
-            return
-        if not self.stopping:
+        if place.current is member and not self.stopping:
             self.restarts["hang" if member.phase is Phase.HUNG else "crash"] += 1
         place.died(member, now)
-        place.current, place.successor = place.successor, None
+        place.lose(member)
 
     def _dismiss(self, member: Member, now: float) -> None:
         self.leaving.append(member)

@@ -41,8 +41,9 @@ class Expiry(Ledger):
             self._served = next(self._requests)
 
     def soonest(self, seconds: float) -> float:
-        """Return after how long to look again: ``seconds``, or sooner."""
-        return max(0.0, min(seconds, self._ends_at - time.monotonic())) if self._ends_at else seconds
+        """Return after how long to look again: ``seconds``, or sooner if the end of the life is sooner."""
+        left = self._ends_at - time.monotonic()
+        return min(seconds, left) if left > 0 else seconds
 
     def reached(self) -> str:
         """Return which limit has been reached, nothing if none has."""

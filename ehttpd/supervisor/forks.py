@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 
@@ -27,28 +28,42 @@ class Forked:
         self.code: int | None = None
 
     def ended(self) -> int | None:
-        if self.code is None and self._nursery.gone and not (self.pid and is_alive(self.pid)):
-            # Of one that was forked only the nursery could have known; one that was not has ended with the nursery.
-            self.code = 1 if self.pid else self._nursery.process.ended()
+        if self.code is None and self._nursery.gone:
+            # One that was not forked has ended with the nursery.
+            self.code = end_of_orphan(self.pid) if self.pid else self._nursery.process.ended()
         return self.code
 
     def send_signal(self, number: int) -> None:
         if self.code is not None:
             return
-        if not self._nursery.gone:
+        if self._nursery.forgets(self._birth):
+            self.code = -number
+        elif not self._nursery.gone:
             self._nursery.channel.send("signal", birth=self._birth, number=number)
         elif self.pid:
             os.kill(self.pid, number)
 
 
+def end_of_orphan(process: int) -> int | None:
+    """Return the exit code of a process whose parent has died, None while it runs. Where this one takes orphans in, as
+    the process with the number 1 does, it knows; else only the parent could have: then it is 1.
+    """
+    try:
+        ended, status = os.waitpid(process, os.WNOHANG)
+    except ChildProcessError:
+        return None if is_alive(process) else 1
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
 class NurseryProcess:
-    """One nursery."""
+    """One nursery. It hears nothing while it imports, perhaps for ever: what it is to do waits here until then."""
 
     def __init__(self, settings: object, descriptors: Sequence[int], listen: Listen, forget: Forget) -> None:
         self.process, self.channel = start_module("ehttpd.supervisor.nursery", descriptors, ["nursery"])
         self.gone = False
         self._forget = forget
         self._births: dict[int, Forked] = {}
+        self._waiting: dict[int, tuple[dict[str, object], socket.socket]] | None = {}  # births; None: it has imported
         listen(self.channel, self._hear)
         self.channel.send("start", settings=settings)
 
@@ -56,9 +71,31 @@ class NurseryProcess:
         birth = len(self._births) + 1
         forked = self._births[birth] = Forked(self, birth)
         ours, theirs = channel_ends()
-        with theirs:
-            self.channel.send_with(theirs, "fork", **{**order, "birth": birth})
+        if self._waiting is None:
+            self._ask_for(birth, order, theirs)
+        else:
+            self._waiting[birth] = order, theirs
         return forked, Channel(ours)
+
+    def _ask_for(self, birth: int, order: dict[str, object], theirs: socket.socket) -> None:
+        with theirs:
+            if not self.channel.send_with(theirs, "fork", **{**order, "birth": birth}):
+                self._births[birth].code = 1  # it takes nothing
+
+    def forgets(self, birth: int) -> bool:
+        """Take back what it was not asked for yet; tell whether that was so."""
+        if self._waiting is None or birth not in self._waiting:
+            return False
+        _, theirs = self._waiting.pop(birth)
+        theirs.close()
+        return True
+
+    def close(self) -> None:
+        """Have it end with its last child. It has none while it imports."""
+        if self._waiting is None:
+            self.channel.send("last")
+        else:
+            self.process.send_signal(signal.SIGKILL)
 
     def _hear(self) -> None:
         """Take what the nursery says."""
@@ -66,10 +103,17 @@ class NurseryProcess:
             messages = self.channel.receive()
         except EOFError:
             self.gone = True
+            for birth in list(self._waiting or ()):
+                self.forgets(birth)
             self._forget(self.channel)
             self.end()
             return
         for message in messages:
+            if message["kind"] == "imported":
+                waiting, self._waiting = self._waiting or {}, None
+                for birth, (order, theirs) in waiting.items():
+                    self._ask_for(birth, order, theirs)
+                continue
             forked = self._births[message["birth"]]
             if message["kind"] == "born":
                 forked.pid = message["pid"]
@@ -100,7 +144,7 @@ class Forks:
 
     def close(self) -> None:
         if self._nursery is not None and not self._nursery.gone:
-            self._nursery.channel.send("last")
+            self._nursery.close()
 
     def end(self) -> None:
         if self._nursery is not None:

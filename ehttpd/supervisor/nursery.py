@@ -4,8 +4,9 @@ It has one thread and serves nobody, so a fork copies no lock that is held. What
 until they write to it. It is a fresh interpreter itself: a reload starts another one.
 
 The supervisor says ``start`` with the settings; ``fork`` with an order, and the worker's end of its channel;
-``signal``; ``last`` when nothing more is to be forked. The nursery says ``born`` and ``ended``, each with the ``birth``
-that it is about. If the application cannot be imported, each worker that was to be forked has failed.
+``signal``; ``last`` when nothing more is to be forked. The nursery says ``imported`` when it can hear all that, then
+``born`` and ``ended``, each with the ``birth`` that it is about. If the application cannot be imported, each worker
+that was to be forked has failed.
 """
 
 from __future__ import annotations
@@ -107,15 +108,19 @@ class Nursery:
         except OperatorError as error:
             self._failure = error
         gc.freeze()  # and no page is copied because the garbage collector has looked at it
+        self._say("imported")
 
     def _fork(self, order: Message, descriptor: int) -> None:
         birth: int = order["birth"]
         with socket.socket(fileno=descriptor) as theirs:
             if self._application is None:
-                report_failure(Channel(theirs), self._failure)
-                self._say("ended", birth=birth, code=FAILED)
+                self._fail(birth, theirs, self._failure)
                 return
-            process = os.fork()
+            try:
+                process = os.fork()
+            except OSError as error:  # no memory, too many processes: later, perhaps
+                self._fail(birth, theirs, OperatorError(f"this process cannot be forked: {error.strerror}."))
+                return
             if process == 0:
                 channel = Channel(socket.socket(fileno=theirs.detach()))
                 self._socket.close()
@@ -125,6 +130,11 @@ class Nursery:
                 return
         self._children[process] = birth
         self._say("born", birth=birth, pid=process)
+
+    def _fail(self, birth: int, theirs: socket.socket, error: OperatorError) -> None:
+        """Say, for a worker that was to be forked, why it is not."""
+        report_failure(Channel(theirs), error)
+        self._say("ended", birth=birth, code=FAILED)
 
     def _reap(self) -> None:
         for process in list(self._children):

@@ -23,6 +23,7 @@ from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, with_port_holder
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
+from ehttpd.server.poller import LONGEST_WAIT
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births, name_of
@@ -169,6 +170,8 @@ class Supervisor:
             self.outfit.doors = self.doors.open(settings)
         except ListenError as error:
             raise with_port_holder(error) from error
+        if self.succession is not None:
+            self.succession.kept = self.doors
         if settings.pid:
             self._pid_file = PidFile(settings.pid + (SUCCESSOR if succeeds else ""))
             self._pid_file.write()
@@ -213,7 +216,7 @@ class Supervisor:
 
     def _wait(self, soonest: float) -> None:
         """Wait for the next event, until ``soonest`` at most, and take it."""
-        for key, _ in self._selector.select(None if soonest == math.inf else max(0.0, soonest - time.monotonic())):
+        for key, _ in self._selector.select(max(0.0, min(soonest - time.monotonic(), LONGEST_WAIT))):
             hear: Hear = key.data
             hear()
 
@@ -230,6 +233,13 @@ class Supervisor:
             self.doors.let_go()
 
     def _end(self) -> None:
+        try:
+            self._end_processes()
+            self.hooks.call("on_exit", self.view)
+        finally:  # a hook may leave by sys.exit
+            self._let_go()
+
+    def _end_processes(self) -> None:
         self.stopping = self.crew.stopping = True
         for member in self.crew:  # but for a failure there are none
             member.end()
@@ -241,13 +251,17 @@ class Supervisor:
         for outfit in (self.outfit, *self._outdated):
             outfit.births.close()
             outfit.births.end()
-        self.hooks.call("on_exit", self.view)
+
+    def _let_go(self) -> None:
+        """Close what is open, and leave no file."""
         if self.shared_doors is not None:
             self.shared_doors.leave_files()
         for outfit in (self.outfit, *self._outdated):
             outfit.doors.close()
         if self._pid_file is not None:
             self._pid_file.remove()
+        if self.handed_over:
+            self._wait(time.monotonic())  # for a stop, which is the successor's as well
         self._selector.close()
         self._board.close()
         self._inbox.close()
@@ -287,7 +301,7 @@ class Supervisor:
         for message in messages:
             member.heard_at = now
             kind = message.pop("kind")
-            if kind == "ready":
+            if kind == "ready" and member.phase is Phase.BOOTING:  # else it was ended meanwhile
                 member.became_ready(message, now)
                 self.application = message["name"]
                 log.debug("%s is ready.", member)
@@ -342,7 +356,7 @@ class Supervisor:
         self.outfit = Outfit(settings, doors, self._new_births(self, settings))
         self.hooks.call("on_reload", self.view)
         self.crew.wanted = settings.workers
-        self.crew.reload()
+        self.crew.reload(time.monotonic())
 
     def _abandon_reload(self) -> None:
         """Go on as if there had been no reload."""
@@ -352,7 +366,7 @@ class Supervisor:
         for outfit in failed:
             outfit.discard(self.outfit)
         self.crew.wanted = self.outfit.workers
-        self.crew.abandon_reload(time.monotonic())
+        self.crew.abandon_reload(time.monotonic(), self.told)
         self.told = self.crew.generation
         self.notifier.ready()
 
@@ -394,6 +408,7 @@ class Supervisor:
         """Be the only supervisor: the predecessor has ended."""
         assert self.succession is not None
         self.forget(self.succession.channel)
+        self.succession.doors.close(but=self.succession.kept)
         self.succession = None
         if self.leaves:
             return

@@ -71,6 +71,7 @@ class Succession:
     def __init__(self, told: str) -> None:
         values = json.loads(told)
         self.doors = Doors.inherited(values["doors"])
+        self.kept = self.doors  # those that today's settings want too
         self.predecessor: int = values["pid"]
         connected = socket.socket(fileno=values["channel"])
         connected.set_inheritable(False)

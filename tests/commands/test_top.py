@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from ehttpd.admin.board import plain
-from ehttpd.commands.top import CLEAR_BELOW, CLEAR_LINE, HOME, OTHER_SCREEN, OWN_SCREEN
+from ehttpd.commands.top import CLEAR_BELOW, CLEAR_LINE, HOME, OTHER_SCREEN, OWN_SCREEN, own_terminal
 from ehttpd.errors import OperatorError
 from ehttpd.messages import Request, Response
 from tests.admin.conftest import Watch, Watched, watched
@@ -179,3 +179,9 @@ def test_without_a_terminal_it_says_what_to_do(it: Watched) -> None:
     with pytest.raises(OperatorError, match="terminal") as refused:
         run([it.address])
     assert "ehttpd status" in refused.value.cure
+
+
+def test_where_there_are_no_such_terminals_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "termios", None)  # as on Windows
+    with pytest.raises(OperatorError, match="this system has no terminals"), own_terminal():
+        pass

@@ -281,6 +281,34 @@ def test_a_callback_is_not_called_between_the_answer_and_the_return_of_its_threa
     assert calls == []
 
 
+def test_a_callback_that_no_thread_can_be_had_for_is_told_and_harms_nobody(
+    live_server: LiveServers, gate: Gate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = threading.Thread.start
+
+    def start_others(thread: threading.Thread) -> None:
+        if thread.name == "ehttpd-departure":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def handler(request: Request) -> Response:
+        if request.target == "/":
+            request.disconnected.add_callback(lambda: None)
+            gate.wait()
+        return hello(request)
+
+    monkeypatch.setattr(threading.Thread, "start", start_others)
+    server = live_server(handler)
+    peer = server.connect()
+    peer.send(GET)
+    gate.await_arrivals()
+    peer.close()
+    come_true(lambda: "Cannot start a thread: can't start new thread" in caplog.text)
+    assert server.connect().ask("/next").body == b"hello"
+    gate.open()
+    assert "this is a defect" not in caplog.text
+
+
 def test_a_callback_is_not_called_while_the_next_request_waits(live_server: LiveServers, gate: Gate) -> None:
     calls: list[int] = []
     clients = []

@@ -6,14 +6,16 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from ehttpd.http11.limits import DEFAULT_LIMITS
 from ehttpd.messages import Request, Response
 from ehttpd.server.clock import StandingFields
-from ehttpd.server.connection import Connection
+from ehttpd.server.connection import Connection, Next
 from ehttpd.server.exchange import HTTPService
 from ehttpd.server.lane import Lane
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
@@ -155,10 +157,62 @@ def test_nothing_is_kept_of_a_client_that_has_left(live_server: LiveServers) -> 
     assert until(lambda: not [each for each in gc.get_objects() if type(each) is Connection and each.lane is lane])
 
 
-def test_nobody_who_wakes_a_lane_is_held_up() -> None:
+@pytest.fixture
+def resting_lane() -> Iterator[Lane]:
+    """A lane that nobody leads."""
     standing = StandingFields()
     lane = Lane(HTTPService(hello, standing), Settings(), DEFAULT_LIMITS, standing, 0)
     lane.pool = Pool(lane, Settings())
+    yield lane
+    lane.close()
+
+
+def test_a_lane_is_woken_by_two_threads_that_post_at_the_same_time(resting_lane: Lane) -> None:
+    class Interleaved(deque[Any]):
+        def append(self, feed: Any) -> None:
+            super().append(feed)
+            if feed == "first":  # its thread has to stand aside for another here
+                resting_lane.post("second")  # type: ignore[arg-type]
+
+    resting_lane._posted = Interleaved()
+    resting_lane.post("first")  # type: ignore[arg-type]
+    assert resting_lane._inbox.recv(2)  # raises BlockingIOError if nobody wakes the leader
+
+
+def test_a_deadline_may_be_months_away(resting_lane: Lane) -> None:
+    resting_lane.sweep_by(time.monotonic() + 1e8)
+    resting_lane.wake()
+    assert resting_lane._await_events()
+
+
+def test_a_deadline_that_a_thread_brings_while_the_leader_looks_at_a_later_one_is_kept(resting_lane: Lane) -> None:
+    lane = resting_lane
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sooner = Connection(ours, ("", 0), ("", 0), lane, DEFAULT_LIMITS, 0.0)
+        sooner.deadline = 1.0
+        brings = threading.Thread(target=lane.settle, args=(sooner, Next.WAIT))
+
+        class Interleaved(Connection):
+            @property
+            def deadline(self) -> float:
+                if brings.ident is None:
+                    brings.start()
+                    if not lane.lock.locked():
+                        brings.join()
+                return 50.0
+
+            @deadline.setter
+            def deadline(self, moment: float) -> None:
+                pass
+
+        lane.arrange(Interleaved(theirs, ("", 0), ("", 0), lane, DEFAULT_LIMITS, 0.0), Next.WAIT)
+        brings.join()
+        assert lane._next_sweep == 1.0
+
+
+def test_nobody_who_wakes_a_lane_is_held_up(resting_lane: Lane) -> None:
+    lane = resting_lane
     for _ in range(5000):  # nobody leads, so nobody takes what wakes
         lane.wake()
     lane.close()

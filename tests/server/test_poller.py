@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import select
+import selectors
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -112,9 +114,35 @@ def test_many_changes_while_a_thread_waits_block_nobody(pair: Pair, monkeypatch:
     poller.close()
 
 
+def test_who_closes_what_a_thread_is_about_to_wait_for_does_that_thread_no_harm(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)
+    ours, theirs = pair
+    poller = SelectorPoller()
+    poller.register(ours.fileno(), READ)
+    select_now = poller._selector.select
+
+    def select_after_the_close(seconds: float | None) -> Any:
+        poller.unregister(ours.fileno())
+        ours.close()
+        return select_now(seconds)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(poller._selector, "select", select_after_the_close)
+        assert poller.wait(PATIENCE) == []
+    poller.register(theirs.fileno(), READ)
+    assert poller.wait(PATIENCE) == [(theirs.fileno(), 0)]
+    theirs.close()  # which nobody has said
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        poller.wait(0)
+    poller.close()
+
+
 def test_a_wait_for_one_socket_ends_when_it_is_ready_or_the_time_is_up(pair: Pair) -> None:
     ours, theirs = pair
     assert wait_for(ours, WRITE, PATIENCE)
+    assert wait_for(ours, WRITE, 1e8)  # which is years
     assert not wait_for(ours, READ, 0)
     theirs.send(b"x")
     assert wait_for(ours, READ, PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import socket
 
 import pytest
@@ -86,7 +87,7 @@ def test_workers_are_started_until_there_are_as_many_as_wanted(two: Played) -> N
 
 def test_a_reload_replaces_one_after_the_other_each_new_one_ready_first(two: Played) -> None:
     first, second = two.boot()
-    two.crew.reload()
+    two.crew.reload(two.now)
     two.look()
     two.look()
     assert len(two.started) == 3
@@ -101,15 +102,65 @@ def test_a_reload_replaces_one_after_the_other_each_new_one_ready_first(two: Pla
     assert two.crew.restarts == {"reload": 2}
 
 
+def test_a_reload_does_not_wait_for_who_comes_up_for_the_one_before(two: Played) -> None:
+    first, second = two.boot()
+    two.crew.reload(two.now)
+    two.look()
+    two.crew.reload(two.now)
+    two.look()
+    hangs, successor = two.started[2:]
+    assert hangs.process.signals == [signal.SIGKILL]  # type: ignore[attr-defined]
+    assert successor.generation == 3
+    two.crew.ended(hangs, two.now)
+    two.ready(successor)
+    two.look()
+    two.ready(two.started[4])
+    two.look()
+    assert phases(first, second) == [Phase.LEAVING, Phase.LEAVING]
+    assert two.crew.complete
+
+
+def test_a_reload_does_not_wait_for_who_comes_up_after_a_crash(two: Played) -> None:
+    first, second = two.boot()
+    two.look(1)
+    two.crew.ended(first, two.now)
+    two.look()
+    two.crew.reload(two.now)
+    two.look()
+    hangs, successor = two.started[2:4]
+    assert hangs.process.signals == [signal.SIGKILL]  # type: ignore[attr-defined]
+    two.ready(successor)
+    assert two.crew.serving == [successor, second]
+
+
 def test_a_reload_that_fails_leaves_those_who_are_there(two: Played) -> None:
     first, second = two.boot()
-    two.crew.reload()
+    two.crew.reload(two.now)
     two.look()
     two.crew.ended(two.started[2], two.now)
-    two.crew.abandon_reload(two.now)
+    two.crew.abandon_reload(two.now, 1)
     two.look(60)
     assert len(two.started) == 3
     assert two.crew.serving == [first, second]
+    assert two.crew.complete
+
+
+def test_a_reload_that_fails_in_the_middle_is_taken_back(two: Played) -> None:
+    _, second = two.boot()
+    two.crew.reload(two.now)
+    two.look()
+    changed = two.started[2]
+    two.ready(changed)
+    two.look()
+    two.crew.ended(two.started[3], two.now)
+    two.crew.abandon_reload(two.now, 1)
+    two.look(60)
+    assert two.crew.serving == [changed, second]
+    back = two.started[4]
+    two.ready(back)
+    two.look(60)
+    assert two.crew.serving == [back, second]
+    assert len(two.started) == 5
     assert two.crew.complete
 
 

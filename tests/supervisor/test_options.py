@@ -141,6 +141,17 @@ def test_a_preloaded_application_that_cannot_be_imported_is_told_once() -> None:
         assert len([line for line in server.lines if line.startswith("ehttpd: ")]) == 1
 
 
+@pytest.mark.parametrize("hook", ["child_exit", "on_exit"])
+def test_a_hook_that_leaves_by_sys_exit_leaves_no_file(hook: str) -> None:
+    Path("turns.py").write_text(f"import sys\ndef {hook}(*views): sys.exit(6)\n")
+    words = ("--hooks", "turns", "--bind", "unix:server.sock", "--pid", "server.pid")
+    with supervised(*words) as server:
+        server.signal(signal.SIGTERM)
+        assert server.end() == 6
+        assert not Path("server.sock").exists()
+        assert not Path("server.pid").exists()
+
+
 def test_hooks_are_called_in_the_course_of_life() -> None:
     Path("turns.py").write_text(HOOKS)
     with supervised("--hooks", "turns", "--workers", "1") as server:

@@ -87,3 +87,20 @@ def test_a_supervisor_that_is_late_again_and_again_still_finds_who_hangs(supervi
 
 def test_a_supervisor_looks_often_enough_to_know_when_it_stood_still(supervisor: Supervisor) -> None:
     assert supervisor._look() - time.monotonic() <= 5.0
+
+
+def test_a_worker_that_was_told_to_leave_as_it_became_ready_does_not_serve(supervisor: Supervisor) -> None:
+    supervisor.crew.wanted = 3
+    supervisor._look()
+    late = list(supervisor.crew)[-1]
+    supervisor._drain(time.monotonic())
+    supervisor._hear(late)
+    assert late.phase is Phase.LEAVING
+    assert not supervisor.crew.complete
+
+
+def test_a_supervisor_may_have_months_for_a_stop(supervisor: Supervisor) -> None:
+    supervisor.listen_to(supervisor._inbox, supervisor._do_errands)
+    supervisor.have_done(lambda: None)
+    supervisor._wait(time.monotonic() + 1e8)
+    assert not supervisor._errands

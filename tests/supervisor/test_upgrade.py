@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -15,9 +16,11 @@ import pytest
 
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import FreshInterpreters
+from ehttpd.supervisor.doors import Doors
+from ehttpd.supervisor.hooks import Hooks
 from ehttpd.supervisor.orders import UNHEARD, Orders
 from ehttpd.supervisor.supervisor import Supervisor
-from ehttpd.supervisor.upgrade import Upgrade
+from ehttpd.supervisor.upgrade import VARIABLE, Upgrade
 from tests.server.live import come_true
 from tests.supervisor.supervised import APPLICATION, Supervised, await_end_of, is_alive, supervised
 
@@ -98,6 +101,18 @@ def test_a_successor_that_cannot_start_leaves_the_predecessor_its_sockets() -> N
             connecting.connect("server.sock")
 
 
+def test_a_successor_goes_on_with_a_unix_socket_whose_file_somebody_has_removed() -> None:
+    with supervised("--bind", "unix:server.sock") as server:
+        Path("server.sock").unlink()
+        seen = len(server.lines)
+        server.signal(signal.SIGUSR2)
+        server.await_ready(seen)
+        server.said("succeeds the one before")
+        successor = int(server.ready["pid"])
+        os.kill(successor, signal.SIGTERM)
+        await_end_of(successor)
+
+
 def test_who_stops_is_not_upgraded_and_answers_what_was_accepted() -> None:
     os.mkfifo("gate")
     code = APPLICATION.replace("time.sleep(0.3)", "open('gate').read()")
@@ -143,12 +158,17 @@ class Told(Upgrade):
         self.kinds.append(kind)
 
 
-@pytest.fixture
-def supervisor() -> Iterator[Supervisor]:
-    """A supervisor without workers that has handed over."""
+def who_has_handed_over() -> Supervisor:
+    """Return a supervisor without workers that has handed over."""
     supervisor = Supervisor(Settings(workers=2), lambda supervisor, settings: FreshInterpreters(), 0.0)
     supervisor.handed_over = True
     supervisor.stop_at = time.monotonic()
+    return supervisor
+
+
+@pytest.fixture
+def supervisor() -> Iterator[Supervisor]:
+    supervisor = who_has_handed_over()
     yield supervisor
     supervisor._end()
 
@@ -161,3 +181,46 @@ def test_a_stop_is_passed_on_by_who_has_handed_over_a_moment_ago(
     Orders(supervisor, Settings, ".", {}).take(signal.SIGTERM)
     assert successor.kinds == kinds
     assert not supervisor.stopping  # what was accepted is still answered
+
+
+def test_a_stop_is_passed_on_that_comes_while_who_has_handed_over_ends() -> None:
+    supervisor = who_has_handed_over()
+    successor = supervisor.successor = Told(time.monotonic())
+    orders = Orders(supervisor, Settings, ".", {})
+    inbox, outbox = socket.socketpair()
+
+    class Late:
+        @staticmethod
+        def on_exit(view: object) -> None:
+            outbox.send(bytes([signal.SIGTERM]))
+
+    with inbox, outbox:
+        supervisor.listen_to(inbox, lambda: orders.take(inbox.recv(1)[0]))
+        supervisor.hooks = Hooks(Late)
+        supervisor._end()
+    assert successor.kinds == ["stop"]
+
+
+def test_a_successor_that_listens_elsewhere_removes_what_its_predecessor_listened_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = Doors().open(Settings(bind=["unix:before.sock", "unix:both.sock"]))
+    passed = before.passed
+    for listeners in passed.values():
+        for each in listeners:
+            each["descriptor"] = os.dup(each["descriptor"])
+    ours, theirs = socket.socketpair()
+    monkeypatch.setenv(VARIABLE, json.dumps({"channel": theirs.detach(), "doors": passed, "pid": 1}))
+    settings = Settings(bind=["unix:both.sock", "unix:after.sock"], workers=1)
+    supervisor = Supervisor(settings, lambda supervisor, settings: FreshInterpreters(), 0.0)
+    Orders(supervisor, Settings, ".", {})
+    supervisor._begin()
+    supervisor.take_over()
+    assert Path("before.sock").exists()
+    before.leave_files()
+    before.close()
+    ours.close()
+    supervisor.be_alone()
+    assert sorted(each.name for each in Path().glob("*.sock")) == ["after.sock", "both.sock"]
+    supervisor._end()
+    assert not list(Path().glob("*.sock"))

@@ -1,0 +1,24 @@
+"""When a worker asks to be replaced, and how often it looks."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ehttpd.settings import Settings
+from ehttpd.supervisor.expiry import Expiry
+
+
+def test_a_worker_looks_at_the_end_of_its_life_and_after_it_as_seldom_as_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    expiry = Expiry(Settings(max_lifetime=7))
+    assert (expiry.soonest(5.0), expiry.reached()) == (5.0, "")
+    now = 105.0
+    assert expiry.soonest(5.0) == 2.0
+    now = 107.0  # it may take long until the next worker is ready
+    assert (expiry.soonest(5.0), expiry.reached()) == (5.0, "max_lifetime")
+    assert Expiry(Settings()).soonest(5.0) == 5.0
