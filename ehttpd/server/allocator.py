@@ -1,8 +1,8 @@
-"""Where CPython takes memory for small objects: from the C library, while there is a crowd.
+"""Where CPython takes memory for small objects: from the C library, while a crowd grows.
 
 CPython's own allocator takes memory by the mebibyte, and gives one back only when nothing at all is left in it; after a
 crowd of connections one of a server's own values is left in most. The allocator of the C library gives back each page,
-but takes more processor time. So the one is asked while there is a crowd, the other at all other times.
+but takes more processor time. So the one is asked while a crowd grows, the other at all other times.
 
 Whoever frees or resizes an object need not know whose it is: CPython takes those of more than 512 octets from the C
 library at all times, and looks at each address. So only the functions that allocate are exchanged, and those that stay

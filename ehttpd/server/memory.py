@@ -8,16 +8,17 @@ CPython keeps what was freed as well: for small objects by the mebibyte, and up 
 freed last, which lie all over those mebibytes once thousands of connections have left. A full collection of the garbage
 collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and its workers do, that takes
 little time, 6 ms for 100,000 objects that came later; a program that has not may have millions, and is left alone. And
-in a process that is a server and little else, memory for small objects is the C library's while there is a crowd: see
+in a process that is a server and little else, memory for small objects is the C library's while a crowd grows: see
 ``allocator.py``.
 
-The relief's. It looks at each tick whether there is a crowd, and gives back what is free when the leader has rested for
+The relief's. It looks at each tick whether a crowd grows, and gives back what is free when the leader has rested for
 a while, and while it does not, now and then.
 """
 
 from __future__ import annotations
 
 import gc
+import math
 import time
 
 from ehttpd.typed import TYPE_CHECKING
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 # Seconds. To give back 70 MB took 7 ms, beside the leader.
 WHEN_RESTED_FOR = 1.0
 WHEN_BUSY_EVERY = 60.0
-# Connections: with so many there is a crowd, until there are half as many. Each takes one to four KiB.
+# So many connections are a crowd, until there are half as many. Each takes one to four KiB.
 CROWD = 250
+# It grows when it has become so many times as large, and has settled so many seconds later.
+GROWTH, SETTLED_AFTER = 1.1, 2.0
 # Connections that have left since the garbage collector was asked; and how often it is asked then, for what a first
 # time leaves some of what others have begun.
 DEPARTED = 500
@@ -50,7 +53,8 @@ class Memory:
     def __init__(self, blocks: Blocks, entrance: Entrance) -> None:
         self._blocks = blocks
         self._entrance = entrance
-        self._crowded = False
+        self._grows_at = CROWD  # connections
+        self._settled_at = math.inf  # while it grows
         self._small_objects: SmallObjects | None = None
         self._departed_then = 0
         self._collections = 0  # that are due
@@ -58,24 +62,27 @@ class Memory:
         self._trim: Callable[[int], int] | None = None
 
     def look(self) -> None:
-        """See whether a crowd has come or left, and give back what is free, unless that was done a while ago."""
-        inside = self._entrance.inside
-        if inside >= CROWD and not self._crowded:
-            self._crowd_came()
-        elif self._crowded and inside < CROWD // 2:
-            self._crowd_left()
-        if time.monotonic() >= self._next:
+        """See whether a crowd grows, and give back what is free, unless that was done a while ago."""
+        now, inside = time.monotonic(), self._entrance.inside
+        if inside >= self._grows_at:
+            self._grows_at = int(inside * GROWTH)
+            self._crowd_grows(now)
+        elif now >= self._settled_at or (inside < CROWD // 2 and self._settled_at < math.inf):
+            self._crowd_rests()
+        self._grows_at = max(CROWD, min(self._grows_at, 2 * inside))  # many have left: so may others come
+        if now >= self._next:
             self.tidy()
 
-    def _crowd_came(self) -> None:
-        self._crowded = True
-        if self.decides_for_process and self._small_objects is None:
-            self._small_objects = find_small_objects()
-        if self._small_objects is not None:
-            self._small_objects.borrow()
+    def _crowd_grows(self, now: float) -> None:
+        if self._settled_at == math.inf and self.decides_for_process:
+            if self._small_objects is None:
+                self._small_objects = find_small_objects()
+            if self._small_objects is not None:
+                self._small_objects.borrow()
+        self._settled_at = now + SETTLED_AFTER
 
-    def _crowd_left(self) -> None:
-        self._crowded = False
+    def _crowd_rests(self) -> None:
+        self._settled_at = math.inf
         if self._small_objects is not None:
             self._small_objects.restore()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -92,15 +93,40 @@ def test_when_a_crowd_has_left_the_garbage_collector_is_asked_where_it_is_quick(
     assert len(asked) == collections
 
 
-def test_while_there_is_a_crowd_small_objects_are_the_c_library_s(entrance: Entrance, small_objects: Recorded) -> None:
+@pytest.fixture
+def seen(entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """What was done when so many connections were seen, at so many seconds since the first look."""
     looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
-    seen = []
-    for inside in (memory.CROWD - 1, memory.CROWD, memory.CROWD // 2, memory.CROWD // 2 - 1, memory.CROWD - 1):
+    began = time.monotonic()
+
+    def seen(inside: int, at: float = 0.0) -> list[str]:
         entrance.inside = inside
-        looked_after.look()
-        looked_after.look()
-        seen.append(list(small_objects.events))
-    assert seen == [[], ["borrowed"], ["borrowed"], ["borrowed", "restored"], ["borrowed", "restored"]]
+        with monkeypatch.context() as patched:
+            patched.setattr("time.monotonic", lambda: began + at)
+            looked_after.look()
+            looked_after.look()
+        done = list(small_objects.events)
+        small_objects.events.clear()
+        return done
+
+    return seen
+
+
+def test_while_a_crowd_grows_small_objects_are_the_c_library_s(seen: Callable[..., list[str]]) -> None:
+    assert seen(memory.CROWD - 1) == []
+    assert seen(memory.CROWD) == ["borrowed"]
+    assert seen(memory.CROWD, at=1.9) == []
+    assert seen(2 * memory.CROWD, at=1.9) == []  # it has grown again
+    assert seen(2 * memory.CROWD, at=3.8) == []
+    assert seen(2 * memory.CROWD + 5, at=4.0) == ["restored"]  # who has come since are few
+    assert seen(3 * memory.CROWD, at=4.0) == ["borrowed"]
+
+
+def test_when_a_crowd_has_left_the_next_one_may_come_at_once(seen: Callable[..., list[str]]) -> None:
+    assert seen(4 * memory.CROWD) == ["borrowed"]
+    assert seen(memory.CROWD // 2) == []
+    assert seen(memory.CROWD // 2 - 1) == ["restored"]
+    assert seen(memory.CROWD) == ["borrowed"]
 
 
 def test_a_process_that_is_more_than_a_server_is_left_alone(
@@ -124,7 +150,7 @@ def test_a_server_tells_of_its_crowds(
     come_true(lambda: small_objects.events == ["borrowed"])
     for peer in peers[1:]:
         peer.close()
-    come_true(lambda: small_objects.events == ["borrowed", "restored"])
+    come_true(lambda: peers[0].ask().status == 200 and small_objects.events == ["borrowed", "restored"])
 
 
 def test_while_the_leader_is_busy_it_is_done_now_and_then(
