@@ -5,7 +5,14 @@ RFC 9112 §2 to §7. Never blocks: ``None`` means that more octets are needed.
 
 from __future__ import annotations
 
-from ehttpd.errors import BadRequest, FieldsTooLarge, MisdirectedRequest, NotImplementedHere, URITooLong
+from ehttpd.errors import (
+    BadRequest,
+    FieldsTooLarge,
+    MisdirectedRequest,
+    NotImplementedHere,
+    RequestRefused,
+    URITooLong,
+)
 from ehttpd.fields import Fields
 from ehttpd.http11.buffer import ReceiveBuffer
 from ehttpd.http11.decoding import Decoder, decode_chunked, decode_length
@@ -235,14 +242,16 @@ class RequestReader:
         if octets[0] < 0x21:
             raise BadRequest(f"A request must begin with its method. Found {octets[:20]!r}.")
         limit = self.limits.request_line
-        judged = octets[: limit + 1]
-        if b"\n" in judged or b"\r" in judged:
-            raise BadRequest("A request line must end with CR and LF, and have neither besides.")
         if len(octets) > limit:
+            _check_line(octets[: limit + 1])
             if b" " not in octets[:limit]:  # RFC 9112 §3 has a status of its own for that
                 raise NotImplementedHere(f"No method has {limit} octets, which is what a request line may have.")
             raise URITooLong(f"A request line may have {limit} octets.")
-        return parse_request_line(octets)
+        try:
+            return parse_request_line(octets)
+        except RequestRefused:
+            _check_line(octets)
+            raise
 
     def _read_line(self, octets: bytes) -> None:
         self.line, self._line_octets, self._head_octets = self._parse_line(octets), octets, None
@@ -273,6 +282,12 @@ class RequestReader:
             self._decoder = decode_chunked(buffer, self.limits)
         else:
             self._decoder = decode_length(buffer, section.body_length)
+
+
+def _check_line(octets: bytes) -> None:
+    """Refuse a request line with a CR or LF in it, before anything else that is wrong with it is told."""
+    if b"\n" in octets or b"\r" in octets:
+        raise BadRequest("A request line must end with CR and LF, and have neither besides.")
 
 
 def has_lone(octets: bytes, start: int, end: int) -> bool:
