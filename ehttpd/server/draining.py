@@ -59,7 +59,8 @@ class Draining:
         lane, entrance = self._lane, self._lane.entrance
         listeners = list(entrance.listeners.values())
         entrance.close()
-        entrance.leave_seat()
+        with lane.lock:
+            entrance.leave_seat()
         for listener in () if self._shared else listeners:
             if self._patience:
                 listener.seal()

@@ -87,7 +87,7 @@ class Entrance:
         return self.accepted - self.inside
 
     def leave_seat(self) -> None:
-        """Let the other processes have what comes from now on."""
+        """Let the other processes have what comes from now on. With the lane's lock held: others count in that seat."""
         if self.seat is not None:
             self.seat.leave()
             self.seat = None

@@ -7,9 +7,12 @@ import socket
 
 import pytest
 
+from ehttpd.messages import Response
 from ehttpd.server.entrance import Entrance
 from ehttpd.server.listener import Listener
 from ehttpd.server.poller import Poller, new_poller
+from ehttpd.server.seat import Seat
+from tests.server.conftest import LiveServers
 
 
 class Slow:
@@ -39,3 +42,19 @@ def test_an_entrance_that_is_closed_for_want_of_room_opens_again_if_somebody_lef
         assert entrance.waits_for_room is not leaves
         assert entrance.again == (0.0 if leaves else math.inf)
     poller.close()
+
+
+def test_a_seat_is_left_while_nobody_counts_in_it(live_server: LiveServers) -> None:
+    """Whoever has served a connection counts when it is closed: there the lane's lock is held."""
+    server = live_server(lambda request: Response(b""))
+    held: list[bool] = []
+
+    class Observed(Seat):
+        def __init__(self) -> None: ...
+
+        def leave(self) -> None:
+            held.append(server.lane.lock.locked())
+
+    server.lane.entrance.seat = Observed()
+    assert server.stop()
+    assert held == [True]
