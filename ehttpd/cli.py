@@ -14,6 +14,10 @@ from importlib import import_module
 
 from ehttpd.commands import COMMANDS, SERVING
 from ehttpd.errors import OperatorError, SettingsError
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 WRONG_USAGE = 2
 COULD_NOT_START = 3
@@ -30,6 +34,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return run(words)
     words = sys.argv[1:]
     exit_code = run(words)
+    try:
+        sys.stderr.flush()
+    except OSError:  # what could not be written before: Python would try once more, and have an exit code of its own
+        abandon(sys.stderr)
     if not exit_code and CHECKS.isdisjoint(words):
         return exit_code
     from ehttpd.launch.ending import end
@@ -87,8 +95,13 @@ def runner(command: str) -> Callable[[Sequence[str]], int]:
 
 def leave_pipe() -> int:
     """Print nothing more, since whoever read it has had enough (``| head``), and return the exit code of that."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    abandon(sys.stdout)
     return NOBODY_READS
+
+
+def abandon(stream: TextIO) -> None:
+    """Have what is printed to a stream go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(error: OperatorError, exit_code: int) -> int:
