@@ -14,22 +14,11 @@ from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.settings import Settings
+from ehttpd.settings.processes import SUPERVISORS
 from ehttpd.toolkit.static import StaticFiles
 
 # What needs a supervisor, or a process that is started again. Files may say it: they are often those of an application.
-NOT_FOR_US = (
-    "workers",
-    "supervise",
-    "preload",
-    "max_requests",
-    "max_rss",
-    "max_lifetime",
-    "user",
-    "group",
-    "umask",
-    "hooks",
-    "reload",
-)
+NOT_FOR_US = ("workers", *SUPERVISORS, "umask", "reload")
 
 
 def run(words: Sequence[str]) -> int:

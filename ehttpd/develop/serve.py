@@ -14,22 +14,10 @@ from ehttpd.launch.cautions import Caution, listens_everywhere
 from ehttpd.launch.surroundings import change_folder, variables_of
 from ehttpd.launch.usual import usual_application
 from ehttpd.settings import Settings
+from ehttpd.settings.processes import SUPERVISORS
 
 # What needs a supervisor, or is shown by one process as long as it lives.
-UNHEEDED = (
-    "workers",
-    "supervise",
-    "preload",
-    "max_requests",
-    "max_rss",
-    "max_lifetime",
-    "user",
-    "group",
-    "umask",
-    "hooks",
-    "admin",
-    "statsd_host",
-)
+UNHEEDED = ("workers", *SUPERVISORS, "umask", "admin", "statsd_host")
 
 
 def develop(settings: Settings, *, pages: bool) -> int:

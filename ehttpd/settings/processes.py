@@ -8,6 +8,9 @@ from __future__ import annotations
 from ehttpd.settings.declaration import Group, setting
 from ehttpd.settings.units import Count, FileName, Mask, Mebibytes, Seconds, Switch, Text
 
+# What a supervisor is needed for, besides several workers.
+SUPERVISORS = ("supervise", "preload", "max_requests", "max_rss", "max_lifetime", "user", "group", "hooks")
+
 
 class ProcessSettings(Group, section="Processes"):
     """Workers, and whose processes they are."""
@@ -93,14 +96,4 @@ class ProcessSettings(Group, section="Processes"):
         """Whether there is to be a supervisor: for several workers, for one that is replaced now and then, or for one
         that may do less than who opens the addresses.
         """
-        return bool(
-            self.workers > 1
-            or self.supervise
-            or self.preload
-            or self.max_requests
-            or self.max_rss
-            or self.max_lifetime
-            or self.user
-            or self.group
-            or self.hooks
-        )
+        return self.workers > 1 or any(getattr(self, name) for name in SUPERVISORS)
