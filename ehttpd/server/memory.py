@@ -35,8 +35,8 @@ WHEN_RESTED_FOR = 1.0
 WHEN_BUSY_EVERY = 60.0
 # So many connections are a crowd, until there are half as many. Each takes one to four KiB.
 CROWD = 250
-# It grows when it has become so many times as large, and has settled so many seconds later.
-GROWTH, SETTLED_AFTER = 1.1, 2.0
+# It grows while such a share of it comes anew, even if as many leave, and has settled so many seconds later.
+GROWTH, SETTLED_AFTER = 0.1, 2.0
 # Connections that have left since the garbage collector was asked; and how often it is asked then, for what a first
 # time leaves some of what others have begun.
 DEPARTED = 500
@@ -53,7 +53,7 @@ class Memory:
     def __init__(self, blocks: Blocks, entrance: Entrance) -> None:
         self._blocks = blocks
         self._entrance = entrance
-        self._grows_at = CROWD  # connections
+        self._grows_at = 0  # connections that have ever come
         self._settled_at = math.inf  # while it grows
         self._small_objects: SmallObjects | None = None
         self._departed_then = 0
@@ -63,13 +63,12 @@ class Memory:
 
     def look(self) -> None:
         """See whether a crowd grows, and give back what is free, unless that was done a while ago."""
-        now, inside = time.monotonic(), self._entrance.inside
-        if inside >= self._grows_at:
-            self._grows_at = int(inside * GROWTH)
+        now, inside, accepted = time.monotonic(), self._entrance.inside, self._entrance.accepted
+        if inside >= CROWD and accepted >= self._grows_at:
+            self._grows_at = accepted + int(inside * GROWTH)
             self._crowd_grows(now)
         elif now >= self._settled_at or (inside < CROWD // 2 and self._settled_at < math.inf):
             self._crowd_rests()
-        self._grows_at = max(CROWD, min(self._grows_at, 2 * inside))  # many have left: so may others come
         if now >= self._next:
             self.tidy()
 
