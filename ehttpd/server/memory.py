@@ -53,7 +53,7 @@ class Memory:
     def __init__(self, blocks: Blocks, entrance: Entrance) -> None:
         self._blocks = blocks
         self._entrance = entrance
-        self._grows_at = 0  # connections that have ever come
+        self._grows_at = 0  # once so many connections have ever come
         self._settled_at = math.inf  # while it grows
         self._small_objects: SmallObjects | None = None
         self._departed_then = 0
