@@ -13,21 +13,33 @@ Another allocator than CPython's own is left alone: PYTHONMALLOC, tracemalloc, a
 put it there.
 
 The relief's, who is told of crowds by ``memory.py``. The GIL is held while functions are exchanged.
+
+`ctypes` is these few lines and much else, for which this process would keep another 900 KB.
 """
 
 from __future__ import annotations
 
-import ctypes
-from ctypes import c_void_p
+from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, Structure, _SimpleCData, byref, dlopen, dlsym
 
 # PyMemAllocatorDomain
 RAW, MEM, OBJ = range(3)
 
 
-class Functions(ctypes.Structure):
+class Pointer(_SimpleCData):  # type: ignore[type-arg]  # it takes none while it runs
+    _type_ = "P"
+
+
+class Call(CFuncPtr):
+    """A function of CPython that returns nothing and raises nothing; called with the GIL held."""
+
+    _flags_ = FUNCFLAG_CDECL | FUNCFLAG_PYTHONAPI
+    _restype_ = None
+
+
+class Functions(Structure):
     """The functions of a domain, and what is passed to each of them: PyMemAllocatorEx."""
 
-    _fields_ = [(name, c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
+    _fields_ = [(name, Pointer) for name in ("context", "malloc", "calloc", "realloc", "free")]
 
     context: int | None
     malloc: int
@@ -67,14 +79,18 @@ def is_cpythons_own(raw: Functions, mem: Functions, obj: Functions) -> bool:
 
 def functions_of(domain: int) -> Functions:
     found = Functions()
-    ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(found))
+    function("PyMem_GetAllocator")(domain, byref(found))
     return found
 
 
 def exchange(functions: Functions) -> None:
     for domain in (MEM, OBJ):
-        ctypes.pythonapi.PyMem_SetAllocator(domain, ctypes.byref(functions))
+        function("PyMem_SetAllocator")(domain, byref(functions))
 
 
 def same(some: Functions, others: Functions) -> bool:
     return bytes(some) == bytes(others)
+
+
+def function(name: str) -> Call:
+    return Call(dlsym(dlopen(None, 0), name))  # type: ignore[arg-type]  # None: the process itself

@@ -4,9 +4,9 @@ The operating system's and the C library's. The allocator of glibc keeps what wa
 hundred uploads of 2 MB that were given up, a process of 20 MB had 94, of which 72 were free. Another C library is left
 alone.
 
-CPython keeps what was freed as well: for small objects by the mebibyte, and up to 2000 tuples of each length that were
-freed last, which lie all over those mebibytes once thousands of connections have left. A full collection of the garbage
-collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and its workers do, that takes
+CPython keeps what was freed as well: for small objects by the mebibyte, and the tuples, dictionaries, lists and numbers
+that were freed last, up to 2000 of a kind, which lie all over that memory once hundreds of connections have left. A full
+collection of the garbage collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and its workers do, that takes
 little time, 6 ms for 100,000 objects that came later; a program that has not may have millions, and is left alone. And
 in a process that is a server and little else, memory for small objects is the C library's while a crowd grows: see
 ``allocator.py``.
@@ -18,7 +18,6 @@ a while, and while it does not, now and then.
 from __future__ import annotations
 
 import gc
-import math
 import time
 
 from ehttpd.typed import TYPE_CHECKING
@@ -28,68 +27,51 @@ if TYPE_CHECKING:
 
     from ehttpd.server.allocator import SmallObjects
     from ehttpd.server.body import Blocks
-    from ehttpd.server.entrance import Entrance
+    from ehttpd.server.crowd import Crowd
 
 # Seconds. To give back 70 MB took 7 ms, beside the leader.
 WHEN_RESTED_FOR = 1.0
 WHEN_BUSY_EVERY = 60.0
-# So many connections are a crowd, until there are half as many. Each takes one to four KiB.
-CROWD = 250
-# It grows while such a share of it comes anew, even if as many leave, and has settled so many seconds later.
-GROWTH, SETTLED_AFTER = 0.1, 2.0
-# Connections that have left since the garbage collector was asked; and how often it is asked then, for what a first
-# time leaves some of what others have begun.
-DEPARTED = 500
+# How often the garbage collector is asked when a crowd has left: a first time leaves some of what others have begun.
 COLLECTIONS = 2
 # <malloc.h>: how many arenas threads may have.
 M_ARENA_MAX = -8
 
 
 class Memory:
-    """Gives back what is free; ``blocks`` are dropped first. ``entrance`` tells how many connections there are."""
+    """Gives back what is free; ``blocks`` are dropped first. ``crowd`` tells how many connections make use of it."""
 
     decides_for_process = False  # until `own_process`
 
-    def __init__(self, blocks: Blocks, entrance: Entrance) -> None:
+    def __init__(self, blocks: Blocks, crowd: Crowd) -> None:
         self._blocks = blocks
-        self._entrance = entrance
-        self._grows_at = 0  # once so many connections have ever come
-        self._settled_at = math.inf  # while it grows
-        self._small_objects: SmallObjects | None = None
-        self._departed_then = 0
+        self._crowd = crowd
+        self._small_objects: SmallObjects | None = None  # until a crowd grows
         self._collections = 0  # that are due
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._trim: Callable[[int], int] | None = None
 
     def look(self) -> None:
         """See whether a crowd grows, and give back what is free, unless that was done a while ago."""
-        now, inside, accepted = time.monotonic(), self._entrance.inside, self._entrance.accepted
-        if inside >= CROWD and accepted >= self._grows_at:
-            self._grows_at = accepted + int(inside * GROWTH)
-            self._crowd_grows(now)
-        elif now >= self._settled_at or (inside < CROWD // 2 and self._settled_at < math.inf):
-            self._crowd_rests()
+        now = time.monotonic()
+        if self._crowd.look(now) and self.decides_for_process:
+            self._take_small_objects_elsewhere()
         if now >= self._next:
             self.tidy()
 
-    def _crowd_grows(self, now: float) -> None:
-        if self._settled_at == math.inf and self.decides_for_process:
-            if self._small_objects is None:
-                self._small_objects = find_small_objects()
-            if self._small_objects is not None:
-                self._small_objects.borrow()
-        self._settled_at = now + SETTLED_AFTER
-
-    def _crowd_rests(self) -> None:
-        self._settled_at = math.inf
+    def _take_small_objects_elsewhere(self) -> None:
+        if self._small_objects is None:
+            self._small_objects = find_small_objects()
         if self._small_objects is not None:
-            self._small_objects.restore()
+            if self._crowd.grows:
+                self._small_objects.borrow()
+            else:
+                self._small_objects.restore()
 
     def tidy_rested(self) -> None:
         """Give back what is free, and have CPython let go of what it keeps, if a crowd has left. While nobody waits."""
-        departed = self._entrance.departed()
-        if departed - self._departed_then >= DEPARTED:
-            self._departed_then, self._collections = departed, COLLECTIONS
+        if self._crowd.has_left():
+            self._collections = COLLECTIONS
         if self._collections:
             self._collections -= 1
             if gc.get_freeze_count():

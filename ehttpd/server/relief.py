@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 
 from ehttpd.server import memory
+from ehttpd.server.crowd import Crowd
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Relief:
         self._wanted = threading.Lock()
         self._wanted.acquire()
         self._short_ticks = 0
-        self._memory = memory.Memory(pool.lane.blocks, pool.lane.entrance)
+        self._memory = memory.Memory(pool.lane.blocks, Crowd(pool.lane.entrance))
         self.rests = False  # for the leader's loop, which cannot afford calls
 
     def wake(self) -> None:
