@@ -12,7 +12,10 @@ true any more: `sys.getallocatedblocks()` counts what is freed, but not what was
 Another allocator than CPython's own is left alone: PYTHONMALLOC, tracemalloc, a profiler or a build without the GIL has
 put it there.
 
-The relief's, who is told of crowds by ``memory.py``. The GIL is held while functions are exchanged.
+What the C library frees it keeps for the thread that has freed it, a few places of each size, and gives back none of
+their pages until the thread ends. A thread that goes on can allocate them, and have another free them at its end.
+
+Who exchanges the functions is told of crowds by ``memory.py``. The GIL is held meanwhile.
 
 `ctypes` is these few lines and much else, for which this process would keep another 900 KB.
 """
@@ -23,6 +26,11 @@ from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, Structure, _Si
 
 # PyMemAllocatorDomain
 RAW, MEM, OBJ = range(3)
+# What glibc keeps for a thread: so many places of each size, in octets, its own 8 and what they are rounded up to
+# included. The smallest is that of an `object`; 33 are what CPython needs for octets.
+KEPT_OF_EACH, SIZES = 7, range(48, 1041, 16)
+LENGTHS = tuple(size - 8 - 33 for size in SIZES for _ in range(KEPT_OF_EACH))
+OCTETS = bytes(max(LENGTHS))
 
 
 class Pointer(_SimpleCData):  # type: ignore[type-arg]  # it takes none while it runs
@@ -39,7 +47,7 @@ class Call(CFuncPtr):
 class Functions(Structure):
     """The functions of a domain, and what is passed to each of them: PyMemAllocatorEx."""
 
-    _fields_ = [(name, Pointer) for name in ("context", "malloc", "calloc", "realloc", "free")]
+    _fields_ = [(name, Pointer) for name in ("context", "malloc", "calloc", "realloc", "free")]  # noqa: RUF012
 
     context: int | None
     malloc: int
@@ -66,6 +74,14 @@ class SmallObjects:
         """Take it from CPython's own allocator again, unless somebody has put another there meanwhile."""
         if self._own and self._lent and all(same(functions_of(domain), self._lent) for domain in (MEM, OBJ)):
             exchange(self._own)
+
+    def take_kept(self) -> list[object]:
+        """Allocate what the C library keeps for the calling thread. To be freed by a thread that ends."""
+        self.borrow()
+        kept: list[object] = [OCTETS[:length] for length in LENGTHS]  # `bytes(length)` asks for other places
+        kept += [object() for _ in range(KEPT_OF_EACH)]
+        self.restore()
+        return kept
 
 
 def is_cpythons_own(raw: Functions, mem: Functions, obj: Functions) -> bool:

@@ -5,11 +5,11 @@ hundred uploads of 2 MB that were given up, a process of 20 MB had 94, of which 
 alone.
 
 CPython keeps what was freed as well: for small objects by the mebibyte, and the tuples, dictionaries, lists and numbers
-that were freed last, up to 2000 of a kind, which lie all over that memory once hundreds of connections have left. A full
-collection of the garbage collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and its workers do, that takes
-little time, 6 ms for 100,000 objects that came later; a program that has not may have millions, and is left alone. And
-in a process that is a server and little else, memory for small objects is the C library's while a crowd grows: see
-``allocator.py``.
+that were freed last, up to 2000 of a kind, which lie all over that memory once hundreds of connections have left. A
+full collection of the garbage collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and
+its workers do, that takes little time, 6 ms for 100,000 objects that came later; a program that has not may have
+millions, and is left alone. And in a process that is a server and little else, memory for small objects is the C
+library's while a crowd grows, and what that keeps for single threads is freed when it has left: see ``allocator.py``.
 
 The relief's. It looks at each tick whether a crowd grows, and gives back what is free when the leader has rested for
 a while, and while it does not, now and then.
@@ -18,6 +18,7 @@ a while, and while it does not, now and then.
 from __future__ import annotations
 
 import gc
+import threading
 import time
 
 from ehttpd.typed import TYPE_CHECKING
@@ -48,6 +49,8 @@ class Memory:
         self._crowd = crowd
         self._small_objects: SmallObjects | None = None  # until a crowd grows
         self._collections = 0  # that are due
+        self._kept: list[object] = []  # what the C library kept for threads
+        self.leader_is_asked = False  # to `hand_in` what it keeps for that
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._trim: Callable[[int], int] | None = None
 
@@ -68,15 +71,34 @@ class Memory:
             else:
                 self._small_objects.restore()
 
-    def tidy_rested(self) -> None:
-        """Give back what is free, and have CPython let go of what it keeps, if a crowd has left. While nobody waits."""
+    def tidy_rested(self) -> bool:
+        """Give back what is free, and have CPython and the C library let go of what they keep, if a crowd has left.
+        While nobody waits. Return whether there will be more, after another rest of a leader who has woken up.
+        """
         if self._crowd.has_left():
             self._collections = COLLECTIONS
-        if self._collections:
+            self.leader_is_asked = self._small_objects is not None
+        collects = self._collections > 0
+        if collects:
             self._collections -= 1
             if gc.get_freeze_count():
                 gc.collect()
+            self._free_kept()
         self.tidy()
+        return collects
+
+    def hand_in(self) -> None:
+        """Have what the C library keeps for this thread freed. The leader's, when it is asked."""
+        self.leader_is_asked = False
+        if self._small_objects is not None:
+            self._kept += self._small_objects.take_kept()
+
+    def _free_kept(self) -> None:
+        if self._small_objects is not None:
+            self._kept += self._small_objects.take_kept()
+            ending = threading.Thread(target=self._kept.clear, name="ehttpd-memory", daemon=True)
+            ending.start()
+            ending.join()
 
     def tidy(self) -> None:
         """Give back what is free."""

@@ -41,6 +41,8 @@ class Relief:
     def wake(self) -> None:
         """Have the relief watch again. Any thread."""
         self.rests = False
+        if self._memory.leader_is_asked:
+            self._memory.hand_in()
         try:
             self._wanted.release()
         except RuntimeError:  # it has been called already
@@ -83,5 +85,6 @@ class Relief:
             self.wake()
         if not self._wanted.acquire(timeout=memory.WHEN_RESTED_FOR):
             self._pool.lane.table.shrink()
-            self._memory.tidy_rested()
+            if self._memory.tidy_rested():
+                self._pool.lane.wake()
             self._wanted.acquire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from ehttpd.server.allocator import MEM, OBJ, RAW, SmallObjects, functions_of, same
 from tests.running import ROOT
+from tests.server.live import come_true
 
 pytestmark = pytest.mark.skipif(
     bool(os.environ.get("PYTHONMALLOC") or sysconfig.get_config_var("Py_GIL_DISABLED")),
@@ -139,3 +141,25 @@ def test_an_allocator_that_the_operator_has_chosen_is_left_alone(allocator: str)
     )
     environment = {**os.environ, "PYTHONMALLOC": allocator}
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True, timeout=30)
+
+
+class Mallinfo(ctypes.Structure):
+    """<malloc.h>: struct mallinfo2."""
+
+    _fields_ = [("others", ctypes.c_size_t * 7), ("uordblks", ctypes.c_size_t), ("more", ctypes.c_size_t * 2)]
+
+    uordblks: int
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc tells it, since 2.33")
+def test_what_the_c_library_keeps_for_a_thread_is_freed_when_another_ends(small_objects: SmallObjects) -> None:
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = Mallinfo
+    kept = small_objects.take_kept()
+    kept.clear()  # by this thread: now it keeps as much as it can
+    before = mallinfo().uordblks
+    kept = small_objects.take_kept()
+    ending = threading.Thread(target=kept.clear)
+    ending.start()
+    ending.join()
+    come_true(lambda: mallinfo().uordblks < before - 150_000)  # of 240,000; a thread ends a little after it is joined

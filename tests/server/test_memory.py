@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 
 import pytest
 
 from ehttpd.messages import Request, Response
-from ehttpd.server import memory
+from ehttpd.server import crowd, memory
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
+from ehttpd.server.crowd import CROWD, DEPARTED, Crowd
 from ehttpd.server.entrance import Entrance
 from ehttpd.server.memory import Memory, c_function, find_small_objects, find_trim, own_process
 from ehttpd.server.poller import new_poller
@@ -34,7 +35,7 @@ def test_what_the_allocator_keeps_is_given_back(entrance: Entrance) -> None:
     pins = [bytes(1000) for _ in range(400)]  # so that the end of the heap stays where it is
     before = resident()
     kept.clear()
-    Memory(Blocks(MEBIBYTE, Budget()), entrance).tidy()
+    Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance)).tidy()
     assert resident() < before - 20 * MEBIBYTE
     assert len(pins) == 400
 
@@ -42,7 +43,7 @@ def test_what_the_allocator_keeps_is_given_back(entrance: Entrance) -> None:
 def test_free_blocks_are_dropped(entrance: Entrance) -> None:
     blocks = Blocks(MEBIBYTE, Budget())
     blocks.give_back(blocks.take())
-    Memory(blocks, entrance).tidy()
+    Memory(blocks, Crowd(entrance)).tidy()
     assert blocks._free == []
 
 
@@ -53,17 +54,31 @@ def entrance() -> Iterator[Entrance]:
     poller.close()
 
 
+class Freed:
+    """Notes which thread frees it."""
+
+    def __init__(self, by: list[int]) -> None:
+        self._by = by
+
+    def __del__(self) -> None:
+        self._by.append(threading.get_ident())
+
+
 class Recorded:
     """Notes where memory for small objects comes from."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.freed_by: list[int] = []  # threads
 
     def borrow(self) -> None:
         self.events.append("borrowed")
 
     def restore(self) -> None:
         self.events.append("restored")
+
+    def take_kept(self) -> list[object]:
+        return [Freed(self.freed_by)]
 
 
 @pytest.fixture
@@ -82,60 +97,50 @@ def test_when_a_crowd_has_left_the_garbage_collector_is_asked_where_it_is_quick(
     asked: list[int] = []
     monkeypatch.setattr("gc.get_freeze_count", lambda: frozen)
     monkeypatch.setattr("gc.collect", lambda: asked.append(1))
-    looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
-    entrance.accepted = memory.DEPARTED - 1
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    entrance.accepted = DEPARTED - 1
     looked_after.tidy_rested()
     assert not asked
-    for departed in (memory.DEPARTED, memory.DEPARTED + 1, memory.DEPARTED + 1):
+    for departed in (DEPARTED, DEPARTED + 1, DEPARTED + 1):
         entrance.accepted = departed
         looked_after.tidy_rested()
     looked_after.tidy()
     assert len(asked) == collections
 
 
-@pytest.fixture
-def seen(entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """What was done when so many connections were seen, at so many seconds since the first look."""
-    looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
-    began = time.monotonic()
-
-    def seen(inside: int, at: float = 0.0, new: int = 0) -> list[str]:
-        entrance.accepted += max(new, inside - entrance.inside)
+def test_while_a_crowd_grows_small_objects_are_the_c_library_s(entrance: Entrance, small_objects: Recorded) -> None:
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    for inside, events in ((CROWD - 1, []), (CROWD, ["borrowed"]), (0, ["borrowed", "restored"])):
+        entrance.accepted += max(0, inside - entrance.inside)
         entrance.inside = inside
-        with monkeypatch.context() as patched:
-            patched.setattr("time.monotonic", lambda: began + at)
-            looked_after.look()
-            looked_after.look()
-        done = list(small_objects.events)
-        small_objects.events.clear()
-        return done
-
-    return seen
+        looked_after.look()
+        looked_after.look()
+        assert small_objects.events == events
 
 
-def test_while_a_crowd_grows_small_objects_are_the_c_library_s(seen: Callable[..., list[str]]) -> None:
-    assert seen(memory.CROWD - 1) == []
-    assert seen(memory.CROWD) == ["borrowed"]
-    assert seen(memory.CROWD, at=1.9) == []
-    assert seen(2 * memory.CROWD, at=1.9) == []  # it has grown again
-    assert seen(2 * memory.CROWD, at=3.8) == []
-    assert seen(2 * memory.CROWD + 5, at=4.0) == ["restored"]  # who has come since are few
-    assert seen(2 * memory.CROWD, at=4.0, new=memory.CROWD) == ["borrowed"]  # others have come for those who left
-
-
-def test_when_a_crowd_has_left_the_next_one_may_come_at_once(seen: Callable[..., list[str]]) -> None:
-    assert seen(4 * memory.CROWD) == ["borrowed"]
-    assert seen(memory.CROWD // 2) == []
-    assert seen(memory.CROWD // 2 - 1) == ["restored"]
-    assert seen(memory.CROWD) == ["borrowed"]
+def test_when_a_crowd_has_left_what_the_c_library_keeps_for_threads_is_freed_by_one_that_ends(
+    entrance: Entrance, small_objects: Recorded
+) -> None:
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    entrance.accepted = entrance.inside = DEPARTED
+    looked_after.look()
+    entrance.inside = 0
+    assert looked_after.tidy_rested()
+    assert looked_after.leader_is_asked
+    looked_after.hand_in()
+    assert not looked_after.leader_is_asked
+    while looked_after.tidy_rested():
+        assert not looked_after.leader_is_asked
+    assert len(small_objects.freed_by) == memory.COLLECTIONS + 1
+    assert not {threading.get_ident()} & set(small_objects.freed_by)
 
 
 def test_a_process_that_is_more_than_a_server_is_left_alone(
     entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Memory, "decides_for_process", False)
-    looked_after = Memory(Blocks(MEBIBYTE, Budget()), entrance)
-    for inside in (memory.CROWD, 0):
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    for inside in (CROWD, 0):
         entrance.inside = inside
         looked_after.look()
     assert not small_objects.events
@@ -144,7 +149,7 @@ def test_a_process_that_is_more_than_a_server_is_left_alone(
 def test_a_server_tells_of_its_crowds(
     live_server: LiveServers, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "CROWD", 4)
+    monkeypatch.setattr(crowd, "CROWD", 4)
     server = live_server(lambda request: Response(b""))
     peers = [server.connect() for _ in range(4)]
     assert [peer.ask().status for peer in peers] == [200] * 4
@@ -154,16 +159,31 @@ def test_a_server_tells_of_its_crowds(
     come_true(lambda: peers[0].ask().status == 200 and small_objects.events == ["borrowed", "restored"])
 
 
+def test_the_leader_of_a_server_hands_in_when_a_crowd_has_left(
+    live_server: LiveServers, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd, "CROWD", 4)
+    monkeypatch.setattr(crowd, "DEPARTED", 4)
+    monkeypatch.setattr(memory, "WHEN_RESTED_FOR", 0.01)
+    server = live_server(lambda request: Response(b""))
+    peers = [server.connect() for _ in range(4)]
+    assert [peer.ask().status for peer in peers] == [200] * 4
+    come_true(lambda: small_objects.events == ["borrowed"])
+    for peer in peers:
+        peer.close()
+    come_true(lambda: len(small_objects.freed_by) == memory.COLLECTIONS + 1)
+
+
 def test_while_the_leader_is_busy_it_is_done_now_and_then(
     entrance: Entrance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = Blocks(MEBIBYTE, Budget())
-    looked_after = Memory(blocks, entrance)
+    looked_after = Memory(blocks, Crowd(entrance))
     blocks.give_back(blocks.take())
     looked_after.look()
     assert len(blocks._free) == 1
     monkeypatch.setattr(memory, "WHEN_BUSY_EVERY", 0.0)
-    Memory(blocks, entrance).look()
+    Memory(blocks, Crowd(entrance)).look()
     assert blocks._free == []
 
 
