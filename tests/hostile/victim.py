@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging  # noqa: F401 - as Flask and Django do: else it comes with the first attack that is logged
 import os
 import sys
 import tempfile
