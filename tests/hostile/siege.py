@@ -48,7 +48,6 @@ TIDIES_WITHIN = 0.5  # Seconds, until a victim that rests has looked after its m
 RECOVERY = 20.0  # Seconds, until nothing is left of an attack. Memory is looked after when it rests.
 MEMORY_KEPT = 1.1  # Of what the server had before.
 CROWD = scaled(500, 18_000)  # clients at a time
-ORDINARY, UPLOADS = 500, 20  # clients before a long siege: what is imported and remembered for them is no attack's
 # What every siege uses. Short, so that those who are given up are given up within the test.
 SETTINGS = {
     "threads": 1,
@@ -94,8 +93,6 @@ class Victim:
         self._log = log
         self._peers: list[Peer] = []
         self._lasting = self.connect()
-        if LONG:
-            self._serve_ordinary_clients()
         self.settled = self.settle()
 
     @property
@@ -208,23 +205,13 @@ class Victim:
             before = now
         return now
 
-    def _serve_ordinary_clients(self) -> None:
-        assert statuses(self.crowd(ORDINARY, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")) == {200}
-        for half in (b"x" * 500_000, b"x" * 1_000_000):  # in memory, on the disk; all at once
-            head = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (2 * len(half))
-            sent = self.crowd(UPLOADS, head, half)
-            for peer in sent:
-                peer.send(half)
-            assert statuses(sent) == {200}
-        assert statuses(self.crowd(UPLOADS, b"no request at all\r\n\r\n")) == {400}
-        self.hang_up()
-
     def _recover(self) -> None:
         deadline = time.monotonic() + RECOVERY
         now = self._look_again()
         while not now.recovered(self.settled):
             assert time.monotonic() < deadline, f"{now} is left of {self.settled}."
             now = self.look_later()
+        print(f"It has {now.memory / self.settled.memory:.2f} of the memory that it had.")  # noqa: T201
 
     def look_later(self) -> Census:
         """Count after a while of rest: then the server looks after its memory."""

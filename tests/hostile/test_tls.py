@@ -23,17 +23,11 @@ AT_ONCE = 100
 
 
 @pytest.fixture(scope="module")
-def victim(tmp_path_factory: pytest.TempPathFactory, hello: bytes) -> Iterator[Victim]:
-    """A server that speaks TLS, and has been through so many handshakes at once before: what OpenSSL needs for them is
-    freed in pieces so small that glibc keeps it for the next.
-    """
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """A server that speaks TLS."""
     authority = session_authority()
     settings: dict[str, Any] = {"certfile": authority.pem_for(), "handshake_timeout": 0.4}
     with attacked(tmp_path_factory.mktemp("victim"), authority.client_context(), **settings) as victim:
-        crowd(victim, hello)
-        victim.await_given_up()
-        victim.hang_up()
-        victim.settled = victim.settled._replace(memory=victim.census().memory)
         yield victim
 
 
