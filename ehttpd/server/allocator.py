@@ -63,12 +63,16 @@ class SmallObjects:
         self._own: Functions | None = None
         self._lent: Functions | None = None
 
-    def borrow(self) -> None:
-        """Take it from the C library from now on, unless another allocator is there than CPython's own."""
+    def borrow(self) -> bool:
+        """Take it from the C library from now on, unless another allocator is there than CPython's own: then return
+        False.
+        """
         raw, mem, obj = map(functions_of, (RAW, MEM, OBJ))
-        if is_cpythons_own(raw, mem, obj):
+        own = is_cpythons_own(raw, mem, obj)
+        if own:
             self._own, self._lent = obj, Functions(None, raw.malloc, raw.calloc, obj.realloc, obj.free)
             exchange(self._lent)
+        return own
 
     def restore(self) -> None:
         """Take it from CPython's own allocator again, unless somebody has put another there meanwhile."""
@@ -77,10 +81,11 @@ class SmallObjects:
 
     def take_kept(self) -> list[object]:
         """Allocate what the C library keeps for the calling thread. To be freed by a thread that ends."""
-        self.borrow()
+        borrowed = self.borrow()
         kept: list[object] = [OCTETS[:length] for length in LENGTHS]  # `bytes(length)` asks for other places
         kept += [object() for _ in range(KEPT_OF_EACH)]
-        self.restore()
+        if borrowed:  # else a crowd grows elsewhere in this process
+            self.restore()
         return kept
 
 

@@ -105,6 +105,13 @@ def test_threads_allocate_while_it_is_borrowed_and_restored(small_objects: Small
     assert not wrong
 
 
+def test_what_is_borrowed_stays_so_when_what_is_kept_is_taken(small_objects: SmallObjects) -> None:
+    assert small_objects.borrow()
+    assert small_objects.take_kept()
+    assert borrowed()
+    assert not small_objects.borrow()
+
+
 def test_tracemalloc_is_left_alone(small_objects: SmallObjects) -> None:
     tracemalloc.start()
     try:

@@ -71,8 +71,9 @@ class Recorded:
         self.events: list[str] = []
         self.freed_by: list[int] = []  # threads
 
-    def borrow(self) -> None:
+    def borrow(self) -> bool:
         self.events.append("borrowed")
+        return True
 
     def restore(self) -> None:
         self.events.append("restored")
