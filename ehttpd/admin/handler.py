@@ -62,8 +62,8 @@ class Admin:
         return Response(found, 200, page.fields() | FRESH)
 
     def _metrics(self, request: Request) -> Response:
-        openmetrics = "application/openmetrics-text" in (request.headers.get("accept") or "")
-        kind = exposition.OPENMETRICS if openmetrics else exposition.PROMETHEUS
+        kind = request.accepts(exposition.PROMETHEUS, exposition.OPENMETRICS) or exposition.PROMETHEUS
+        openmetrics = kind is exposition.OPENMETRICS
         text = exposition.written(self._source.overview(), self._source.snapshots(), openmetrics=openmetrics)
         return Response(text.encode(), 200, {"Content-Type": kind, "Vary": "Accept", **FRESH})
 

@@ -27,6 +27,21 @@ def test_metrics_are_written_as_whoever_asks_reads_them(watched: Watch) -> None:
     assert plain.fields["vary"] == openmetrics.fields["vary"] == "Accept"
 
 
+@pytest.mark.parametrize(
+    ("accept", "found"),
+    [
+        ("text/plain;version=0.0.4;q=0.5, application/openmetrics-text;version=1.0.0;q=0.4", "text/plain"),
+        ("application/openmetrics-text;q=0, */*;q=0.1", "text/plain"),
+        ("application/openmetrics-text;version=0.0.1, text/plain;q=0.5", "text/plain"),  # that version is not ours
+        ("application/openmetrics-text", "application/openmetrics-text"),
+        ("text/html, */*;q=0.8", "text/plain"),
+        ("image/png", "text/plain"),  # better than nothing
+    ],
+)
+def test_metrics_come_as_the_client_wants_them_most(watched: Watch, accept: str, found: str) -> None:
+    assert watched(hello).ask("/metrics", Accept=accept).fields["content-type"].startswith(found)
+
+
 def test_statistics_have_the_names_of_puma_beside_ours(watched: Watch) -> None:
     it = watched(hello, threads=7)
     it.server.connect().ask()
