@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import pytest
 
 from ehttpd.messages import Handler
-from ehttpd.server.poller import SelectorPoller
+from ehttpd.server.entrance import Entrance
+from ehttpd.server.poller import SelectorPoller, new_poller
 from tests.server.live import Gate, LiveServer, serving
 
 
@@ -45,3 +46,11 @@ def no_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 def selectors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have lanes use the poller of platforms that have no better one."""
     monkeypatch.setattr("ehttpd.server.lane.new_poller", SelectorPoller)
+
+
+@pytest.fixture
+def entrance() -> Iterator[Entrance]:
+    """One without listeners, through which nobody has come yet."""
+    poller = new_poller()
+    yield Entrance(poller, 0)
+    poller.close()

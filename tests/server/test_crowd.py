@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from ehttpd.server.crowd import CROWD, DEPARTED, FEWEST_STRAGGLERS, SETTLED_AFTER, Crowd
 from ehttpd.server.entrance import Entrance
-from ehttpd.server.poller import new_poller
-
-
-@pytest.fixture
-def entrance() -> Iterator[Entrance]:
-    poller = new_poller()
-    yield Entrance(poller, 0)
-    poller.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +16,6 @@ from ehttpd.server.budget import Budget
 from ehttpd.server.crowd import CROWD, DEPARTED, Crowd
 from ehttpd.server.entrance import Entrance
 from ehttpd.server.memory import Memory, c_function, find_small_objects, find_trim, own_process
-from ehttpd.server.poller import new_poller
 from tests.server.conftest import LiveServers
 from tests.server.live import come_true
 
@@ -45,13 +43,6 @@ def test_free_blocks_are_dropped(entrance: Entrance) -> None:
     blocks.give_back(blocks.take())
     Memory(blocks, Crowd(entrance)).tidy()
     assert blocks._free == []
-
-
-@pytest.fixture
-def entrance() -> Iterator[Entrance]:
-    poller = new_poller()
-    yield Entrance(poller, 0)
-    poller.close()
 
 
 class Freed:
