@@ -97,8 +97,12 @@ class Memory:
         if self._small_objects is not None:
             self._kept += self._small_objects.take_kept()
             ending = threading.Thread(target=self._kept.clear, name="ehttpd-memory", daemon=True)
-            ending.start()
-            ending.join()
+            try:
+                ending.start()
+            except RuntimeError:  # there are too many threads, or the interpreter ends
+                self._kept.clear()  # and this thread keeps it
+            else:
+                ending.join()
 
     def tidy(self) -> None:
         """Give back what is free."""

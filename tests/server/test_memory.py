@@ -136,6 +136,21 @@ def test_when_a_crowd_has_left_what_the_c_library_keeps_for_threads_is_freed_by_
     assert not {threading.get_ident()} & set(small_objects.freed_by)
 
 
+def test_when_no_thread_can_be_started_what_the_c_library_keeps_is_freed_all_the_same(
+    entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    entrance.accepted = entrance.inside = DEPARTED
+    looked_after.look()
+    entrance.inside = 0
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert looked_after.tidy_rested()
+    assert small_objects.freed_by == [threading.get_ident()]
+
+
 def test_a_process_that_is_more_than_a_server_is_left_alone(
     entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
