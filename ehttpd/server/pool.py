@@ -435,7 +435,11 @@ class Pool:
 
     def _watch(self) -> None:
         try:
-            self.relief.watch()
+            while not self.stopping:
+                try:
+                    self.relief.watch()
+                except BaseException:  # without a relief, one handler that blocks would stop everybody
+                    log.critical(DEFECT, exc_info=True)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
