@@ -31,6 +31,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ehttpd.errors import OperatorError
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.habits import Habits
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ehttpd.settings import Settings
 
 DEFECT = "The lane failed; this is a defect in ehttpd."
+CURE = "Allow it more of them (ulimit -u, TasksMax of systemd, pids of a container), or more memory."
 
 
 class Pool:
@@ -80,12 +82,18 @@ class Pool:
     # The server
 
     def start(self) -> None:
-        """Start the first leader and the relief. Returns once they exist, not once they run."""
+        """Start the first leader and the relief. Returns once they exist, not once they run.
+
+        Raises:
+            OperatorError: the system lets this process start no threads.
+        """
         with self._lock:
             for _ in range(self._minimum):
                 self._enlist()
-            self._begin(self._watch, f"{self._name}-relief")
-            self._pass_lead()
+            begun = self._begin(self._watch, f"{self._name}-relief") and self._pass_lead()
+        if not begun:
+            self._stop()
+            raise OperatorError("this process cannot start the threads that it needs.", CURE)
 
     def join(self, deadline: float) -> bool:
         """Wait until every thread has ended but those that are stuck, or for ``deadline``; tell whether they have."""

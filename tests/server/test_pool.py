@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import random
+import socket
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from ehttpd.errors import OperatorError
 from ehttpd.messages import Request, Response
 from ehttpd.server.connection import Connection
 from ehttpd.server.exchange import HTTPService
@@ -389,6 +391,27 @@ def test_a_thread_that_cannot_be_started_stops_nobody(
     waiting.send(GET)
     gate.open()  # with nobody to take the lead, the leader keeps it
     assert blocked.reply().status == waiting.reply().status == 200
+
+
+@pytest.mark.parametrize("failing", ["ehttpd-", "ehttpd-relief"])
+def test_a_server_whose_first_threads_cannot_be_started_does_not_start(
+    failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name.startswith(failing):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    server = LiveServer(hello)
+    with pytest.raises(OperatorError, match="cannot start the threads"):
+        server.start()
+    assert server.wait(PATIENCE)
+    assert server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
 
 
 def others_are_answered_while_one_blocks(server: LiveServer, gate: Gate) -> None:
