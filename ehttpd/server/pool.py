@@ -27,6 +27,7 @@ block gives the lead away first; (5) a lease is revoked at most once.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from collections.abc import Callable
 from ehttpd.errors import OperatorError
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.exhaustion import SECONDS_BETWEEN
 from ehttpd.server.habits import Habits
 from ehttpd.server.places import Places
 from ehttpd.server.relief import Relief
@@ -67,6 +69,7 @@ class Pool:
         self.serving = Serving(settings.request_timeout, settings.max_stuck_threads, settings.log_slow)
         self._threads: set[threading.Thread] = set()
         self._named = 0
+        self._complains_at = -math.inf  # that a thread cannot be started, at the soonest
         self.places = Places(self.maximum, settings.max_waiting_threads, self._lock, self.line, self._update, lane.wake)
         self.stopping = False
         self._ended = threading.Condition(self._lock)
@@ -275,9 +278,12 @@ class Pool:
         self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             self._threads.discard(thread)
-            log.error("Cannot start a thread: %s.", error)
+            now = time.monotonic()
+            if now >= self._complains_at:  # the relief tries at each tick
+                self._complains_at = now + SECONDS_BETWEEN
+                log.error("Cannot start a thread: %s.", str(error) or "out of memory")
             return False
         return True
 

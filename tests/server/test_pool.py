@@ -393,6 +393,34 @@ def test_a_thread_that_cannot_be_started_stops_nobody(
     assert blocked.reply().status == waiting.reply().status == 200
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_that_a_thread_cannot_be_started_is_told_once_in_a_while_and_stops_nobody(
+    live_server: LiveServers,
+    gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    tries = threading.Semaphore(0)
+
+    def fail(thread: threading.Thread) -> None:
+        tries.release()
+        raise error
+
+    server = live_server(waits_at(gate), threads=(1, 8))
+    blocked, waiting = server.connect(), server.connect()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        blocked.send(WAIT)
+        for _ in range(3):
+            assert tries.acquire(timeout=PATIENCE)
+    waiting.send(GET)  # now there is somebody to take the lead
+    assert waiting.reply().status == 200
+    gate.open()
+    assert blocked.reply().status == 200
+    assert len([message for message in caplog.messages if message.startswith("Cannot start a thread: ")]) == 1
+
+
 @pytest.mark.parametrize("failing", ["ehttpd-", "ehttpd-relief"])
 def test_a_server_whose_first_threads_cannot_be_started_does_not_start(
     failing: str, monkeypatch: pytest.MonkeyPatch
