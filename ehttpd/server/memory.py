@@ -108,6 +108,8 @@ class Memory:
         """Give back what is free."""
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._blocks.drop_free()
+        if self._small_objects is not None and not self._crowd.grows:
+            self._small_objects.restore()  # again, for tracemalloc may have been there when the crowd had settled
         if self._trim is None:
             self._trim = find_trim()
         self._trim(0)
