@@ -213,9 +213,9 @@ class Pool:
         the lock held.
         """
         found = self.serving.overdue(now)
-        for follower, _, _ in found:
+        for follower, connection, _ in found:
             if follower.replaced:
-                self.places.give_up()
+                self.places.write_off(connection)
         return [(follower.thread, connection, request) for follower, connection, request in found]
 
     # The thread that serves a connection
@@ -254,12 +254,12 @@ class Pool:
         client. False if too many wait already; else the caller has to call `Places.resume`.
         """
         self.step_aside(connection)
-        return self.places.pause()
+        return self.places.pause(connection)
 
     def leave(self, connection: Connection) -> None:
         """As `pause`, for a caller who may be long. It has to call `Places.come_back`."""
         self.step_aside(connection)
-        self.places.leave()
+        self.places.leave(connection)
 
     # Threads
 
@@ -397,6 +397,8 @@ class Pool:
     def _take(self, follower: Follower) -> Next:
         """Have a thread that has finished serve what waits in the queue."""
         with self._lock:
+            if follower.serves is not None:
+                self.places.forget(follower.serves)
             if not self.serving.end(follower):
                 pass  # its place was given up long ago
             elif not self.places.claimed and self._may_take():
