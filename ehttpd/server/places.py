@@ -41,7 +41,7 @@ class Places:
         self._wake = wake
         # By what threads serve: those that have given up their places, those of them that would go on, and those that
         # have no place any more.
-        self._away: set[Sender] = set()
+        self.away: set[Sender] = set()
         self._resuming: dict[Sender, threading.Lock] = {}
         self._written_off: set[Sender] = set()
         self._closed = False
@@ -65,10 +65,10 @@ class Places:
     def write_off(self, connection: Sender) -> None:
         """Give up the place of who serves ``connection``, which goes on without, until `forget`."""
         self._written_off.add(connection)
-        if connection not in self._away:
+        if connection not in self.away:
             self.give_up()
             return
-        self._away.remove(connection)
+        self.away.remove(connection)
         resuming = self._resuming.pop(connection, None)
         if resuming is not None:
             resuming.release()
@@ -79,7 +79,7 @@ class Places:
 
     def _let_go_on(self) -> None:
         connection = next(iter(self._resuming))
-        self._away.remove(connection)
+        self.away.remove(connection)
         self._resuming.pop(connection).release()
 
     @property
@@ -124,7 +124,7 @@ class Places:
         with self._lock:
             if connection in self._written_off:
                 return
-            self._away.add(connection)
+            self.away.add(connection)
             self.give_up()
         if self.found:
             self._wake()
@@ -137,7 +137,7 @@ class Places:
             if connection in self._written_off:
                 return
             if self._closed:
-                self._away.remove(connection)
+                self.away.remove(connection)
                 self.taken += 1
                 return
             self._resuming[connection] = place
@@ -149,6 +149,6 @@ class Places:
         except BaseException:  # thrown into this thread by another
             with self._lock:
                 if self._resuming.pop(connection, None) is not None:
-                    self._away.remove(connection)
+                    self.away.remove(connection)
                     self.taken += 1
             raise

@@ -99,12 +99,14 @@ class Pool:
             raise OperatorError("this process cannot start the threads that it needs.", CURE)
 
     def join(self, deadline: float) -> bool:
-        """Wait until every thread has ended but those that are stuck, or for ``deadline``; tell whether they have."""
+        """Wait until every thread has ended but those that are stuck or late, or for ``deadline``; tell whether they
+        have.
+        """
         with self._lock:
-            while len(self._threads) > self.serving.stuck:
+            while len(self._threads) > self.serving.written_off:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._ended.wait(left):
-                    return len(self._threads) <= self.serving.stuck
+                    return len(self._threads) <= self.serving.written_off
         return True
 
     @property
@@ -212,7 +214,7 @@ class Pool:
         Return the identifier of each thread, with the connection and the request that the caller has to answer. With
         the lock held.
         """
-        found = self.serving.overdue(now)
+        found = self.serving.overdue(now, self.places.away)
         for follower, connection, _ in found:
             if follower.replaced:
                 self.places.write_off(connection)

@@ -375,7 +375,7 @@ def begin_upload(server: LiveServer) -> Peer:
 def test_a_thread_that_waits_for_its_client_has_no_place_to_be_taken(live_server: LiveServers, gate: Gate) -> None:
     server = live_server(reading_or_stuck_at(gate), threads=2, request_timeout=PATIENCE)
     uploads = [begin_upload(server) for _ in range(3)]
-    write_off(server, 3)
+    expire(server)
     assert [peer.reply().status for peer in uploads] == [504] * 3
     assert server.lane.pool.busy == 0
     stuck = [server.connect() for _ in range(3)]
@@ -385,10 +385,34 @@ def test_a_thread_that_waits_for_its_client_has_no_place_to_be_taken(live_server
     server.await_queued(1)  # not the third handler of two
     for peer in uploads:
         peer.close()
-    await_nobody_stuck(server)
+    come_true(lambda: not server.lane.pool.serving.written_off)
     assert server.lane.pool.busy == 2
     gate.open()
     assert [peer.reply().status for peer in stuck] == [200] * 3
+
+
+def test_slow_clients_do_not_make_the_server_ill(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(
+        reading_or_stuck_at(gate), threads=2, request_timeout=PATIENCE, max_stuck_threads=1, health_path="/health"
+    )
+    uploads = [begin_upload(server) for _ in range(3)]
+    expire(server)
+    assert [peer.reply().status for peer in uploads] == [504] * 3
+    assert server.connect().ask("/health").status == 200
+    assert server.connect().ask().body == b"hello"
+
+
+def test_stop_does_not_wait_for_slow_clients_that_were_answered(gate: Gate) -> None:
+    server = LiveServer(reading_or_stuck_at(gate), threads=2, request_timeout=PATIENCE).start()
+    try:
+        upload = begin_upload(server)
+        expire(server)
+        assert upload.reply().status == 504
+        assert server.stop(), "everything was answered"
+        assert server.lane.pool.places.paused == 1
+    finally:
+        server.hang_up()
+        come_true(lambda: not server.lane.pool.threads)
 
 
 def test_a_thread_that_is_written_off_waits_for_no_place(live_server: LiveServers, gate: Gate) -> None:
