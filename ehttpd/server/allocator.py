@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, Structure, _SimpleCData, byref, dlopen, dlsym
 
+from ehttpd.forks import tell_after_fork
+
 # PyMemAllocatorDomain
 RAW, MEM, OBJ = range(3)
 # What glibc keeps for a thread: so many places of each size, in octets, its own 8 and what they are rounded up to
@@ -62,6 +64,7 @@ class SmallObjects:
     def __init__(self) -> None:
         self._own: Functions | None = None
         self._lent: Functions | None = None
+        tell_after_fork(self)
 
     def borrow(self) -> bool:
         """Take it from the C library from now on, unless another allocator is there than CPython's own: then return
@@ -78,6 +81,10 @@ class SmallObjects:
         """Take it from CPython's own allocator again, unless somebody has put another there meanwhile."""
         if self._own and self._lent and all(same(functions_of(domain), self._lent) for domain in (MEM, OBJ)):
             exchange(self._own)
+
+    def forsake(self) -> None:
+        """Restore it in a process that was just forked: nobody there looks whether a crowd grows."""
+        self.restore()
 
     def take_kept(self) -> list[object]:
         """Allocate what the C library keeps for the calling thread. To be freed by a thread that ends."""

@@ -9,9 +9,11 @@ from ehttpd.errors import InsufficientStorage, RequestRefused, RequestTimeout, S
 from ehttpd.http11.state import State
 from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BodyBlock, BodyBuffer
 from ehttpd.server.needs import Next
+from ehttpd.server.poller import WRITE
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ehttpd.http11.reader import RequestReader
     from ehttpd.messages import Request
     from ehttpd.server.connection import Connection
 
@@ -34,6 +36,8 @@ class Arrival:
 
     def move(self, connection: Connection, now: float) -> Next:
         body = self._body
+        if connection.interest == WRITE:  # for its next turn
+            return self.read(connection, now)
         try:
             if isinstance(body, BodyBlock):
                 count = body.receive(connection.socket)
@@ -53,14 +57,17 @@ class Arrival:
         return self.read(connection, now)
 
     def read(self, connection: Connection, now: float) -> Next:
-        """Take what has been received; have the request served if that was all."""
+        """Take what has been received, as much as for one turn; have the request served if that was all."""
         body, request = self._body, self._request
         try:
-            complete = body.complete if isinstance(body, BodyBlock) else self._decode(connection, body)
-            if not complete:
+            if isinstance(body, BodyBlock):
+                step = Next.SERVE if body.complete else Next.WAIT
+            else:
+                step = self._decode(connection.reader, body)
+            if step is not Next.SERVE:
                 timeout = connection.settings.body_timeout
                 connection.deadline = connection.paced(now, self._since, timeout, self.received)
-                return Next.WAIT
+                return step
             request.body = body.finish()  # type: ignore[assignment]
         except RequestRefused as refusal:
             return connection.refuse(refusal)
@@ -79,8 +86,13 @@ class Arrival:
     def discard(self) -> None:
         self._body.discard()
 
-    def _decode(self, connection: Connection, body: BodyBuffer) -> bool:
-        """Take what the reader has of a body; tell whether that was the end of it."""
-        while data := connection.reader.next_data():
+    def _decode(self, reader: RequestReader, body: BodyBuffer) -> Next:
+        """Take what the reader has of a body; return SERVE if that was the end of it, WAIT for more. With a head more
+        may come than is decoded at once: SEND, since its turn comes again as soon as there is room to write.
+        """
+        for_later = reader.pending - DECODE_AT_ONCE
+        while data := reader.next_data():
             body.write(data)
-        return data is not None
+            if 0 < reader.pending < for_later:
+                return Next.SEND
+        return Next.WAIT if data is None else Next.SERVE

@@ -326,7 +326,7 @@ class HTTPService:
         finally:
             connection.apart = False
             lane.apart.leave()
-            lane.pool.places.come_back()
+            lane.pool.places.come_back(connection)
 
     def start_response(
         self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]

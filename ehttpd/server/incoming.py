@@ -12,6 +12,7 @@ import time
 from ehttpd.errors import ConnectionLost, EhttpdError, RequestRefused, RequestTimeout
 from ehttpd.http11.writer import CONTINUE
 from ehttpd.logs import log
+from ehttpd.server.body import DECODE_AT_ONCE
 from ehttpd.server.needs import Next
 from ehttpd.server.poller import READ
 from ehttpd.typed import TYPE_CHECKING
@@ -171,7 +172,7 @@ class Unread:
 
     def move(self, connection: Connection, now: float) -> Next:
         try:
-            octets = connection.socket.recv(RECEIVE_AT_ONCE)
+            octets = connection.socket.recv(DECODE_AT_ONCE)
             ended = bool(octets) and self._skip(connection.reader, octets)
         except BlockingIOError:
             return Next.WAIT

@@ -97,13 +97,19 @@ class Memory:
         if self._small_objects is not None:
             self._kept += self._small_objects.take_kept()
             ending = threading.Thread(target=self._kept.clear, name="ehttpd-memory", daemon=True)
-            ending.start()
-            ending.join()
+            try:
+                ending.start()
+            except RuntimeError:  # there are too many threads, or the interpreter ends
+                self._kept.clear()  # and this thread keeps it
+            else:
+                ending.join()
 
     def tidy(self) -> None:
         """Give back what is free."""
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._blocks.drop_free()
+        if self._small_objects is not None and not self._crowd.grows:
+            self._small_objects.restore()  # again, for tracemalloc may have been there when the crowd had settled
         if self._trim is None:
             self._trim = find_trim()
         self._trim(0)

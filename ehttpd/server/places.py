@@ -7,12 +7,12 @@ the leader outside of handlers; nobody else knows whether the leader runs a hand
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ehttpd.server.sender import Sender
     from ehttpd.server.waiting import WaitingLine
 
 
@@ -39,7 +39,11 @@ class Places:
         self._line = line
         self._changed = changed
         self._wake = wake
-        self._resuming: deque[threading.Lock] = deque()  # threads that would go on
+        # By what threads serve: those that have given up their places, those of them that would go on, and those that
+        # have no place any more.
+        self.away: set[Sender] = set()
+        self._resuming: dict[Sender, threading.Lock] = {}
+        self._written_off: set[Sender] = set()
         self._closed = False
 
     # With the lock held
@@ -52,11 +56,31 @@ class Places:
     def give_up(self) -> None:
         """Count one thread less: its place goes to one that would go on, if there is one."""
         if self._resuming:
-            self._resuming.popleft().release()
+            self._let_go_on()
             return
         self.taken -= 1
         self.found = len(self._line) > 0
         self._changed()
+
+    def write_off(self, connection: Sender) -> None:
+        """Give up the place of who serves ``connection``, which goes on without, until `forget`."""
+        self._written_off.add(connection)
+        if connection not in self.away:
+            self.give_up()
+            return
+        self.away.remove(connection)
+        resuming = self._resuming.pop(connection, None)
+        if resuming is not None:
+            resuming.release()
+
+    def forget(self, connection: Sender) -> None:
+        """Take it that who was written off has served ``connection``."""
+        self._written_off.discard(connection)
+
+    def _let_go_on(self) -> None:
+        connection = next(iter(self._resuming))
+        self.away.remove(connection)
+        self._resuming.pop(connection).release()
 
     @property
     def claimed(self) -> bool:
@@ -67,7 +91,7 @@ class Places:
         """Have threads go on where places are free; return how many are left. The leader's, outside of handlers."""
         while self._resuming and self.taken < self.maximum:
             self.taken += 1
-            self._resuming.popleft().release()
+            self._let_go_on()
         self._changed()
         return self.maximum - self.taken
 
@@ -76,41 +100,47 @@ class Places:
         self._closed = True
         self.taken += len(self._resuming)
         while self._resuming:
-            self._resuming.popleft().release()
+            self._let_go_on()
 
-    # A thread off the lead, which serves a connection
+    # A thread off the lead, which serves ``connection``
 
-    def pause(self) -> bool:
+    def pause(self, connection: Sender) -> bool:
         """Give up the caller's place while it waits for its client. False if too many do; else it has to `resume`."""
         with self._lock:
             if self.paused >= self._most_paused:
                 return False
             self.paused += 1
-        self.leave()
+        self.leave(connection)
         return True
 
-    def resume(self) -> None:
+    def resume(self, connection: Sender) -> None:
         """Wait until there is a place for the caller, who has paused."""
         with self._lock:
             self.paused -= 1
-        self.come_back()
+        self.come_back(connection)
 
-    def leave(self) -> None:
+    def leave(self, connection: Sender) -> None:
         """As `pause`, for a caller who may be long, and of whom there are not too many. It has to `come_back`."""
         with self._lock:
+            if connection in self._written_off:
+                return
+            self.away.add(connection)
             self.give_up()
         if self.found:
             self._wake()
 
-    def come_back(self) -> None:
+    def come_back(self, connection: Sender) -> None:
         """Wait until there is a place for the caller, who has left: of a thread that finishes, or from the leader."""
         place = threading.Lock()
         place.acquire()
         with self._lock:
+            if connection in self._written_off:
+                return
             if self._closed:
+                self.away.remove(connection)
                 self.taken += 1
                 return
-            self._resuming.append(place)
+            self._resuming[connection] = place
             self.found = self.taken < self.maximum
         if self.found:
             self._wake()
@@ -118,7 +148,7 @@ class Places:
             place.acquire()
         except BaseException:  # thrown into this thread by another
             with self._lock:
-                if place in self._resuming:
-                    self._resuming.remove(place)
+                if self._resuming.pop(connection, None) is not None:
+                    self.away.remove(connection)
                     self.taken += 1
             raise

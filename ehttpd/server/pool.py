@@ -27,12 +27,15 @@ block gives the lead away first; (5) a lease is revoked at most once.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
 
+from ehttpd.errors import OperatorError
 from ehttpd.logs import log
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.exhaustion import SECONDS_BETWEEN
 from ehttpd.server.habits import Habits
 from ehttpd.server.places import Places
 from ehttpd.server.relief import Relief
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from ehttpd.settings import Settings
 
 DEFECT = "The lane failed; this is a defect in ehttpd."
+CURE = "Allow it more of them (ulimit -u, TasksMax of systemd, pids of a container), or more memory."
 
 
 class Pool:
@@ -65,6 +69,7 @@ class Pool:
         self.serving = Serving(settings.request_timeout, settings.max_stuck_threads, settings.log_slow)
         self._threads: set[threading.Thread] = set()
         self._named = 0
+        self._complains_at = -math.inf  # that a thread cannot be started, at the soonest
         self.places = Places(self.maximum, settings.max_waiting_threads, self._lock, self.line, self._update, lane.wake)
         self.stopping = False
         self._ended = threading.Condition(self._lock)
@@ -80,20 +85,28 @@ class Pool:
     # The server
 
     def start(self) -> None:
-        """Start the first leader and the relief. Returns once they exist, not once they run."""
+        """Start the first leader and the relief. Returns once they exist, not once they run.
+
+        Raises:
+            OperatorError: the system lets this process start no threads.
+        """
         with self._lock:
             for _ in range(self._minimum):
                 self._enlist()
-            self._begin(self._watch, f"{self._name}-relief")
-            self._pass_lead()
+            begun = self._begin(self._watch, f"{self._name}-relief") and self._pass_lead()
+        if not begun:
+            self._stop()
+            raise OperatorError("this process cannot start the threads that it needs.", CURE)
 
     def join(self, deadline: float) -> bool:
-        """Wait until every thread has ended but those that are stuck, or for ``deadline``; tell whether they have."""
+        """Wait until every thread has ended but those that are stuck or late, or for ``deadline``; tell whether they
+        have.
+        """
         with self._lock:
-            while len(self._threads) > self.serving.stuck:
+            while len(self._threads) > self.serving.written_off:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._ended.wait(left):
-                    return len(self._threads) <= self.serving.stuck
+                    return len(self._threads) <= self.serving.written_off
         return True
 
     @property
@@ -201,10 +214,10 @@ class Pool:
         Return the identifier of each thread, with the connection and the request that the caller has to answer. With
         the lock held.
         """
-        found = self.serving.overdue(now)
-        for follower, _, _ in found:
+        found = self.serving.overdue(now, self.places.away)
+        for follower, connection, _ in found:
             if follower.replaced:
-                self.places.give_up()
+                self.places.write_off(connection)
         return [(follower.thread, connection, request) for follower, connection, request in found]
 
     # The thread that serves a connection
@@ -243,12 +256,12 @@ class Pool:
         client. False if too many wait already; else the caller has to call `Places.resume`.
         """
         self.step_aside(connection)
-        return self.places.pause()
+        return self.places.pause(connection)
 
     def leave(self, connection: Connection) -> None:
         """As `pause`, for a caller who may be long. It has to call `Places.come_back`."""
         self.step_aside(connection)
-        self.places.leave()
+        self.places.leave(connection)
 
     # Threads
 
@@ -267,9 +280,12 @@ class Pool:
         self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             self._threads.discard(thread)
-            log.error("Cannot start a thread: %s.", error)
+            now = time.monotonic()
+            if now >= self._complains_at:  # the relief tries at each tick
+                self._complains_at = now + SECONDS_BETWEEN
+                log.error("Cannot start a thread: %s.", str(error) or "out of memory")
             return False
         return True
 
@@ -383,6 +399,8 @@ class Pool:
     def _take(self, follower: Follower) -> Next:
         """Have a thread that has finished serve what waits in the queue."""
         with self._lock:
+            if follower.serves is not None:
+                self.places.forget(follower.serves)
             if not self.serving.end(follower):
                 pass  # its place was given up long ago
             elif not self.places.claimed and self._may_take():
@@ -435,7 +453,11 @@ class Pool:
 
     def _watch(self) -> None:
         try:
-            self.relief.watch()
+            while not self.stopping:
+                try:
+                    self.relief.watch()
+                except BaseException:  # without a relief, one handler that blocks would stop everybody
+                    log.critical(DEFECT, exc_info=True)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())

@@ -41,12 +41,12 @@ class Relief:
     def wake(self) -> None:
         """Have the relief watch again. Any thread."""
         self.rests = False
-        if self._memory.leader_is_asked:
-            self._memory.hand_in()
         try:
             self._wanted.release()
         except RuntimeError:  # it has been called already
             pass
+        if self._memory.leader_is_asked:
+            self._memory.hand_in()
 
     def look_closely(self) -> None:
         """Watch with short ticks for a while: something has blocked, or is expected to."""

@@ -193,7 +193,7 @@ class Sender(Client):
             return wait_for(self.socket, interest, max(0.0, seconds))
         finally:
             if paused:
-                pool.places.resume()
+                pool.places.resume(self)
 
     def _drop_output(self) -> None:
         output, self.output = self.output, None

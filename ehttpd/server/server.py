@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from ehttpd.errors import ListenError, SettingsError
+from ehttpd.errors import ListenError, OperatorError, SettingsError
 from ehttpd.http11.limits import Limits
 from ehttpd.messages import Streams, View, always, streams_of
 from ehttpd.server.addresses import listen_at
@@ -174,6 +174,7 @@ class Server:
 
         Raises:
             ListenError: an address cannot be listened on. Then none is.
+            OperatorError: the system lets this process start no threads.
         """
         if not self._begin():
             raise RuntimeError("The server was stopped, and does not start again. Make another.")
@@ -191,7 +192,13 @@ class Server:
             lane.entrance.seat = self._seat
             lane.listen(self._listeners)
             lane.pool = Pool(lane, self.settings, self._name)
-            lane.pool.start()
+            try:
+                lane.pool.start()
+            except OperatorError:
+                lane.pool.join(time.monotonic() + LAST_MOMENT)
+                lane.close()
+                self._stopped.set()
+                raise
             self._lane = lane
         self._started = time.time()
         if self._requests is not None:

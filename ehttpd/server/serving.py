@@ -13,8 +13,11 @@ from ehttpd.http11.state import State
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from ehttpd.messages import Request
     from ehttpd.server.connection import Connection
+    from ehttpd.server.sender import Sender
 
 
 # Who serves a connection in one of these has left the pool.
@@ -26,7 +29,7 @@ class Follower:
     lead.
     """
 
-    __slots__ = ("lead", "overdue", "replaced", "serves", "since", "slow", "thread")
+    __slots__ = ("late", "lead", "replaced", "serves", "since", "slow", "stuck", "thread")
 
     def __init__(self) -> None:
         self.lead = threading.Lock()
@@ -34,7 +37,8 @@ class Follower:
         self.serves: Connection | None = None
         self.since = 0.0  # when it began to, on the monotonic clock
         self.slow = False  # and it was told that this takes long
-        self.overdue = False  # its handler has exceeded the deadline
+        self.stuck = False  # its handler has exceeded the deadline
+        self.late = False  # its handler has, while its client kept it waiting
         self.replaced = False  # and another thread may run in its place
         self.thread = 0  # its identifier
 
@@ -46,6 +50,7 @@ class Serving:
 
     def __init__(self, timeout: float, most_stuck: int, slow: float = 0.0) -> None:
         self.stuck = 0  # threads whose handler has exceeded its deadline
+        self.late = 0  # others whose handler has, while their clients kept them waiting: that ends
         self.overdue_at = math.inf  # when the next one does; for the leader's loop
         self.slow_at = math.inf  # when the next one is slow
         self._slow = slow
@@ -57,6 +62,11 @@ class Serving:
     def healthy(self) -> bool:
         """Whether stuck threads can still be replaced."""
         return self.stuck < max(1, self._most_stuck)
+
+    @property
+    def written_off(self) -> int:
+        """How many threads serve somebody who has been answered."""
+        return self.stuck + self.late
 
     @property
     def by_thread(self) -> list[tuple[int, Connection]]:
@@ -85,9 +95,9 @@ class Serving:
         """Take it that a thread has served its connection; tell whether it still has its place."""
         self._expires.pop(follower, None)
         keeps, follower.serves = not follower.replaced, None
-        if follower.overdue:
-            self.stuck -= 1
-        follower.overdue = follower.replaced = False
+        self.stuck -= follower.stuck
+        self.late -= follower.late
+        follower.stuck = follower.late = follower.replaced = False
         return keeps
 
     def slow(self, now: float) -> list[tuple[int, Connection, float]]:
@@ -106,8 +116,9 @@ class Serving:
             self.slow_at = min(self.slow_at, begins + self._slow)
         return found
 
-    def overdue(self, now: float) -> list[tuple[Follower, Connection, Request]]:
-        """Count as stuck the threads whose handlers have exceeded their deadline, unless they have begun to answer.
+    def overdue(self, now: float, waiting: Container[Sender]) -> list[tuple[Follower, Connection, Request]]:
+        """Count as stuck the threads whose handlers have exceeded their deadline, unless they have begun to answer; as
+        late, those that serve one of the connections that are ``waiting`` for their clients.
 
         Return each with the connection and the request that the caller has to answer.
         """
@@ -118,9 +129,11 @@ class Serving:
                 self._expires[follower] = now + self._timeout
                 request = follower.serves.give_up()
                 if request is not None:
-                    follower.overdue = True
-                    follower.replaced = self.stuck < self._most_stuck
-                    self.stuck += 1
+                    follower.late = follower.serves in waiting
+                    follower.stuck = not follower.late
+                    follower.replaced = follower.late or self.stuck < self._most_stuck
+                    self.late += follower.late
+                    self.stuck += follower.stuck
                     found.append((follower, follower.serves, request))
         self.overdue_at = min(self._expires.values(), default=math.inf)
         return found

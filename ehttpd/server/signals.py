@@ -70,7 +70,10 @@ def run(server: Server) -> None:
 
         server.start()
         first = FirstStop(next_signal(inbox))
-        threading.Thread(target=drain, name="ehttpd-stop", daemon=True).start()
+        try:
+            threading.Thread(target=drain, name="ehttpd-stop", daemon=True).start()
+        except RuntimeError:  # there are too many: here, then, and nobody hears a second signal meanwhile
+            drain()
         while first.is_echoed_by(number := next_signal(inbox)):
             pass
         if number != DRAINED:

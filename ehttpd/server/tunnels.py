@@ -62,7 +62,7 @@ class Tunnels:
         tunnel.end()
         with self._lock:
             self._open.discard(tunnel)
-        tunnel._connection.lane.pool.places.come_back()
+        tunnel._connection.lane.pool.places.come_back(tunnel._connection)
         self._let_go()
 
     def stop(self) -> None:

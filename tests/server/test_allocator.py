@@ -138,6 +138,22 @@ def test_tracemalloc_that_began_meanwhile_is_left_alone_until_it_has_ended(small
     assert not borrowed()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
+def test_a_process_that_is_forked_meanwhile_takes_it_from_cpython_s_own_allocator() -> None:
+    script = (
+        "import os\n"
+        "from ehttpd.server.allocator import *\n"
+        "small_objects, before = SmallObjects(), functions_of(OBJ)\n"
+        "assert small_objects.borrow() and not same(functions_of(OBJ), before)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    os._exit(not all(same(functions_of(domain), before) for domain in (MEM, OBJ)))\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "assert not same(functions_of(OBJ), before)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=30)
+
+
 @pytest.mark.parametrize("allocator", ["malloc", "debug", "malloc_debug"])
 def test_an_allocator_that_the_operator_has_chosen_is_left_alone(allocator: str) -> None:
     script = (

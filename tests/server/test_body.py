@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from ehttpd.errors import ServiceUnavailable
 from ehttpd.messages import Request, Response
-from ehttpd.server.body import BLOCK_FROM, BlockFile, Blocks, BodyBuffer
+from ehttpd.server.arrival import Arrival
+from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BlockFile, Blocks, BodyBuffer
 from ehttpd.server.budget import Budget
+from ehttpd.server.connection import Connection, Next
 from tests.server.conftest import LiveServers
+from tests.server.live import Peer, come_true
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -197,6 +200,33 @@ def test_a_chunked_body_of_some_length_is_read_from_a_block(live_server: LiveSer
         reply = peer.reply()
         assert reply.body == octet * 4096 * 20
         assert reply.fields["kept-in"] == "BlockFile"
+
+
+def test_of_a_body_that_comes_with_its_head_no_more_is_decoded_at_once_than_of_any_other(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head is received with 64 KiB, and those in chunks of one octet would keep everybody waiting for 40 ms."""
+    read = Arrival.read
+    taken: list[int] = []
+
+    def watched(arrival: Arrival, connection: Connection, now: float) -> Next:
+        before = connection.reader.pending
+        step = read(arrival, connection, now)
+        taken.append(before - connection.reader.pending)
+        return step
+
+    monkeypatch.setattr(Arrival, "read", watched)
+    server = live_server(lambda request: Response(request.body.read()))
+    sending, served = socket.socketpair()
+    with sending:
+        sending.sendall(CHUNKED + b"1\r\nx\r\n" * 9000)
+        server.dispatch(served)
+        come_true(lambda: sum(taken) == 6 * 9000)
+        assert max(taken) <= DECODE_AT_ONCE + len(b"1\r\nx\r\n")
+        peer = Peer(sending)
+        peer.send(b"0\r\n\r\n")
+        assert peer.reply().body == b"x" * 9000
+        peer.close()
 
 
 @pytest.mark.parametrize("size", [10, 5000])

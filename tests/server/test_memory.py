@@ -110,6 +110,21 @@ def test_while_a_crowd_grows_small_objects_are_the_c_library_s(entrance: Entranc
         assert small_objects.events == events
 
 
+def test_what_could_not_be_restored_when_a_crowd_had_settled_is_restored_when_memory_is_looked_after_next(
+    entrance: Entrance, small_objects: Recorded
+) -> None:
+    """While tracemalloc is there nobody restores anything; when it ends, it puts back what it has found."""
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    entrance.accepted = entrance.inside = CROWD
+    looked_after.look()
+    looked_after.tidy()
+    assert small_objects.events == ["borrowed"]
+    entrance.inside = 0
+    looked_after.look()
+    looked_after.tidy()
+    assert small_objects.events == ["borrowed", "restored", "restored"]
+
+
 def test_when_a_crowd_has_left_what_the_c_library_keeps_for_threads_is_freed_by_one_that_ends(
     entrance: Entrance, small_objects: Recorded
 ) -> None:
@@ -125,6 +140,21 @@ def test_when_a_crowd_has_left_what_the_c_library_keeps_for_threads_is_freed_by_
         assert not looked_after.leader_is_asked
     assert len(small_objects.freed_by) == memory.COLLECTIONS + 1
     assert not {threading.get_ident()} & set(small_objects.freed_by)
+
+
+def test_when_no_thread_can_be_started_what_the_c_library_keeps_is_freed_all_the_same(
+    entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
+    entrance.accepted = entrance.inside = DEPARTED
+    looked_after.look()
+    entrance.inside = 0
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert looked_after.tidy_rested()
+    assert small_objects.freed_by == [threading.get_ident()]
 
 
 def test_a_process_that_is_more_than_a_server_is_left_alone(

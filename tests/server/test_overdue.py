@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ehttpd.errors import ConnectionLost
-from ehttpd.messages import FedBody, Outlet, Request, Response
+from ehttpd.messages import FedBody, Handler, Outlet, Request, Response, streaming
 from ehttpd.records import Record
 from ehttpd.server import overdue
 from ehttpd.server.overdue import answer_overdue
@@ -350,6 +350,84 @@ def test_no_more_threads_are_replaced_than_the_operator_allows(caplog: pytest.Lo
         for _ in range(5):
             come_true(lambda: pool.busy == 0)
             assert server.connect().ask().body == b"hello"
+
+
+def reading_or_stuck_at(gate: Gate) -> Handler:
+    """Return a handler that reads the body of a POST while it arrives, and else does as `stuck_at`."""
+    else_stuck = stuck_at(gate)
+
+    @streaming
+    def handler(request: Request) -> Response:
+        return Response(request.body.read()) if request.method == "POST" else else_stuck(request)
+
+    return handler
+
+
+def begin_upload(server: LiveServer) -> Peer:
+    """Have a handler wait for the rest of a body, in nobody's place."""
+    paused = server.lane.pool.places.paused
+    peer = server.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nhalf")
+    come_true(lambda: server.lane.pool.places.paused == paused + 1)
+    return peer
+
+
+def test_a_thread_that_waits_for_its_client_has_no_place_to_be_taken(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(reading_or_stuck_at(gate), threads=2, request_timeout=PATIENCE)
+    uploads = [begin_upload(server) for _ in range(3)]
+    expire(server)
+    assert [peer.reply().status for peer in uploads] == [504] * 3
+    assert server.lane.pool.busy == 0
+    stuck = [server.connect() for _ in range(3)]
+    for peer in stuck:
+        peer.send(STUCK)
+    gate.await_arrivals(2)
+    server.await_queued(1)  # not the third handler of two
+    for peer in uploads:
+        peer.close()
+    come_true(lambda: not server.lane.pool.serving.written_off)
+    assert server.lane.pool.busy == 2
+    gate.open()
+    assert [peer.reply().status for peer in stuck] == [200] * 3
+
+
+def test_slow_clients_do_not_make_the_server_ill(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(
+        reading_or_stuck_at(gate), threads=2, request_timeout=PATIENCE, max_stuck_threads=1, health_path="/health"
+    )
+    uploads = [begin_upload(server) for _ in range(3)]
+    expire(server)
+    assert [peer.reply().status for peer in uploads] == [504] * 3
+    assert server.connect().ask("/health").status == 200
+    assert server.connect().ask().body == b"hello"
+
+
+def test_stop_does_not_wait_for_slow_clients_that_were_answered(gate: Gate) -> None:
+    server = LiveServer(reading_or_stuck_at(gate), threads=2, request_timeout=PATIENCE).start()
+    try:
+        upload = begin_upload(server)
+        expire(server)
+        assert upload.reply().status == 504
+        assert server.stop(), "everything was answered"
+        assert server.lane.pool.places.paused == 1
+    finally:
+        server.hang_up()
+        come_true(lambda: not server.lane.pool.threads)
+
+
+def test_a_thread_that_is_written_off_waits_for_no_place(live_server: LiveServers, gate: Gate) -> None:
+    server = live_server(reading_or_stuck_at(gate), threads=1, request_timeout=PATIENCE)
+    pool, upload = server.lane.pool, begin_upload(server)
+    stuck = server.connect()
+    stuck.send(STUCK)
+    come_true(lambda: pool.busy == 1)
+    upload.send(b"of it.")
+    come_true(lambda: len(pool.places._resuming) == 1)
+    expire(server)
+    assert (upload.reply().status, stuck.reply().status) == (504, 504)
+    come_true(lambda: pool.serving.stuck == 1)
+    assert pool.busy == 0
+    gate.open()
 
 
 def test_a_thread_that_returns_works_again_and_ends_when_nobody_needs_it(live_server: LiveServers, gate: Gate) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import random
+import socket
 import sys
 import threading
 import time
@@ -12,12 +13,14 @@ from typing import Any, NoReturn
 
 import pytest
 
+from ehttpd.errors import OperatorError
 from ehttpd.messages import Request, Response
 from ehttpd.server.connection import Connection
 from ehttpd.server.exchange import HTTPService
 from ehttpd.server.lane import Lane
+from ehttpd.server.memory import Memory
 from ehttpd.server.poller import Poller, SelectorPoller, new_poller
-from ehttpd.server.pool import Pool
+from ehttpd.server.pool import DEFECT, Pool
 from ehttpd.server.relief import LONG_TICK
 from ehttpd.server.table import Table
 from tests.server.conftest import LiveServers
@@ -388,6 +391,101 @@ def test_a_thread_that_cannot_be_started_stops_nobody(
     waiting.send(GET)
     gate.open()  # with nobody to take the lead, the leader keeps it
     assert blocked.reply().status == waiting.reply().status == 200
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), MemoryError()])
+def test_that_a_thread_cannot_be_started_is_told_once_in_a_while_and_stops_nobody(
+    live_server: LiveServers,
+    gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    tries = threading.Semaphore(0)
+
+    def fail(thread: threading.Thread) -> None:
+        tries.release()
+        raise error
+
+    server = live_server(waits_at(gate), threads=(1, 8))
+    blocked, waiting = server.connect(), server.connect()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        blocked.send(WAIT)
+        for _ in range(3):
+            assert tries.acquire(timeout=PATIENCE)
+    waiting.send(GET)  # now there is somebody to take the lead
+    assert waiting.reply().status == 200
+    gate.open()
+    assert blocked.reply().status == 200
+    assert len([message for message in caplog.messages if message.startswith("Cannot start a thread: ")]) == 1
+
+
+@pytest.mark.parametrize("failing", ["ehttpd-", "ehttpd-relief"])
+def test_a_server_whose_first_threads_cannot_be_started_does_not_start(
+    failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name.startswith(failing):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    server = LiveServer(hello)
+    with pytest.raises(OperatorError, match="cannot start the threads"):
+        server.start()
+    assert server.wait(PATIENCE)
+    assert server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
+
+
+def others_are_answered_while_one_blocks(server: LiveServer, gate: Gate) -> None:
+    blocked = server.connect()
+    blocked.send(WAIT)
+    gate.await_arrivals()
+    try:
+        assert server.connect().ask().body == b"hello"
+    finally:
+        gate.open()
+    assert blocked.reply().status == 200
+
+
+def test_a_relief_that_a_defect_has_hit_goes_on_relieving(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(memory: Memory) -> bool:
+        raise MemoryError("a defect")
+
+    monkeypatch.setattr("ehttpd.server.memory.WHEN_RESTED_FOR", 0.01)
+    monkeypatch.setattr(Memory, "tidy_rested", fail)
+    gate = Gate()
+    with serving(waits_at(gate), threads=2) as server:
+        come_true(lambda: DEFECT in caplog.messages)
+        others_are_answered_while_one_blocks(server, gate)
+
+
+def test_a_leader_that_fails_as_it_hands_in_has_woken_the_relief(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed = threading.Event()
+
+    def fail(memory: Memory) -> None:
+        memory.leader_is_asked = False
+        failed.set()
+        raise MemoryError("a defect")
+
+    monkeypatch.setattr(Memory, "hand_in", fail)
+    gate = Gate()
+    with serving(waits_at(gate), threads=2) as server:
+        relief = server.lane.pool.relief
+        come_true(lambda: relief.rests)
+        relief._memory.leader_is_asked = True
+        server.lane.wake()
+        assert failed.wait(PATIENCE)
+        others_are_answered_while_one_blocks(server, gate)
 
 
 def test_a_stream_without_end_keeps_no_other_request_waiting(live_server: LiveServers) -> None:

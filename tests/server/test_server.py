@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import re
+import signal
 import socket
 import sys
 import threading
@@ -398,6 +399,34 @@ def test_only_the_main_thread_hears_signals() -> None:
     thread.start()
     thread.join(PATIENCE)
     assert "main thread" in failures[0]
+
+
+def test_a_signal_is_heeded_though_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, gate = threading.Thread.start, Gate()
+    server = LiveServer(waits_at(gate))
+    statuses: list[int] = []
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name == "ehttpd-stop":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def ask() -> None:
+        come_true(lambda: server._lane is not None)
+        peer = server.connect()
+        peer.send(WAIT)
+        gate.await_arrivals()
+        os.kill(os.getpid(), signal.SIGTERM)
+        come_true(lambda: not server.healthy)
+        gate.open()
+        statuses.append(peer.reply().status)
+
+    monkeypatch.setattr("ehttpd.server.signals.own_process", lambda: None)  # it is the tests'
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with in_parallel(ask):
+        run(server)
+    server.hang_up()
+    assert statuses == [200]
 
 
 def test_a_key_without_a_certificate_is_refused(tmp_path: Path) -> None:
