@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ehttpd.settings import Settings
 
 DEFECT = "The lane failed; this is a defect in ehttpd."
+PAUSE = 0.1  # Seconds, after one of the relief's.
 CURE = "Allow it more of them (ulimit -u, TasksMax of systemd, pids of a container), or more memory."
 
 
@@ -458,6 +459,7 @@ class Pool:
                     self.relief.watch()
                 except BaseException:  # without a relief, one handler that blocks would stop everybody
                     log.critical(DEFECT, exc_info=True)
+                    time.sleep(PAUSE)  # it may be at each tick
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
