@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from ehttpd.launch.kind import Kind, kind_of
-from ehttpd.messages import Handler, Request, Response, streaming_as, streams_of
+from ehttpd.messages import Request, Response, View, streaming_as, streams_of
 from ehttpd.testing import slowness
 from ehttpd.testing.client import Client
 from ehttpd.testing.faults import Fault
@@ -48,7 +48,7 @@ class TestServer:
 
     def __init__(
         self,
-        app_or_handler: Application | Handler,
+        app_or_handler: Application | View,
         *,
         tls: bool | Authority = False,
         bind: str = "127.0.0.1:0",
@@ -291,7 +291,7 @@ class TestServer:
         return None
 
 
-def handler_of(app_or_handler: Any) -> Handler:
+def handler_of(app_or_handler: Any) -> View:
     """Return a handler for what a test wants to serve. Raises TypeError."""
     kind = kind_of(app_or_handler)
     if kind is Kind.WSGI:

@@ -44,6 +44,14 @@ def test_an_application_and_a_handler_are_served_alike(served: Any) -> None:
         assert server.url_for("/a?b") == server.url + "/a?b"
 
 
+def test_a_handler_may_return_less_than_a_response() -> None:
+    def listing(request: Request) -> list[str]:
+        return [request.path]
+
+    with TestServer(listing) as server:  # of which mypy thinks the same
+        assert server.client().get("/a").json() == ["/a"]
+
+
 def test_what_is_neither_is_refused_with_its_kind() -> None:
     async def asynchronous(scope: Any, receive: Any, send: Any) -> None: ...
 
