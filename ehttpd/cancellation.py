@@ -50,7 +50,8 @@ class Disconnection:
     """Whether the client has left while its request is being served. Any thread, until the response has been sent.
 
     A client that shuts down its sending side looks like one that leaves. So this is a hint: what the handler answers is
-    sent all the same, and reaches a client that has only stopped to send.
+    sent all the same, and reaches a client that has only stopped to send. Who listens to server-sent events has left
+    as well when the server stops.
     """
 
     __slots__ = ("_client",)

@@ -132,6 +132,15 @@ def test_a_server_that_stops_ends_the_responses(live_server: LiveServers) -> Non
     assert len(site.publisher) == 0
 
 
+def test_whoever_waits_for_the_client_to_leave_is_told_when_the_server_stops(live_server: LiveServers) -> None:
+    site = Site()
+    server = live_server(site)
+    peer = listen(server)
+    assert server.stop()
+    assert site.left.acquire(timeout=PATIENCE)
+    assert peer.rest() == b"0\r\n\r\n"
+
+
 def test_a_publisher_that_is_closed_ends_the_responses_and_others_follow(live_server: LiveServers) -> None:
     site = Site()
     server = live_server(site)
