@@ -91,6 +91,7 @@ class TestServer:
         with slowness.reported_if_slow(self._report_slowness) if waits else nullcontext():
             complete = self._server.stop(grace)
         if not complete:
+            self._observation.hang_up()  # or who has asked would wait for as long as the handler takes
             self._failures.append(Unanswered(f"The server stopped with something unanswered after {grace:g} s."))
         return complete
 

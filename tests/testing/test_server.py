@@ -368,8 +368,8 @@ def test_a_stop_that_waits_says_for_whom_and_fails(
     gate.await_arrivals()
     come_true(lambda: bool(server._server.lane.pool.inside))  # a leader has to be relieved before it counts
     assert not server.stop(grace=0.1)
+    asking.join()  # its connection has been closed
     gate.open()
-    asking.join()
     told = capsys.readouterr().err
     assert f"{server.url} has been stopping for" in told
     assert "connection 0 of 127.0.0.1:" in told
