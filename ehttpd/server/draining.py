@@ -51,6 +51,7 @@ class Draining:
                 self._see_off(connection, now)
         if now >= self.deadline and self._lane.entrance.inside:
             self.given_up = True
+            self._lane.table.tell_departures()
             self._lane.tunnels.cut_off()
         return None
 

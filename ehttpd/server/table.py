@@ -118,3 +118,9 @@ class Table:
                     connection.client_left()
                     return connection
         return None
+
+    def tell_departures(self) -> None:
+        """Tell every handler that is still at work that its client has left: the server waits for neither."""
+        with self._lock:
+            for connection in self.served.values():
+                connection.client_left()
