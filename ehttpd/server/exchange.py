@@ -318,7 +318,7 @@ class HTTPService:
         lane.pool.leave(connection)
         try:
             for data in pieces:
-                if connection.left:
+                if connection.left and not self.draining:
                     raise ConnectionLost("the client has left")
                 stream.write(data)
                 if stream.full or self.draining:

@@ -119,8 +119,11 @@ class Table:
                     return connection
         return None
 
-    def tell_departures(self) -> None:
-        """Tell every handler that is still at work that its client has left: the server waits for neither."""
+    def tell_departures(self, *, of_all: bool) -> None:
+        """Tell the producers of event streams that their clients have left, since the server does; ``of_all``: all who
+        are still at work.
+        """
         with self._lock:
             for connection in self.served.values():
-                connection.client_left()
+                if of_all or connection.apart:
+                    connection.client_left()

@@ -351,6 +351,26 @@ def test_no_more_than_so_many_hold_a_thread(live_server: LiveServers, gate: Gate
     assert server.connect().ask().status == 200
 
 
+@pytest.mark.parametrize("last", [b"", b"data: bye\n\n"])
+def test_an_application_that_waits_for_its_client_to_leave_is_told_when_the_server_stops(
+    live_server: LiveServers, last: bytes
+) -> None:
+    def waits(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        yield b"data: one\n\n"
+        assert environ["ehttpd.disconnected"].wait(PATIENCE)
+        yield last
+
+    server = live_server(adapt(waits))
+    peer = server.connect()
+    peer.send(GET)
+    while peer.line():
+        pass
+    assert chunk(peer) == b"data: one\n\n"
+    assert server.stop()
+    assert peer.rest() == (b"b\r\ndata: bye\n\n\r\n" if last else b"") + b"0\r\n\r\n"
+
+
 @pytest.mark.parametrize("starts_late", [False, True])
 def test_an_application_that_goes_on_is_ended_when_the_server_stops(
     live_server: LiveServers, starts_late: bool
