@@ -469,6 +469,19 @@ def test_the_client_has_every_method(method: str) -> None:
         assert answer.text == ("" if method == "head" else method.upper())
 
 
+def test_the_client_percent_encodes_letters_beyond_ascii_and_nothing_else() -> None:
+    with TestServer(hello) as server:
+        server.client().get("/café/%41?ü=a%20b&c")
+        assert server.requests[0].target == "/caf%C3%A9/%41?%C3%BC=a%20b&c"
+        assert server.requests[0].path == "/café/A"
+
+
+def test_an_exchange_is_shown_with_what_became_of_it() -> None:
+    with TestServer(hello) as server:
+        server.client().get("/a")
+        assert repr(server.exchanges).startswith("[<Exchange GET /a -> 200, 5 octets, ")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody forks here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_process_that_a_test_forks_keeps_nothing_of_the_server_and_has_nothing_to_wait_for_when_it_stops_it() -> None:
