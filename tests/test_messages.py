@@ -202,7 +202,7 @@ def test_what_can_be_read_need_not_be_closed() -> None:
     body.close()
 
 
-@pytest.mark.parametrize("body", [5, None, {"a": 1}, object()])
+@pytest.mark.parametrize("body", [5, None, {"a": 1}, object(), bytearray(b"x"), memoryview(b"x")])
 def test_what_is_no_body_is_an_error_where_it_is_made_one(body: Any) -> None:
     with pytest.raises(TypeError, match="A body is bytes, text, a binary file or an iterable of bytes"):
         Response(body)
