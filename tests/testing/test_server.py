@@ -377,6 +377,17 @@ def test_a_stop_that_waits_says_for_whom_and_fails(
     assert [type(failure) for failure in server.failures()] == [Unanswered]
 
 
+def test_a_handler_that_stops_its_own_server_is_told_why_not_and_the_server_lives_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def stops(request: Request) -> None:
+        server.stop()
+
+    with pytest.raises(RuntimeError, match="A handler cannot wait"), TestServer(stops) as server:
+        assert server.wire(ASK).startswith(b"HTTP/1.1 500 ")
+    assert "CRITICAL" not in caplog.text
+
+
 def test_connections_are_refused_while_the_port_is_kept() -> None:
     with TestServer(hello) as server:
         kept = server.client()
