@@ -223,6 +223,18 @@ def test_the_record_is_made_when_the_stream_has_ended() -> None:
     assert [(each.status, each.body_octets) for each in records] == [(200, len(b":\n\ndata: tea\n\n"))] * 2
 
 
+def test_a_second_listener_of_a_queue_is_an_error_and_the_first_one_goes_on(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = EventQueue()
+    server = live_server(lambda request: event_stream(events))
+    peer = listen(server)
+    assert server.connect().ask().status == 500
+    assert "EventQueue" in caplog.text
+    assert events.put("for the first")
+    assert chunk(peer) == b"data: for the first\n\n"
+
+
 def test_head_lets_go_of_the_events(live_server: LiveServers) -> None:
     site = Site()
     server = live_server(site)
