@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ehttpd.fields import Fields
 from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, NoBody, Request, Response, Status, percent_decode
+from ehttpd.native import access_log, pipeline
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,15 @@ def test_what_can_be_read_need_not_be_closed() -> None:
     body.close()
 
 
-@pytest.mark.parametrize("body", [5, None, {"a": 1}, object(), bytearray(b"x"), memoryview(b"x")])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_octets_of_any_kind_are_a_body_also_for_middlewares(kind: Any) -> None:
+    response = Response(kind(b"octets"))
+    assert (response.body, response.content_length) == (b"octets", 6)
+    handler = pipeline(lambda request: Response(kind(b"octets")), access_log())
+    assert handler(Request("GET", "/")).body == b"octets"
+
+
+@pytest.mark.parametrize("body", [5, None, {"a": 1}, object()])
 def test_what_is_no_body_is_an_error_where_it_is_made_one(body: Any) -> None:
     with pytest.raises(TypeError, match="A body is bytes, text, a binary file or an iterable of bytes"):
         Response(body)

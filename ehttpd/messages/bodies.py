@@ -15,7 +15,7 @@ def check_body(body: object) -> None:
     """Raises TypeError for what cannot be sent, as far as that can be seen before its pieces are there."""
     if isinstance(body, io.TextIOBase):
         raise TypeError("A file as a body gives bytes: open it with 'rb'.")
-    if isinstance(body, (Mapping, bytearray, memoryview)) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
+    if isinstance(body, Mapping) or not (hasattr(body, "__iter__") or hasattr(body, "read")):
         raise TypeError(
             f"A body is bytes, text, a binary file or an iterable of bytes. Found {type(body).__name__}; "
             "Response.json sends other values."
