@@ -377,6 +377,19 @@ def test_a_stop_that_waits_says_for_whom_and_fails(
     assert [type(failure) for failure in server.failures()] == [Unanswered]
 
 
+def test_a_stop_that_waits_for_a_talk_can_say_where_its_thread_is() -> None:
+    gate = Gate()
+    with (
+        TestServer(lambda request: Response.upgrade("echo", lambda tunnel: gate.wait())) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n")
+        gate.await_arrivals()
+        states = server.states()
+        gate.open()
+    assert "gate.wait()" in states
+
+
 def test_a_handler_that_stops_its_own_server_is_told_why_not_and_the_server_lives_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
