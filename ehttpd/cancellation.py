@@ -50,7 +50,8 @@ class Disconnection:
     """Whether the client has left while its request is being served. Any thread, until the response has been sent.
 
     A client that shuts down its sending side looks like one that leaves. So this is a hint: what the handler answers is
-    sent all the same, and reaches a client that has only stopped to send.
+    sent all the same, and reaches a client that has only stopped to send. It is given as well when the server stops:
+    to event streams at once, to a handler that is still at work when ``graceful_timeout`` is over.
     """
 
     __slots__ = ("_client",)

@@ -126,7 +126,21 @@ class VersionNotSupported(RequestRefused):
 
 
 class ConnectionLost(EhttpdError):
-    """The client closed, reset or fell silent. Nobody is left to answer; logged at DEBUG."""
+    """The client closed, reset or fell silent. Nobody is left to answer; logged at DEBUG.
+
+    ``whose`` is what was lost, where a handler may hold more than its own connection. That of another is the
+    handler's mistake: its own client still waits for an answer.
+    """
+
+    __slots__ = ("whose",)  # and so no part of what is pickled
+
+    def __init__(self, message: str = "", whose: object = None) -> None:
+        super().__init__(message)
+        self.whose = whose
+
+    def ends(self, connection: object) -> bool:
+        """Tell whether it is this connection that was lost."""
+        return self.whose is None or self.whose is connection
 
 
 class HandlerError(EhttpdError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ehttpd.errors import HandlerError
-from ehttpd.typed import TYPE_CHECKING
+from ehttpd.typed import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
@@ -88,6 +88,10 @@ class Fields:
         """Every field line, in order, as it was sent."""
         return list(self._list())
 
+    @overload
+    def get(self, name: str, default: None = None) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str) -> str: ...
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the combined value of the field called ``name`` in any case, or ``default``."""
         return self.values.get(name.lower(), default)

@@ -7,9 +7,14 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import Protocol as Protocol
+    from typing import overload as overload
 else:
 
     class Protocol:
         """A base class that asks for nothing."""
 
         __slots__ = ()
+
+    def overload(function):
+        """Leave it as it is: the last definition of that name counts."""
+        return function

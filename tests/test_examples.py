@@ -18,6 +18,7 @@ import pytest
 import websockets.sync.client
 
 import ehttpd.native
+from ehttpd.testing import TestServer, faults
 from tests.running import EHTTPD_NOT_INSTALLED, PATIENCE, ROOT, running
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -197,6 +198,29 @@ def test_proxy_hands_on_what_another_server_answers() -> None:
         response, body = ask(connection, "PUT", "/", b"sent")
         assert (response.status, body[:7]) == (201, b"4 bytes")
         assert ask(connection, "GET", "/")[0].getheader("Allow") == "POST, PUT"
+
+
+def test_proxy_hands_on_each_field_but_those_of_the_connection() -> None:
+    with (
+        TestServer(lambda request: "heard") as upstream,
+        example("proxy.py", environment={"UPSTREAM": f"127.0.0.1:{upstream.port}"}) as connection,
+    ):
+        connection.putrequest("GET", "/")
+        for name, value in [("X-A", "1"), ("X-A", "2"), ("Connection", "close, X-Hop"), ("X-Hop", "here")]:
+            connection.putheader(name, value)
+        connection.endheaders()
+        assert connection.getresponse().read() == b"heard"
+    received = upstream.requests[0].headers
+    assert (received["x-a"], received.get("x-hop")) == ("1, 2", None)
+
+
+def test_proxy_says_when_what_is_behind_it_makes_no_sense() -> None:
+    with (
+        TestServer(lambda request: "heard") as upstream,
+        example("proxy.py", environment={"UPSTREAM": f"127.0.0.1:{upstream.port}"}) as connection,
+    ):
+        upstream.fail(faults.garbage(seed=1))
+        assert ask(connection, "GET", "/")[0].status == 502
 
 
 def test_proxy_says_when_nobody_is_behind_it() -> None:

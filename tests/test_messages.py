@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ehttpd.fields import Fields
-from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, Request, Response, Status, percent_decode
+from ehttpd.messages import NO_BODY, REASONS, Client, FileBody, NoBody, Request, Response, Status, percent_decode
+from ehttpd.native import access_log, pipeline
 
 
 @pytest.mark.parametrize(
@@ -61,11 +62,11 @@ def test_a_request_is_shown_without_its_fields() -> None:
 
 def test_no_body_is_an_empty_file_that_stays_open() -> None:
     assert NO_BODY.readable()
-    assert (NO_BODY.read(5), NO_BODY.readline(), NO_BODY.readlines(), NO_BODY.readall()) == (b"", b"", [], b"")
+    assert (NO_BODY.read(5), NO_BODY.readline(), NO_BODY.readlines(), NoBody().readall()) == (b"", b"", [], b"")
     assert list(NO_BODY) == []
     NO_BODY.close()
     assert not NO_BODY.closed
-    assert io.BufferedReader(NO_BODY).read() == b""
+    assert io.BufferedReader(NoBody()).read() == b""
 
 
 def test_a_client_without_a_server_can_be_sent_nothing() -> None:
@@ -200,6 +201,14 @@ def test_what_can_be_read_need_not_be_closed() -> None:
     body = FileBody(Readable())
     assert list(body) == []
     body.close()
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_octets_of_any_kind_are_a_body_also_for_middlewares(kind: Any) -> None:
+    response = Response(kind(b"octets"))
+    assert (response.body, response.content_length) == (b"octets", 6)
+    handler = pipeline(lambda request: Response(kind(b"octets")), access_log())
+    assert handler(Request("GET", "/")).body == b"octets"
 
 
 @pytest.mark.parametrize("body", [5, None, {"a": 1}, object()])

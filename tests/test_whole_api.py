@@ -92,13 +92,14 @@ def asked(request: Request) -> Answer:
     request.set_deadline(60.0)
     request.state["seen"] = True
     left: float | None = request.deadline.remaining()
+    agent: str = request.headers.get("user-agent", "somebody")
     return {
         "line": [request.method, request.target, request.version, request.path, request.raw_path, request.raw_query],
         "head": len(request.raw_head),
         "who": [client.remote[0], client.local[0], client.scheme, request.scheme, request.host, request.tls is None],
         "same": request.connection is client,
         "day": day.isoformat(),
-        "fields": [fields.get("x-a"), fields["X-A"], fields.all("x-a"), len(fields.raw), "x-b" in fields],
+        "fields": [fields.get("x-a"), fields["X-A"], fields.all("x-a"), len(fields.raw), "x-b" in fields, agent],
         "cookies": [cookies.get("name"), cookies.all("name"), cookies.pairs],
         "query": [query["n"], query.get("n", 0, type=int), query.all("n"), query.pairs, query.raw, query.path],
         "ranges": [str(part.resolve(10)) for part in parts],
@@ -132,7 +133,7 @@ def form(request: Request) -> Response:
 @api.put("/stream")
 @streaming
 def stream(request: Request) -> Response:
-    body: BinaryIO = request.body  # type: ignore[assignment]  # or no body at all, which reads as an empty one
+    body: BinaryIO = request.body
     size = sum(len(block) for block in iter(lambda: body.read(10), b""))
     return Response.stream([b"%d" % size], headers={"X-Kind": "counted"}, trailers=lambda: {"X-Size": str(size)})
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, BinaryIO
 
 
 def check_body(body: object) -> None:
@@ -46,7 +46,7 @@ class NoBody(io.RawIOBase):
         """Do nothing: it is not one request's to close."""
 
 
-NO_BODY = NoBody()
+NO_BODY: BinaryIO = NoBody()  # type: ignore[assignment]  # it has all that is read with
 
 
 class FileBody:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
 from ehttpd.fields import Fields
-from ehttpd.messages.bodies import NO_BODY, NoBody
+from ehttpd.messages.bodies import NO_BODY
 from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.targets import path_of, percent_decode
 from ehttpd.typed import TYPE_CHECKING
@@ -42,7 +42,7 @@ class Request:
         target: str,
         version: str = "HTTP/1.1",
         headers: Fields = NO_FIELDS,
-        body: BinaryIO | NoBody = NO_BODY,
+        body: BinaryIO = NO_BODY,
         client: Client = NO_CLIENT,
     ) -> None:
         self.method = method

@@ -94,7 +94,10 @@ class Response:
             body = body.encode()
             self.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
         elif not isinstance(body, bytes):
-            check_body(body)
+            if isinstance(body, (bytearray, memoryview)):
+                body = bytes(body)  # who looks at its pieces, as middlewares do, would find numbers
+            else:
+                check_body(body)
         self.body: bytes | Iterable[bytes] | BinaryIO = body
         """What is sent: octets, a file, or pieces as they are produced."""
         self.trailers: Callable[[], FieldLines] | None = None

@@ -49,6 +49,7 @@ class Draining:
                 self._lane.arrange(connection, connection.underway.stop(now))
             else:
                 self._see_off(connection, now)
+        self._lane.table.tell_departures(of_all=now >= self.deadline)
         if now >= self.deadline and self._lane.entrance.inside:
             self.given_up = True
             self._lane.tunnels.cut_off()

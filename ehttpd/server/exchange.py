@@ -124,8 +124,8 @@ class HTTPService:
             if framing is not _LENGTH or length != len(body) or length > JOINED:
                 return self._send_bytes(connection, request, (octets, framing, length, persistent), body)
             return connection.answer(octets + body, persistent, connection.lane.now)
-        except ConnectionLost:
-            return self._lose(connection, request)
+        except ConnectionLost as lost:
+            return self._lose(connection, request) if lost.ends(connection) else self._fail(connection, request, lost)
         except BaseException as error:
             return self._fail(connection, request, error)
 
@@ -318,7 +318,7 @@ class HTTPService:
         lane.pool.leave(connection)
         try:
             for data in pieces:
-                if connection.left:
+                if connection.left and not self.draining:
                     raise ConnectionLost("the client has left")
                 stream.write(data)
                 if stream.full or self.draining:
@@ -363,8 +363,9 @@ class HTTPService:
         tunnel.write(head)
         try:
             switch.talk(request, tunnel)
-        except ConnectionLost:
-            pass
+        except ConnectionLost as lost:
+            if not lost.ends(connection):
+                self._log_failure(request, lost)
         except BaseException as error:
             self._log_failure(request, error)
         return self._leave(connection, request, tunnel)
@@ -441,7 +442,7 @@ class HTTPService:
 
     def _log_failure(self, request: Request, error: BaseException) -> None:
         """Log what the application did wrong."""
-        if isinstance(error, EhttpdError):
+        if isinstance(error, EhttpdError) and not isinstance(error, ConnectionLost):
             log.error("%s: %s", request, error)
         else:
             log.error("%s: the application failed", request, exc_info=(type(error), error, traceback_of(error)))

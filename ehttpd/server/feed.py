@@ -163,7 +163,11 @@ class Feed:
         return self.rest(now)
 
     def stop(self, now: float) -> Next:
-        """End the response, because the server stops."""
+        """End the response, because the server stops. A source that waits for its client to leave is told that it has:
+        nobody takes anything any more.
+        """
+        with self.connection.lane.lock:
+            self.connection.client_left()
         self.end()
         return self.send(now)
 

@@ -165,7 +165,7 @@ class Sender(Client):
         try:
             self.output.send(self.socket)
         except (OSError, EOFError) as error:
-            raise ConnectionLost(str(error)) from None
+            raise ConnectionLost(str(error), self) from None
         if not self.output:
             self._drop_output()
 

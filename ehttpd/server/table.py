@@ -118,3 +118,12 @@ class Table:
                     connection.client_left()
                     return connection
         return None
+
+    def tell_departures(self, *, of_all: bool) -> None:
+        """Tell the producers of event streams that their clients have left, since the server does; ``of_all``: all who
+        are still at work.
+        """
+        with self._lock:
+            for connection in self.served.values():
+                if of_all or connection.apart:
+                    connection.client_left()

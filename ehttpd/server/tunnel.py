@@ -173,7 +173,7 @@ class Tunnel:
             except OSError as error:
                 if self._closed:
                     break
-                raise ConnectionLost(str(error)) from None
+                raise ConnectionLost(str(error), self._connection) from None
             else:
                 self._received += data
                 return bool(data)
@@ -182,7 +182,7 @@ class Tunnel:
     def _silence(self, seconds: float) -> Exception:
         """Return what to raise when the client has been silent for so long."""
         told = f"The client was silent for {seconds:g} seconds."
-        return ConnectionLost(told) if seconds == self.idle_timeout else TimeoutError(told)
+        return ConnectionLost(told, self._connection) if seconds == self.idle_timeout else TimeoutError(told)
 
     def _send(self, data: memoryview) -> int:
         while True:
@@ -191,8 +191,8 @@ class Tunnel:
             except BlockingIOError:
                 self._await_room()
             except OSError as error:
-                raise ConnectionLost(str(error)) from None
+                raise ConnectionLost(str(error), self._connection) from None
 
     def _await_room(self) -> None:
         if not wait_for(self._connection.socket, WRITE, self._connection.settings.send_timeout):
-            raise ConnectionLost("the client took nothing for too long")
+            raise ConnectionLost("the client took nothing for too long", self._connection)

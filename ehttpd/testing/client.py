@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
+from urllib.parse import quote
 
 from ehttpd.fields import Fields
 from ehttpd.testing.wire import PATIENCE, Address, connect
@@ -18,6 +19,9 @@ from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any, Self
+
+
+ASCII = bytes(range(128))
 
 
 class Answer:
@@ -76,13 +80,14 @@ class Client:
         json: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request and return the whole response."""
+        """Send a request and return the whole response. Letters beyond ASCII in the target are percent-encoded."""
         __tracebackhide__ = True  # pytest: a failure is shown where the test asks
         fields = dict(headers or {})
         if json is not None:
             body = json_module.dumps(json)
             fields.setdefault("Content-Type", "application/json")
         try:
+            target = quote(target, safe=ASCII)
             self._connection.request(method, target, body.encode() if isinstance(body, str) else body, fields)
             return Answer(self._connection.getresponse())
         except BaseException:

@@ -98,6 +98,9 @@ class Exchange:
         failure = "".join(f", failed with {each!r}" for each in self.failures)
         return f"{self.request_line} -> {self.status or 'nothing'}{octets}{duration}{body}{fault}{failure}"
 
+    def __repr__(self) -> str:
+        return f"<Exchange {self}>"
+
 
 class Journal:
     """Every exchange, in order of arrival. Any thread."""

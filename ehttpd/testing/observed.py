@@ -125,10 +125,9 @@ class ObservedServer(Server):
         return listener
 
     def stop(self, grace: float | None = None, *, patience: float = 0.0, shared: bool = False) -> bool:
-        try:
-            return super().stop(grace, patience=patience, shared=shared)
-        finally:
-            if self._switch is not None:
-                self._switch.close()
-            if self._port is not None:
-                self._port.close()
+        complete = super().stop(grace, patience=patience, shared=shared)
+        if self._switch is not None:
+            self._switch.close()
+        if self._port is not None:
+            self._port.close()
+        return complete

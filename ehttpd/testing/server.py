@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from ehttpd.launch.kind import Kind, kind_of
-from ehttpd.messages import Handler, Request, Response, streaming_as, streams_of
+from ehttpd.messages import Request, Response, View, streaming_as, streams_of
 from ehttpd.testing import slowness
 from ehttpd.testing.client import Client
 from ehttpd.testing.faults import Fault
@@ -48,7 +48,7 @@ class TestServer:
 
     def __init__(
         self,
-        app_or_handler: Application | Handler,
+        app_or_handler: Application | View,
         *,
         tls: bool | Authority = False,
         bind: str = "127.0.0.1:0",
@@ -91,6 +91,7 @@ class TestServer:
         with slowness.reported_if_slow(self._report_slowness) if waits else nullcontext():
             complete = self._server.stop(grace)
         if not complete:
+            self._observation.hang_up()  # or who has asked would wait for as long as the handler takes
             self._failures.append(Unanswered(f"The server stopped with something unanswered after {grace:g} s."))
         return complete
 
@@ -291,7 +292,7 @@ class TestServer:
         return None
 
 
-def handler_of(app_or_handler: Any) -> Handler:
+def handler_of(app_or_handler: Any) -> View:
     """Return a handler for what a test wants to serve. Raises TypeError."""
     kind = kind_of(app_or_handler)
     if kind is Kind.WSGI:

@@ -35,7 +35,7 @@ def reported_if_slow(report: Callable[[], object]) -> Iterator[None]:
 def states(observation: Observation, lane: Lane) -> str:
     """Return a line for each open connection, with its state, and the stack of each thread that serves one."""
     lines = [str(connection) for connection in list(observation.connections.values())]
-    for identifier, connection in lane.pool.inside:
+    for identifier, connection, _ in lane.pool.occupied():
         host, port = connection.remote
         lines.append(f"the thread that serves {host}:{port}:\n{written(stack_of(identifier))}")
     return "\n".join(lines)

@@ -79,7 +79,8 @@ def save(request: Request, path: str | os.PathLike[str], limit: int | None = Non
         OSError: it cannot be written.
     """
     check_length(request.content_length or 0, limit)
-    unfinished = f"{os.fspath(path)}.{os.urandom(6).hex()}.part"
+    # Its name is hidden, and not longer for a long one: a file system has an end to that.
+    unfinished = os.path.join(os.path.dirname(path), f".{os.urandom(6).hex()}.part")
     try:
         with open(unfinished, "xb") as file:
             size = sum(map(file.write, pieces_of(request, limit)))

@@ -18,7 +18,6 @@ from ehttpd.messages import (
     Client,
     FileBody,
     Handler,
-    NoBody,
     Request,
     Response,
     close_body,
@@ -183,7 +182,7 @@ def _field_lines(environ: Environ) -> Iterator[tuple[str, str]]:
             yield key[5:].replace("_", "-").title(), value
 
 
-def _body(environ: Environ) -> BinaryIO | NoBody:
+def _body(environ: Environ) -> BinaryIO:
     length = environ.get("CONTENT_LENGTH")
     if not length and not environ.get("wsgi.input_terminated"):
         return NO_BODY

@@ -46,7 +46,7 @@ def read_request(source: bytes | IO[bytes], limits: Limits | None = None) -> Req
         line = file.readline(READ_AT_ONCE)
         if not line:
             if reader.pending:
-                raise ConnectionLost("The octets end in the middle of a head.")
+                raise ConnectionLost("The octets end in the middle of a head.", file)
             return None
         request = reader.next_request(data=line)
     if reader.in_body:
@@ -77,7 +77,7 @@ def _next_octets(missing: int, file: IO[bytes]) -> bytes:
     read: Callable[[int], bytes] = file.read if missing > 0 else file.readline
     octets = read(min(missing, READ_AT_ONCE) if missing > 0 else READ_AT_ONCE)
     if not octets:
-        raise ConnectionLost("The octets end in the middle of a body.")
+        raise ConnectionLost("The octets end in the middle of a body.", file)
     return octets
 
 

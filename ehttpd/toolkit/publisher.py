@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 
+from ehttpd.errors import HandlerError
 from ehttpd.messages import Outlet
 from ehttpd.toolkit.events import Event, EventSource, encode_event
 
@@ -91,6 +92,8 @@ class EventQueue(EventSource):
 
     def listen(self, outlet: Outlet) -> None:
         with self._lock:
+            if self._outlet is not None:
+                raise HandlerError("An EventQueue is for one response, and has had it. Make another, or a Publisher.")
             self._outlet = outlet
             if self._waiting:  # at once: who is slow is told by the next event
                 outlet.write(b"".join(self._waiting))
@@ -100,5 +103,6 @@ class EventQueue(EventSource):
 
     def leave(self, outlet: Outlet | None) -> None:
         with self._lock:
-            self._closed = True
-            self._waiting.clear()
+            if outlet is self._outlet:
+                self._closed = True
+                self._waiting.clear()

@@ -45,8 +45,8 @@ LONGEST_REASON = 123  # octets: a control frame has 125, and two are the code
 class WebSocketClosed(ConnectionLost):
     """The WebSocket has closed: ``code`` and ``reason`` are the client's, or ours if we closed it first."""
 
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(f"the WebSocket was closed with {code}{f': {reason}' if reason else ''}")
+    def __init__(self, code: int, reason: str = "", whose: object = None) -> None:
+        super().__init__(f"the WebSocket was closed with {code}{f': {reason}' if reason else ''}", whose)
         self.code = code
         self.reason = reason
 
@@ -98,13 +98,13 @@ class WebSocket:
 
         Raises:
             TimeoutError: there was none in time.
-            WebSocketClosed: the client, another thread or a rule that the client broke has closed it.
-            ConnectionLost: the connection broke.
+            WebSocketClosed: the client, another thread or a rule that the client broke has closed it, or the connection
+                broke.
         """
         expires = math.inf if timeout is None else time.monotonic() + timeout
         while not self._messages:
             if self._closed is not None:
-                raise self._closed
+                raise self._closed.with_traceback(None)  # or each time would leave its own there
             self._wait(expires)
         return self._messages.popleft()
 
@@ -112,8 +112,7 @@ class WebSocket:
         """Send a message. Any thread; waits while the client takes nothing.
 
         Raises:
-            WebSocketClosed: it has been closed.
-            ConnectionLost: the connection broke, or the client took nothing for too long.
+            WebSocketClosed: it has been closed, the connection broke, or the client took nothing for too long.
         """
         from wsproto.events import BytesMessage, TextMessage
 
@@ -155,7 +154,7 @@ class WebSocket:
                 self._send(CloseConnection(code, reason))
             except ConnectionLost:
                 pass  # then that is closed
-            self._closed = WebSocketClosed(code, reason)
+            self._closed = self._end(code, reason)
 
     def finish(self) -> None:
         """Wait until the client has answered that the connection closes (RFC 6455 §7.1.1). The receiving thread's."""
@@ -188,11 +187,18 @@ class WebSocket:
             if closed.code not in (NORMAL, GOING_AWAY, NO_CODE):
                 raise
 
+    def _end(self, code: int, reason: str = "") -> WebSocketClosed:
+        return WebSocketClosed(code, reason, self.request.client.connection)
+
     def _send(self, event: Event) -> None:
         with self._sending:
             if self._closed is not None:
-                raise self._closed
-            self._tunnel.write(self._protocol.send(event))
+                raise self._closed.with_traceback(None)  # or each time would leave its own there
+            try:
+                self._tunnel.write(self._protocol.send(event))
+            except ConnectionLost as lost:  # maybe in the middle of a frame: nothing can follow
+                self._closed = self._end(ABNORMAL)
+                raise self._closed from lost
 
     def _wait(self, expires: float) -> None:
         """Take what arrives before ``expires``; ping a client that is silent, and give up one that stays so."""
@@ -208,6 +214,8 @@ class WebSocket:
                 self._miss_a_sign()
             elif now >= expires:
                 raise TimeoutError("No message arrived in time.") from None
+        except ConnectionLost:
+            self._closed = self._closed or self._end(ABNORMAL)
         else:
             self._take(data)
 
@@ -235,7 +243,7 @@ class WebSocket:
         elif self._tunnel.stopping:
             self.close(GOING_AWAY, "the server stops")
         else:
-            self._closed = self._closed or WebSocketClosed(ABNORMAL)
+            self._closed = self._closed or self._end(ABNORMAL)
 
     def _heed(self, event: Event) -> None:
         from wsproto.events import CloseConnection, Ping, Pong
@@ -270,7 +278,7 @@ class WebSocket:
         try:
             self._send(event.response())
         finally:
-            self._closed = WebSocketClosed(int(event.code), event.reason or "")
+            self._closed = self._end(int(event.code), event.reason or "")
 
 
 class WebSocketSwitch(Switch):
@@ -310,8 +318,10 @@ class WebSocketSwitch(Switch):
         try:
             self._talk_over(websocket)
             websocket.close()
-        except ConnectionLost:
-            pass
+        except ConnectionLost as lost:
+            if not lost.ends(request.client.connection):
+                websocket.close(INTERNAL_ERROR)
+                raise
         except BaseException:
             websocket.close(INTERNAL_ERROR)
             raise

@@ -108,6 +108,20 @@ def test_a_handler_is_told_at_once(
     assert not watch.breaches
 
 
+@pytest.mark.parametrize("how", [polls, waits, is_called])
+def test_a_handler_that_waits_for_it_is_told_when_the_server_waits_no_longer_for_the_handler(
+    live_server: LiveServers, how: Callable[[Request], float]
+) -> None:
+    told = Told(how)
+    server = live_server(told)
+    peer = server.connect()
+    peer.send(GET)
+    told.await_begun()
+    assert not server.stop(grace=0.01)
+    assert isinstance(told.await_answer(), float)
+    assert peer.reply().status == 200
+
+
 @WAYS_TO_LEAVE
 def test_a_handler_on_the_lead_sees_it_without_the_lane(
     live_server: LiveServers, leave: Callable[[Peer], None]

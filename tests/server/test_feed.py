@@ -132,6 +132,15 @@ def test_a_server_that_stops_ends_the_responses(live_server: LiveServers) -> Non
     assert len(site.publisher) == 0
 
 
+def test_whoever_waits_for_the_client_to_leave_is_told_when_the_server_stops(live_server: LiveServers) -> None:
+    site = Site()
+    server = live_server(site)
+    peer = listen(server)
+    assert server.stop()
+    assert site.left.acquire(timeout=PATIENCE)
+    assert peer.rest() == b"0\r\n\r\n"
+
+
 def test_a_publisher_that_is_closed_ends_the_responses_and_others_follow(live_server: LiveServers) -> None:
     site = Site()
     server = live_server(site)
@@ -212,6 +221,18 @@ def test_the_record_is_made_when_the_stream_has_ended() -> None:
         assert (peer.line(), peer.line()) == ("0", "")
         come_true(lambda: len(records) == 2)
     assert [(each.status, each.body_octets) for each in records] == [(200, len(b":\n\ndata: tea\n\n"))] * 2
+
+
+def test_a_second_listener_of_a_queue_is_an_error_and_the_first_one_goes_on(
+    live_server: LiveServers, caplog: pytest.LogCaptureFixture
+) -> None:
+    events = EventQueue()
+    server = live_server(lambda request: event_stream(events))
+    peer = listen(server)
+    assert server.connect().ask().status == 500
+    assert "EventQueue" in caplog.text
+    assert events.put("for the first")
+    assert chunk(peer) == b"data: for the first\n\n"
 
 
 def test_head_lets_go_of_the_events(live_server: LiveServers) -> None:
@@ -340,6 +361,26 @@ def test_no_more_than_so_many_hold_a_thread(live_server: LiveServers, gate: Gate
     assert b"two" in peer.reply().body
     come_true(lambda: len(server.lane.apart) == 0)
     assert server.connect().ask().status == 200
+
+
+@pytest.mark.parametrize("last", [b"", b"data: bye\n\n"])
+def test_an_application_that_waits_for_its_client_to_leave_is_told_when_the_server_stops(
+    live_server: LiveServers, last: bytes
+) -> None:
+    def waits(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        yield b"data: one\n\n"
+        assert environ["ehttpd.disconnected"].wait(PATIENCE)
+        yield last
+
+    server = live_server(adapt(waits))
+    peer = server.connect()
+    peer.send(GET)
+    while peer.line():
+        pass
+    assert chunk(peer) == b"data: one\n\n"
+    assert server.stop()
+    assert peer.rest() == (b"b\r\ndata: bye\n\n\r\n" if last else b"") + b"0\r\n\r\n"
 
 
 @pytest.mark.parametrize("starts_late", [False, True])

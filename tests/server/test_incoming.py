@@ -510,7 +510,7 @@ def test_a_body_that_has_arrived_with_its_head_is_an_ordinary_one(live_server: L
 
 def test_a_limited_body_is_read_as_it_arrives(live_server: LiveServers) -> None:
     def read(request: Request) -> object:
-        reading.tell(request.body.read1(100))  # type: ignore[union-attr]
+        reading.tell(request.body.read1(100))  # type: ignore[attr-defined]
         return request.body.read()
 
     reading = Reading(read)

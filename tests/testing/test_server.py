@@ -44,6 +44,14 @@ def test_an_application_and_a_handler_are_served_alike(served: Any) -> None:
         assert server.url_for("/a?b") == server.url + "/a?b"
 
 
+def test_a_handler_may_return_less_than_a_response() -> None:
+    def listing(request: Request) -> list[str]:
+        return [request.path]
+
+    with TestServer(listing) as server:  # of which mypy thinks the same
+        assert server.client().get("/a").json() == ["/a"]
+
+
 def test_what_is_neither_is_refused_with_its_kind() -> None:
     async def asynchronous(scope: Any, receive: Any, send: Any) -> None: ...
 
@@ -360,13 +368,37 @@ def test_a_stop_that_waits_says_for_whom_and_fails(
     gate.await_arrivals()
     come_true(lambda: bool(server._server.lane.pool.inside))  # a leader has to be relieved before it counts
     assert not server.stop(grace=0.1)
+    asking.join()  # its connection has been closed
     gate.open()
-    asking.join()
     told = capsys.readouterr().err
     assert f"{server.url} has been stopping for" in told
     assert "connection 0 of 127.0.0.1:" in told
     assert "gate.wait()" in told
     assert [type(failure) for failure in server.failures()] == [Unanswered]
+
+
+def test_a_stop_that_waits_for_a_talk_can_say_where_its_thread_is() -> None:
+    gate = Gate()
+    with (
+        TestServer(lambda request: Response.upgrade("echo", lambda tunnel: gate.wait())) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n")
+        gate.await_arrivals()
+        states = server.states()
+        gate.open()
+    assert "gate.wait()" in states
+
+
+def test_a_handler_that_stops_its_own_server_is_told_why_not_and_the_server_lives_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def stops(request: Request) -> None:
+        server.stop()
+
+    with pytest.raises(RuntimeError, match="A handler cannot wait"), TestServer(stops) as server:
+        assert server.wire(ASK).startswith(b"HTTP/1.1 500 ")
+    assert "CRITICAL" not in caplog.text
 
 
 def test_connections_are_refused_while_the_port_is_kept() -> None:
@@ -459,6 +491,19 @@ def test_the_client_has_every_method(method: str) -> None:
     with TestServer(lambda request: Response.text(request.method)) as server:
         answer = getattr(server.client(), method)("/")
         assert answer.text == ("" if method == "head" else method.upper())
+
+
+def test_the_client_percent_encodes_letters_beyond_ascii_and_nothing_else() -> None:
+    with TestServer(hello) as server:
+        server.client().get("/café/%41?ü=a%20b&c")
+        assert server.requests[0].target == "/caf%C3%A9/%41?%C3%BC=a%20b&c"
+        assert server.requests[0].path == "/café/A"
+
+
+def test_an_exchange_is_shown_with_what_became_of_it() -> None:
+    with TestServer(hello) as server:
+        server.client().get("/a")
+        assert repr(server.exchanges).startswith("[<Exchange GET /a -> 200, 5 octets, ")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody forks here")

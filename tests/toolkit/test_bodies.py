@@ -153,6 +153,19 @@ def test_a_body_is_saved_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         sent(b"").save(tmp_path / "no folder" / "saved")
 
 
+def test_a_body_is_saved_under_the_longest_name_there_is_and_nobody_is_shown_half_of_it(tmp_path: Path) -> None:
+    class Arriving(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            names.update(each.name for each in tmp_path.iterdir())
+            return super().read1(size)
+
+    names: set[str] = set()
+    path = tmp_path / ("x" * 255)
+    assert Request("PUT", "/", body=Arriving(b"whole")).save(path) == 5
+    assert path.read_bytes() == b"whole"
+    assert [name[0] for name in names] == ["."]  # `StaticFiles` neither serves nor lists it
+
+
 def test_a_server_answers_a_refusal_with_its_status() -> None:
     with serving(lambda request: Response.json(request.json(limit=10))) as server:
         peer = server.connect()

@@ -10,6 +10,7 @@ import pytest
 from ehttpd.errors import BadRequest, ConnectionLost, ContentTooLarge, HandlerError
 from ehttpd.http11.limits import Limits
 from ehttpd.native import Request, Response
+from tests.server.live import serving
 
 HEAD = b"POST /a?b=c HTTP/1.1\r\nHost: here\r\nX-One: 1\r\n"
 SIZED = HEAD + b"Content-Length: 6\r\n\r\nli\nne\n"
@@ -63,6 +64,11 @@ def test_what_ends_in_the_middle_is_lost(octets: bytes) -> None:
     for end in range(1, len(octets)):
         with pytest.raises(ConnectionLost, match="in the middle of a"):
             Request.read(octets[:end])
+
+
+def test_a_handler_that_reads_octets_which_end_too_early_has_not_lost_its_client() -> None:
+    with serving(lambda request: f"{Request.read(SIZED[:-1])}") as server:
+        assert server.connect().ask().status == 500
 
 
 def test_what_breaks_a_rule_or_a_limit_is_refused() -> None:

@@ -23,9 +23,10 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from ehttpd.errors import ConnectionLost, HandlerError
-from ehttpd.messages import Response
+from ehttpd.messages import Request, Response
 from ehttpd.native import WebSocket, WebSocketClosed
-from tests.server.live import PATIENCE, LiveServer, Peer, in_parallel, serving
+from tests.server.live import PATIENCE, LiveServer, Peer, in_parallel, serving, until
+from tests.server.test_departure import reset
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 §1.3, and what has to be answered to it:
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -448,6 +449,52 @@ def test_a_single_name_is_as_good_as_a_list_of_one_and_no_piece_of_it_is() -> No
             assert reply.status == status
         assert reply.fields["sec-websocket-protocol"] == "chat.1"
         assert server.connect().ask("/", *ASKED).status == 403
+
+
+def test_who_sends_to_the_closed_websocket_of_another_has_failed_and_not_lost_his_own_client(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def talk(websocket: WebSocket) -> None:
+        if not there:
+            there.append(websocket)
+            gone.wait(PATIENCE)  # meanwhile the other one tries
+        websocket.receive()
+        there[0].send("to the other")
+
+    def handler(request: Request) -> Response:
+        if request.method == "GET":
+            return Response.websocket(talk)
+        there[0].send("to the other")
+        return Response.text("sent")
+
+    there: list[WebSocket] = []
+    gone = threading.Event()
+    with serving(handler) as server:
+        first = opened(server)
+        assert until(lambda: there)
+        there[0].close()
+        second = opened(server)
+        second.send(frame(TEXT, b"say it"))
+        assert read_frame(second) == (CLOSE, closing(1011))
+        assert server.connect().ask(method="POST").status == 500
+        gone.set()
+        first.socket.close()
+    assert caplog.text.count("the WebSocket was closed with 1000") == 2
+
+
+def test_a_broken_connection_is_a_websocket_that_was_closed_without_a_word() -> None:
+    def talk(websocket: WebSocket) -> None:
+        for use in (websocket.receive, lambda: websocket.send("x"), lambda: websocket.send("x")):
+            with pytest.raises(WebSocketClosed) as closed:
+                use()
+            told.put((closed.value.code, len(closed.traceback)))
+
+    told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+    with talking(talk) as server:
+        reset(opened(server))
+        codes, depths = zip(*(told.get(timeout=PATIENCE) for _ in range(3)), strict=True)
+    assert codes == (1006, 1006, 1006)
+    assert depths[1] == depths[2]  # each time it is raised anew
 
 
 def test_a_client_learns_that_there_are_too_many() -> None:
