@@ -329,7 +329,8 @@ class Connection(Served):
     def finish(self, persistent: bool, now: float) -> Next:
         """End an exchange whose output has all been produced. Raises ConnectionLost."""
         if self.incoming is not None:
-            self.incoming.close()
+            self.incoming.close()  # which may be its end
+        if self.incoming is not None:
             persistent = persistent and self.incoming.persists(False)
         self._persistent = persistent
         if self.held and not (persistent and self._leaves_with_others):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -329,6 +330,15 @@ def test_a_body_that_comes_after_its_answer_is_thrown_away(live_server: LiveServ
         for place in range(len(octets)):
             peer.send(octets[place : place + 1])
         assert peer.ask(method="GET").body == b"next"
+
+
+def test_a_body_in_whose_place_another_was_put_is_thrown_away_when_it_is_kept(live_server: LiveServers) -> None:
+    def keep(request: Request) -> None:
+        request.state["kept"], request.body = request.body, io.BytesIO()
+
+    peer = live_server(Reading(keep)).connect()
+    peer.send(post(CHUNKED) + b"5\r\nhello\r\n0\r\n\r\n" + GET)
+    assert [peer.reply().body for _ in range(2)] == [b"hello", b"next"]
 
 
 def test_a_long_body_that_nobody_reads_ends_the_connection_after_the_answer(live_server: LiveServers) -> None:
