@@ -253,7 +253,7 @@ class HTTPService:
         feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
         feed.begin()
         connection.underway, connection.state = feed, State.FEED
-        request.body.close()
+        self._close(request, request.body)
         connection.sent_octets = 0
         connection.push(octets + feed.encode(body.greeting))
         return feed.rest(time.monotonic())
@@ -373,7 +373,7 @@ class HTTPService:
         """End what left HTTP."""
         connection.answered, connection.sent_octets = Response(b"", 101), 0
         connection.come_back(tunnel)
-        request.body.close()
+        self._close(request, request.body)
         return connection.retire(time.monotonic())
 
     def _lose(self, connection: Connection, request: Request) -> Next:
@@ -383,12 +383,12 @@ class HTTPService:
             connection.come_back(stream)
         elif stream is not None:
             connection.sent_octets = stream.sent
-        request.body.close()
+        self._close(request, request.body)
         return Next.CLOSE
 
     def _finish(self, connection: Connection, request: Request, persistent: bool) -> Next:
         if request.body is not NO_BODY:
-            request.body.close()
+            self._close(request, request.body)
         return connection.finish(persistent, time.monotonic())
 
     def _refuse(self, connection: Connection) -> Next:
@@ -425,13 +425,15 @@ class HTTPService:
         except ConnectionLost:
             return Next.CLOSE
         if stream.framing is Framing.CLOSE:
-            request.body.close()
+            self._close(request, request.body)
             connection.abort()
             return Next.CLOSE
         return self._finish(connection, request, False)
 
     def _close(self, request: Request, body: object) -> None:
-        """Close what the application returned for a body. If that fails, it is logged: what is sent is sent."""
+        """Close what the application returned for a body, or has put in the place of the request's. If that fails, it
+        is logged: what is sent is sent.
+        """
         try:
             close_body(body)
         except (ConnectionLost, RequestRefused):  # of the body of the request, which it may read
@@ -454,7 +456,7 @@ class HTTPService:
         assert isinstance(body, bytes)
         method, version = (request.method, request.version) if request else (method, "HTTP/1.1")
         if request is not None:
-            request.body.close()
+            self._close(request, request.body)
         persistent = request is not None and self._persists(connection)
         octets, framing, _, persistent = encode_head(
             response.status, response.headers, len(body), method, version, persistent, self._standing.now

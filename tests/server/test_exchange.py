@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming
 from ehttpd.server.connection import Connection
 from ehttpd.toolkit.errors import HTTPError
 from tests.server.conftest import LiveServers
@@ -304,6 +304,25 @@ def test_a_handler_that_raises_is_answered_for_with_500_and_a_log(
     assert len(caplog.records) == 2
     assert "on purpose" in caplog.text
     assert "GET '/'" in caplog.text
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("leave", [lambda request: request.body.detach(), lambda request: setattr(request, "body", 1)])
+@pytest.mark.parametrize("body", [b"fine", [b"fi", b"ne"], LookupError("on purpose")])
+def test_a_body_of_a_request_that_cannot_be_closed_costs_nobody_else_an_answer(
+    live_server: LiveServers, streamed: bool, leave: Callable[[Request], object], body: Body
+) -> None:
+    def handler(request: Request) -> Response:
+        if request.method == "POST":
+            leave(request)
+            if isinstance(body, Exception):
+                raise body
+        return answering(body)(request) if request.method == "POST" else hello(request)
+
+    peer = live_server(streaming(handler) if streamed else handler).connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+    assert peer.reply().status in (200, 500)
+    assert peer.ask().body == b"hello"
 
 
 def test_a_handler_that_returns_no_response_is_answered_for_with_500(live_server: LiveServers) -> None:
