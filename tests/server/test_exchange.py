@@ -281,6 +281,30 @@ def test_a_file_shorter_than_promised_ends_the_connection(live_server: LiveServe
     assert (len(reply.body), reply.whole) == (1000, False)
 
 
+def test_a_file_that_others_close_while_it_is_sent_ends_its_connection_only(
+    live_server: LiveServers, tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(1 << 27)
+    opened: list[Any] = []
+
+    def handler(request: Request) -> Response:
+        if request.target == "/other":
+            return hello(request)
+        opened.append(path.open("rb"))
+        return Response.file(opened[0])
+
+    server = live_server(handler)
+    peer = server.connect(receive_buffer=1 << 12)
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert peer.line() == "HTTP/1.1 200 OK"
+    opened[0].close()
+    assert len(peer.rest()) < 1 << 27
+    assert server.connect().ask("/other").body == b"hello"
+    come_true(lambda: server.lane.open_connections == 1)
+
+
 # Failures
 
 
