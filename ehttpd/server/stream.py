@@ -56,8 +56,10 @@ class BodyStream:
 
     def write(self, data: bytes) -> None:
         """Send data. Raises HandlerError if it is not bytes, ConnectionLost if the client is gone."""
-        if type(data) is not bytes and not isinstance(data, (bytes, bytearray, memoryview)):
-            raise HandlerError(f"A piece of a body must be bytes. Found {type(data).__name__}.")
+        if type(data) is not bytes:
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise HandlerError(f"A piece of a body must be bytes. Found {type(data).__name__}.")
+            data = bytes(data)  # the items of a memoryview need not be octets, and framing counts those
         if not data:
             return
         begun = self._begin() if self.framing is None else b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import functools
 import io
 import itertools
@@ -86,6 +87,16 @@ def test_a_body_of_any_kind_arrives_whole(live_server: LiveServers, body: Body, 
         assert reply.body == expected
         assert reply.fields.items() >= fields.items()
         assert reply.whole
+
+
+@pytest.mark.parametrize("fields", [{}, {"Content_Length": "14"}])
+def test_a_piece_is_counted_in_octets_whatever_its_items_are(
+    live_server: LiveServers, fields: dict[str, str]
+) -> None:
+    numbers = memoryview(array.array("I", [1, 2, 3]))
+    peer = live_server(answering(lambda: iter([b">", numbers, b"<"]), **fields)).connect()
+    for _ in range(2):
+        assert peer.ask().body == b">" + bytes(numbers) + b"<"
 
 
 def test_pieces_reach_the_client_as_they_are_produced(live_server: LiveServers, gate: Gate) -> None:
