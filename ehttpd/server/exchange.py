@@ -332,10 +332,20 @@ class HTTPService:
         self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]
     ) -> Callable[[bytes], None]:  # fmt: skip
         """Begin a response before its handler returns; see `Client.start_response`."""
+        if connection.response_begun:
+            raise HandlerError("The response has begun: it cannot begin anew.")
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
-        stream = BodyStream(connection, lambda length: self._head(connection, request, response, length))
-        connection.stream = stream
+
+        def make_head(length: int | None) -> Head:
+            return self._head(connection, request, response, length)
+
+        stream = connection.stream
+        assert stream is None or not stream.left_http
+        if stream is None:
+            stream = connection.stream = BodyStream(connection, make_head)
+        else:  # of which nothing was sent, but somebody may have its ``write`` already
+            stream.make_head = make_head
         return stream.write
 
     def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:

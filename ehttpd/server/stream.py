@@ -28,8 +28,8 @@ class BodyStream:
     left_http: Literal[False] = False  # see `Tunnel`
     __slots__ = (
         "_connection",
-        "_make_head",
         "framing",
+        "make_head",
         "missing",
         "persistent",
         "promised",
@@ -40,7 +40,7 @@ class BodyStream:
 
     def __init__(self, connection: Connection, make_head: Callable[[int | None], Head]) -> None:
         self._connection = connection
-        self._make_head = make_head
+        self.make_head = make_head  # called once
         self.framing: Framing | None = None  # until the head is made
         self.promised = 0  # by Content-Length
         self.missing = 0  # of what was promised
@@ -75,7 +75,7 @@ class BodyStream:
             self._send(begun + data)
 
     def _begin(self, length: int | None = None) -> bytes:
-        begun, self.framing, self.promised, self.persistent = self._make_head(length)
+        begun, self.framing, self.promised, self.persistent = self.make_head(length)
         self.missing = self.promised
         return begun
 
