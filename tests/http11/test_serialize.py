@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,8 @@ def test_head_has_the_length_and_no_body() -> None:
 
 
 def test_a_piece_is_counted_in_octets_whatever_its_items_are() -> None:
-    response = Response.stream([memoryview(array.array("H", [0x6161] * 2))])
-    assert serialize(response).endswith(b"\r\n\r\n4\r\naaaa\r\n0\r\n\r\n")
+    letters: Any = memoryview(array.array("H", [0x6161] * 2))
+    assert serialize(Response.stream([letters])).endswith(b"\r\n\r\n4\r\naaaa\r\n0\r\n\r\n")
 
 
 def test_a_stream_is_sent_in_chunks_with_its_trailers() -> None:

@@ -89,12 +89,11 @@ def test_a_body_of_any_kind_arrives_whole(live_server: LiveServers, body: Body, 
         assert reply.whole
 
 
-@pytest.mark.parametrize("fields", [{}, {"Content_Length": "14"}])
-def test_a_piece_is_counted_in_octets_whatever_its_items_are(
-    live_server: LiveServers, fields: dict[str, str]
-) -> None:
-    numbers = memoryview(array.array("I", [1, 2, 3]))
-    peer = live_server(answering(lambda: iter([b">", numbers, b"<"]), **fields)).connect()
+@pytest.mark.parametrize("length", [None, "14"])
+def test_a_piece_is_counted_in_octets_whatever_its_items_are(live_server: LiveServers, length: str | None) -> None:
+    numbers: Any = memoryview(array.array("I", [1, 2, 3]))
+    fields = {} if length is None else {"Content-Length": length}
+    peer = live_server(lambda request: Response.stream([b">", numbers, b"<"], 200, fields)).connect()
     for _ in range(2):
         assert peer.ask().body == b">" + bytes(numbers) + b"<"
 
