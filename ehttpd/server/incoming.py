@@ -172,15 +172,21 @@ class Unread:
     def move(self, connection: Connection, now: float) -> Next:
         try:
             octets = connection.socket.recv(RECEIVE_AT_ONCE)
-            ended = bool(octets) and self._skip(connection.reader, octets)
         except BlockingIOError:
             return Next.WAIT
         except OSError:
             return Next.CLOSE
-        except RequestRefused:
-            return connection.linger(now)
         if not octets:
             return Next.CLOSE
+        connection.reader.receive(octets)
+        return self.skip(connection, now)
+
+    def skip(self, connection: Connection, now: float) -> Next:
+        """Throw away what was received of the body, and go on with what is behind it."""
+        try:
+            ended = self._skip(connection.reader)
+        except RequestRefused:
+            return connection.linger(now)
         if not ended:
             return Next.WAIT
         connection.underway = None
@@ -192,12 +198,11 @@ class Unread:
     def discard(self) -> None:
         """Do nothing: nothing is kept."""
 
-    def _skip(self, reader: RequestReader, octets: bytes) -> bool:
-        """Take what was received; tell whether that was the end of the body.
+    def _skip(self, reader: RequestReader) -> bool:
+        """Throw away what was received; tell whether that was the end of the body.
 
         Raises RequestRefused if nobody can tell where it ends, or if it is too long.
         """
-        reader.receive(octets)
         while data := reader.next_data():
             self._left -= len(data)
         if self._left < 0:
