@@ -358,6 +358,8 @@ class HTTPService:
 
     def _switch(self, connection: Connection, request: Request, response: Response, switch: Switch) -> Next:
         """Send 101 and have the two talk; or say why not."""
+        if connection.stream is not None:
+            raise HandlerError("A response was begun, so the connection cannot leave HTTP.")
         if not switch.is_asked_for(request):
             refusal = Response.text(f"This is for clients that upgrade to {switch.protocol}.\n", 426)
             refusal.headers["Upgrade"] = switch.protocol

@@ -127,6 +127,22 @@ def test_clients_of_http_1_0_cannot_leave(live_server: LiveServers) -> None:
     assert peer.line() == "HTTP/1.1 426 Upgrade Required"
 
 
+@pytest.mark.parametrize("asked", [(), ASKED])
+def test_who_has_begun_a_response_cannot_leave_and_the_next_response_is_its_own(
+    live_server: LiveServers, asked: tuple[str, ...]
+) -> None:
+    def handler(request: Request) -> Response:
+        if request.path == "/hello":
+            return hello(request)
+        request.client.start_response(request, 201, [])
+        return Response.upgrade("echo", echo)
+
+    peer = live_server(handler).connect()
+    assert peer.ask("/", *asked).status == 500
+    reply = peer.ask("/hello")
+    assert (reply.status, reply.body) == (200, b"hello")
+
+
 @pytest.mark.parametrize("offered", ["ECHO", "other, echo", " ,echo ,"])
 def test_protocols_are_listed_and_compared_in_any_case(live_server: LiveServers, offered: str) -> None:
     reply = live_server(leaving()).connect().ask("/", f"Upgrade: {offered}", "Connection: upgrade")
