@@ -36,7 +36,7 @@ from ehttpd.messages import (
 )
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
-from ehttpd.server.files import Piece, cut, length_of, pieces_of
+from ehttpd.server.files import Piece, closing, cut, length_of, pieces_of
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stacks import traceback_of
 from ehttpd.server.stream import BodyStream
@@ -228,13 +228,18 @@ class HTTPService:
         except BaseException:
             body.close()
             raise
-        output.at_end(body.close)
         if framing is not Framing.NONE:
             for piece in cut(pieces, size):
                 output.append_file(piece) if isinstance(piece, FileSlice) else output.append(piece)
             connection.sent_octets = size
         connection.output = output
-        connection.flush()
+        try:
+            connection.flush()
+        finally:
+            if connection.output is None:
+                self._close(request, body)
+            else:
+                output.at_end(closing(body))
         return self._finish(connection, request, persistent)
 
     def _feed(self, connection: Connection, request: Request, response: Response, body: FedBody) -> Next:

@@ -291,6 +291,42 @@ def test_a_file_shorter_than_promised_ends_the_connection(live_server: LiveServe
     assert (len(reply.body), reply.whole) == (1000, False)
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_application_that_takes_long_to_close_a_file_keeps_nobody_waiting(
+    live_server: LiveServers, gate: Gate, tmp_path: Path, taken: bool
+) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(1 << 25)
+    closed = threading.Event()
+
+    def handler(request: Request) -> Response:
+        if request.target == "/other":
+            return hello(request)
+        file: Any = path.open("rb")
+
+        def close(close: Callable[[], None] = file.close) -> None:
+            gate.wait()
+            close()
+            closed.set()
+
+        file.close = close  # as Django does it
+        return Response(file)
+
+    server = live_server(handler)
+    peer = server.connect(receive_buffer=1 << 12)
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    if taken:
+        assert len(peer.reply().body) == 1 << 25
+    else:
+        assert peer.line() == "HTTP/1.1 200 OK"
+        peer.close()
+    gate.await_arrivals()
+    assert server.connect().ask("/other").body == b"hello"
+    gate.open()
+    assert closed.wait(PATIENCE)
+
+
 def test_a_file_that_others_close_while_it_is_sent_ends_its_connection_only(
     live_server: LiveServers, tmp_path: Path
 ) -> None:
