@@ -81,8 +81,8 @@ class Incoming(io.RawIOBase):
             try:
                 while self._failure is None and self._request is not None and self._decode():
                     pass
-            except RequestRefused as failure:
-                self._failure = failure
+            except Exception as failure:
+                self._note(failure)
             self._request = None
 
     def skip(self) -> None:
@@ -114,10 +114,17 @@ class Incoming(io.RawIOBase):
         try:
             while (data := self._decode()) is None:
                 self._receive()
-        except (RequestRefused, ConnectionLost) as failure:
-            self._failure = failure
+        except BaseException as failure:
+            self._note(failure)
             raise
         return data
+
+    def _note(self, failure: BaseException) -> None:
+        """Have nothing more read: after any other failure, too, such as want of memory, octets may be lost."""
+        if isinstance(failure, (RequestRefused, ConnectionLost)):
+            self._failure = failure
+        else:
+            self._failure = ConnectionLost("what had arrived of the body was lost")
 
     def _decode(self) -> bytes | None:
         """Return data that has arrived, ``b""`` at the end, None if there is none yet."""
