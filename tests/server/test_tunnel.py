@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import queue
 import resource
 import select
@@ -9,6 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -264,6 +266,14 @@ def test_a_long_piece_arrives_whole(live_server: LiveServers) -> None:
     peer = leave(live_server(leaving(lambda tunnel: tunnel.write(tunnel.read(len(data))))))
     with in_parallel(lambda: peer.send(data)):
         assert peer.read(len(data)) == data
+
+
+def test_a_long_piece_is_counted_in_octets_whatever_its_items_are(live_server: LiveServers) -> None:
+    numbers: Any = memoryview(array.array("I", range(2_000_000)))
+    lengths: list[int] = []
+    peer = leave(live_server(leaving(lambda tunnel: lengths.append(tunnel.write(numbers)))))
+    assert peer.rest() == numbers.tobytes()
+    assert lengths == [numbers.nbytes]
 
 
 def test_a_talk_that_fails_is_logged_and_its_connection_closed(
