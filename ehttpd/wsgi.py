@@ -289,13 +289,18 @@ class Answer(Response):
                     exc_info = None
         self.status = _STATUSES.get(status) or _parse_status(status)
         self.headers = headers  # type: ignore[assignment]
+        if exc_info is not None and self._write is not None:  # called with nothing to send
+            self._begin()
         return self.write
 
     def write(self, data: bytes) -> None:
         """Send data before the application returns (PEP 3333, "The write() Callable")."""
-        if self._write is None:
-            self._write = self._request.client.start_response(self._request, self.status, self.headers)
-        self._write(data)
+        write = self._write or self._begin()
+        write(data)
+
+    def _begin(self) -> Callable[[bytes], None]:
+        self._write = write = self._request.client.start_response(self._request, self.status, self.headers)
+        return write
 
     def take(self, result: Iterable[bytes]) -> Response:
         """Take what the application returned for the body."""

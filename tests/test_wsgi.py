@@ -564,7 +564,49 @@ def test_exc_info_is_raised_again_once_something_was_sent(
     assert "on purpose" in caplog.text
 
 
+@pytest.mark.parametrize("returned", [[b"an apology"], [b"an ", b"apology"]])
+def test_exc_info_replaces_what_was_begun_with_nothing_to_send(
+    served: Callable[..., LiveServer], returned: list[bytes]
+) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [*PLAIN, ("X", "y")])(b"")
+        try:
+            raise LookupError
+        except LookupError:
+            start_response("503 Sorry", PLAIN, sys.exc_info())
+        return returned
+
+    reply = served(application).connect().ask()
+    assert (reply.status, reply.reason, reply.body) == (503, "Sorry", b"an apology")
+    assert "x" not in reply.fields
+
+
 # write()
+
+
+def test_write_in_the_place_of_a_first_piece_begins_the_only_response(served: Callable[..., LiveServer]) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        write = start_response("200 OK", PLAIN)
+        yield b""
+        write(b"written ")
+        yield b"and yielded"
+
+    peer = served(application).connect()
+    for _ in range(2):
+        assert peer.ask().body == b"written and yielded"
+
+
+def test_write_after_a_first_piece_is_a_mistake(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        write = start_response("200 OK", PLAIN)
+        yield b"yielded"
+        write(b"written")
+
+    reply = served(application).connect().ask()
+    assert (reply.status, reply.body, reply.whole) == (200, b"yielded", False)
+    assert "The response has begun" in caplog.text
 
 
 @pytest.mark.parametrize("rest", [[], [b" and rest"], (b" and rest",), iter([b" and rest"]), b""])

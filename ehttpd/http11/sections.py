@@ -89,7 +89,7 @@ def encode_section(lines: Iterable[FieldLine]) -> Section:
                 continue
             has_date = has_date or kind == _DATE
             has_server = has_server or kind == _SERVER
-            texts.append("".join((name, ": ", value, "\r\n")))  # never what a subclass of str would make of itself
+            texts.append("".join((name, ": ", value, "\r\n")))  # as `_line`
     except (TypeError, ValueError):
         raise HandlerError(NO_PAIRS) from None
     return _encode(texts), length, length_line, closes, has_date, has_server
@@ -104,7 +104,7 @@ def encode_field_lines(lines: Iterable[FieldLine]) -> bytes:
     for name, value in lines:
         if _kind(name, value) in (_LENGTH, _CONNECTION, _DROPPED):
             raise HandlerError(f"In this place a field must not frame a message. Found {name!r}.")
-        texts.append(f"{name}: {value}\r\n")
+        texts.append(_line(name, value))
     return _encode(texts)
 
 
@@ -147,7 +147,11 @@ def _learn(name: str) -> int:
 def _declared_length(name: str, value: str, earlier: int | None) -> tuple[int, bytes]:
     if earlier is not None or not (value.isdigit() and value.isascii() and len(value) <= 18):
         raise HandlerError(f"Content-Length must be one number in digits, given once. Found {value!r}.")
-    return int(value), f"{name}: {value}\r\n".encode()
+    return int(value), _line(name, value).encode()
+
+
+def _line(name: str, value: str) -> str:
+    return "".join((name, ": ", value, "\r\n"))  # never what a subclass of str would make of itself
 
 
 def _encode(lines: list[str]) -> bytes:

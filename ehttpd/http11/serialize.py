@@ -69,4 +69,4 @@ def _checked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         if not isinstance(piece, (bytes, bytearray, memoryview)):
             raise HandlerError(f"A piece of a body must be bytes. Found {type(piece).__name__}.")
-        yield piece
+        yield bytes(piece)  # the items of a memoryview need not be octets, and framing counts those

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import threading
 
+from ehttpd.errors import ServiceUnavailable
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -144,13 +145,19 @@ class Blocks:
         self._free: list[mmap] = []
 
     def take(self) -> mmap:
-        """Return a block. Its contents are of no account. Any thread."""
+        """Return a block. Its contents are of no account. Any thread. Raises ServiceUnavailable if there is no memory
+        for it.
+        """
         try:
             return self._free.pop()
         except IndexError:
+            pass
+        try:
             import mmap
 
             return mmap.mmap(-1, self._size)
+        except (ImportError, OSError):
+            raise ServiceUnavailable("The server has no memory for the body.") from None
 
     def drop_free(self) -> None:
         """Give back to the operating system what is kept for the next bodies. Any thread."""
@@ -234,10 +241,14 @@ class BodyBlock:
     __slots__ = ("_block", "_blocks", "_length", "_view", "size")
 
     def __init__(self, length: int, begun: bytes, blocks: Blocks) -> None:
-        blocks.budget.take(len(begun))
         self._length = length
         self._blocks = blocks
         self._block = blocks.take()
+        try:
+            blocks.budget.take(len(begun))
+        except ServiceUnavailable:
+            blocks.give_back(self._block)
+            raise
         self._view = memoryview(self._block)
         self._view[: len(begun)] = begun
         self.size = len(begun)  # received so far

@@ -329,7 +329,8 @@ class Connection(Served):
     def finish(self, persistent: bool, now: float) -> Next:
         """End an exchange whose output has all been produced. Raises ConnectionLost."""
         if self.incoming is not None:
-            self.incoming.close()
+            self.incoming.close()  # which may be its end
+        if self.incoming is not None:
             persistent = persistent and self.incoming.persists(False)
         self._persistent = persistent
         if self.held and not (persistent and self._leaves_with_others):
@@ -429,10 +430,10 @@ class Connection(Served):
     def _leave_unread(self, now: float) -> Next:
         """Throw away what its handler has left of a body, as it comes: the next request is behind it."""
         self.incoming = None
-        self.underway = Unread()
+        self.underway = unread = Unread()
         self.state = State.UNREAD
         self.deadline = now + self.settings.linger_timeout
-        return Next.WAIT
+        return unread.skip(self, now)
 
     def _more_arrived(self) -> bool:
         """Tell whether there is something to read: closing before it is read would reset the connection."""

@@ -36,7 +36,7 @@ from ehttpd.messages import (
 )
 from ehttpd.server.connection import Connection, Next
 from ehttpd.server.feed import Feed
-from ehttpd.server.files import Piece, cut, length_of, pieces_of
+from ehttpd.server.files import Piece, closing, cut, length_of, pieces_of
 from ehttpd.server.output import FileSlice, Output
 from ehttpd.server.stacks import traceback_of
 from ehttpd.server.stream import BodyStream
@@ -228,13 +228,18 @@ class HTTPService:
         except BaseException:
             body.close()
             raise
-        output.at_end(body.close)
         if framing is not Framing.NONE:
             for piece in cut(pieces, size):
                 output.append_file(piece) if isinstance(piece, FileSlice) else output.append(piece)
             connection.sent_octets = size
         connection.output = output
-        connection.flush()
+        try:
+            connection.flush()
+        finally:
+            if connection.output is None:
+                self._close(request, body)
+            else:
+                output.at_end(closing(body))
         return self._finish(connection, request, persistent)
 
     def _feed(self, connection: Connection, request: Request, response: Response, body: FedBody) -> Next:
@@ -253,7 +258,7 @@ class HTTPService:
         feed = Feed(connection, request, body, chunked=framing is Framing.CHUNKED, persistent=persistent)
         feed.begin()
         connection.underway, connection.state = feed, State.FEED
-        request.body.close()
+        self._close(request, request.body)
         connection.sent_octets = 0
         connection.push(octets + feed.encode(body.greeting))
         return feed.rest(time.monotonic())
@@ -332,10 +337,20 @@ class HTTPService:
         self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]
     ) -> Callable[[bytes], None]:  # fmt: skip
         """Begin a response before its handler returns; see `Client.start_response`."""
+        if connection.response_begun:
+            raise HandlerError("The response has begun: it cannot begin anew.")
         response = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
-        stream = BodyStream(connection, lambda length: self._head(connection, request, response, length))
-        connection.stream = stream
+
+        def make_head(length: int | None) -> Head:
+            return self._head(connection, request, response, length)
+
+        stream = connection.stream
+        assert stream is None or not stream.left_http
+        if stream is None:
+            stream = connection.stream = BodyStream(connection, make_head)
+        else:  # of which nothing was sent, but somebody may have its ``write`` already
+            stream.make_head = make_head
         return stream.write
 
     def send_interim(self, connection: Connection, request: Request, status: int, headers: Iterable[FieldLine]) -> None:
@@ -348,6 +363,8 @@ class HTTPService:
 
     def _switch(self, connection: Connection, request: Request, response: Response, switch: Switch) -> Next:
         """Send 101 and have the two talk; or say why not."""
+        if connection.stream is not None:
+            raise HandlerError("A response was begun, so the connection cannot leave HTTP.")
         if not switch.is_asked_for(request):
             refusal = Response.text(f"This is for clients that upgrade to {switch.protocol}.\n", 426)
             refusal.headers["Upgrade"] = switch.protocol
@@ -374,7 +391,7 @@ class HTTPService:
         """End what left HTTP."""
         connection.answered, connection.sent_octets = Response(b"", 101), 0
         connection.come_back(tunnel)
-        request.body.close()
+        self._close(request, request.body)
         return connection.retire(time.monotonic())
 
     def _lose(self, connection: Connection, request: Request) -> Next:
@@ -384,12 +401,12 @@ class HTTPService:
             connection.come_back(stream)
         elif stream is not None:
             connection.sent_octets = stream.sent
-        request.body.close()
+        self._close(request, request.body)
         return Next.CLOSE
 
     def _finish(self, connection: Connection, request: Request, persistent: bool) -> Next:
         if request.body is not NO_BODY:
-            request.body.close()
+            self._close(request, request.body)
         return connection.finish(persistent, time.monotonic())
 
     def _refuse(self, connection: Connection) -> Next:
@@ -426,13 +443,15 @@ class HTTPService:
         except ConnectionLost:
             return Next.CLOSE
         if stream.framing is Framing.CLOSE:
-            request.body.close()
+            self._close(request, request.body)
             connection.abort()
             return Next.CLOSE
         return self._finish(connection, request, False)
 
     def _close(self, request: Request, body: object) -> None:
-        """Close what the application returned for a body. If that fails, it is logged: what is sent is sent."""
+        """Close what the application returned for a body, or has put in the place of the request's. If that fails, it
+        is logged: what is sent is sent.
+        """
         try:
             close_body(body)
         except (ConnectionLost, RequestRefused):  # of the body of the request, which it may read
@@ -455,7 +474,7 @@ class HTTPService:
         assert isinstance(body, bytes)
         method, version = (request.method, request.version) if request else (method, "HTTP/1.1")
         if request is not None:
-            request.body.close()
+            self._close(request, request.body)
         persistent = request is not None and self._persists(connection)
         octets, framing, _, persistent = encode_head(
             response.status, response.headers, len(body), method, version, persistent, self._standing.now

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 
-from ehttpd.errors import ConnectionLost, ServiceUnavailable
+from ehttpd.errors import ConnectionLost, RequestRefused, ServiceUnavailable
 from ehttpd.http11.encoding import encode_chunk, encode_last_chunk
 from ehttpd.logs import log
 from ehttpd.server.needs import Next
@@ -146,9 +146,11 @@ class Feed:
             return self._lose()
         try:
             connection.reader.receive(connection.socket.recv(MOST_PIPELINED))
+            while connection.reader.next_data():  # of a body that nobody has read
+                pass
         except BlockingIOError:
             return Next.FEED
-        except OSError:
+        except (OSError, RequestRefused):
             return self._lose()
         return Next.FEED if connection.reader.pending <= MOST_PIPELINED else self._lose()
 

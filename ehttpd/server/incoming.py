@@ -82,8 +82,8 @@ class Incoming(io.RawIOBase):
             try:
                 while self._failure is None and self._request is not None and self._decode():
                     pass
-            except RequestRefused as failure:
-                self._failure = failure
+            except Exception as failure:
+                self._note(failure)
             self._request = None
 
     def skip(self) -> None:
@@ -115,10 +115,17 @@ class Incoming(io.RawIOBase):
         try:
             while (data := self._decode()) is None:
                 self._receive()
-        except (RequestRefused, ConnectionLost) as failure:
-            self._failure = failure
+        except BaseException as failure:
+            self._note(failure)
             raise
         return data
+
+    def _note(self, failure: BaseException) -> None:
+        """Have nothing more read: after any other failure, too, such as want of memory, octets may be lost."""
+        if isinstance(failure, (RequestRefused, ConnectionLost)):
+            self._failure = failure
+        else:
+            self._failure = ConnectionLost("what had arrived of the body was lost")
 
     def _decode(self) -> bytes | None:
         """Return data that has arrived, ``b""`` at the end, None if there is none yet."""
@@ -173,15 +180,21 @@ class Unread:
     def move(self, connection: Connection, now: float) -> Next:
         try:
             octets = connection.socket.recv(DECODE_AT_ONCE)
-            ended = bool(octets) and self._skip(connection.reader, octets)
         except BlockingIOError:
             return Next.WAIT
         except OSError:
             return Next.CLOSE
-        except RequestRefused:
-            return connection.linger(now)
         if not octets:
             return Next.CLOSE
+        connection.reader.receive(octets)
+        return self.skip(connection, now)
+
+    def skip(self, connection: Connection, now: float) -> Next:
+        """Throw away what was received of the body, and go on with what is behind it."""
+        try:
+            ended = self._skip(connection.reader)
+        except RequestRefused:
+            return connection.linger(now)
         if not ended:
             return Next.WAIT
         connection.underway = None
@@ -193,12 +206,11 @@ class Unread:
     def discard(self) -> None:
         """Do nothing: nothing is kept."""
 
-    def _skip(self, reader: RequestReader, octets: bytes) -> bool:
-        """Take what was received; tell whether that was the end of the body.
+    def _skip(self, reader: RequestReader) -> bool:
+        """Throw away what was received; tell whether that was the end of the body.
 
         Raises RequestRefused if nobody can tell where it ends, or if it is too long.
         """
-        reader.receive(octets)
         while data := reader.next_data():
             self._left -= len(data)
         if self._left < 0:

@@ -231,17 +231,21 @@ class Lane:
                 if lost is not None:
                     return lost
                 continue
-            if connection.output is not None or connection.underway is not None:
-                step = connection.move(now)
-            else:
-                try:
-                    data = connection.socket.recv(RECEIVE_AT_ONCE)
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    step = CLOSE
+            try:
+                if connection.output is not None or connection.underway is not None:
+                    step = connection.move(now)
                 else:
-                    step = connection.receive(data, now) if data else connection.receive_end()
+                    try:
+                        data = connection.socket.recv(RECEIVE_AT_ONCE)
+                    except BlockingIOError:
+                        continue
+                    except OSError:
+                        step = CLOSE
+                    else:
+                        step = connection.receive(data, now) if data else connection.receive_end()
+            except BaseException:
+                self.arrange(connection, CLOSE)  # what was received may be lost, and what follows would be misread
+                raise
             if step is SERVE:
                 if pool.direct or pool.is_quick(connection):
                     pool.serial += 1

@@ -41,18 +41,25 @@ class FileSlice:
         self.count = count
 
     def send(self, connected: Connected) -> int:
-        """Send some; return how much. Raises BlockingIOError if there is no room, EOFError if the file ends early."""
-        if isinstance(connected, SocketType) and hasattr(os, "sendfile"):
-            sent = os.sendfile(connected.fileno(), self.file.fileno(), self.offset, min(self.count, FILE_AT_ONCE))
-        else:
-            self.file.seek(self.offset)
-            data = self.file.read(min(self.count, READ_AT_ONCE))
-            sent = connected.send(data) if data else 0
+        """Send some; return how much. Raises BlockingIOError if there is no room, EOFError if the file ends early or
+        was closed.
+        """
+        try:
+            sent = self._send(connected)
+        except ValueError:  # the application's file: any of its threads may close it
+            raise EOFError("the file was closed while it was sent") from None
         if not sent:
             raise EOFError("the file became shorter while it was sent")
         self.offset += sent
         self.count -= sent
         return sent
+
+    def _send(self, connected: Connected) -> int:
+        if isinstance(connected, SocketType) and hasattr(os, "sendfile"):
+            return os.sendfile(connected.fileno(), self.file.fileno(), self.offset, min(self.count, FILE_AT_ONCE))
+        self.file.seek(self.offset)
+        data = self.file.read(min(self.count, READ_AT_ONCE))
+        return connected.send(data) if data else 0
 
 
 class Output:

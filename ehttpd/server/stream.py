@@ -28,8 +28,8 @@ class BodyStream:
     left_http: Literal[False] = False  # see `Tunnel`
     __slots__ = (
         "_connection",
-        "_make_head",
         "framing",
+        "make_head",
         "missing",
         "persistent",
         "promised",
@@ -40,7 +40,7 @@ class BodyStream:
 
     def __init__(self, connection: Connection, make_head: Callable[[int | None], Head]) -> None:
         self._connection = connection
-        self._make_head = make_head
+        self.make_head = make_head  # called once
         self.framing: Framing | None = None  # until the head is made
         self.promised = 0  # by Content-Length
         self.missing = 0  # of what was promised
@@ -56,8 +56,10 @@ class BodyStream:
 
     def write(self, data: bytes) -> None:
         """Send data. Raises HandlerError if it is not bytes, ConnectionLost if the client is gone."""
-        if type(data) is not bytes and not isinstance(data, (bytes, bytearray, memoryview)):
-            raise HandlerError(f"A piece of a body must be bytes. Found {type(data).__name__}.")
+        if type(data) is not bytes:
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise HandlerError(f"A piece of a body must be bytes. Found {type(data).__name__}.")
+            data = bytes(data)  # the items of a memoryview need not be octets, and framing counts those
         if not data:
             return
         begun = self._begin() if self.framing is None else b""
@@ -73,7 +75,7 @@ class BodyStream:
             self._send(begun + data)
 
     def _begin(self, length: int | None = None) -> bytes:
-        begun, self.framing, self.promised, self.persistent = self._make_head(length)
+        begun, self.framing, self.promised, self.persistent = self.make_head(length)
         self.missing = self.promised
         return begun
 

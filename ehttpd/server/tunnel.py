@@ -96,20 +96,21 @@ class Tunnel:
         return self._take(size)
 
     def write(self, data: bytes) -> int:
-        """Send all of ``data``; wait while the client takes nothing, for ``send_timeout`` seconds. Return its length.
+        """Send all of ``data``; wait while the client takes nothing, for ``send_timeout`` seconds. Return its length in
+        octets.
 
         Raises:
             ConnectionLost: the connection broke, or the client took nothing for too long.
         """
         connection = self._connection
+        left = octets = memoryview(data).cast("B")
         with self._writing:
             while connection.output is not None:  # what was sent while it was still HTTP
                 self._await_room()
                 connection.flush()
-            left = memoryview(data)
             while left:
                 left = left[self._send(left) :]
-        return len(data)
+        return len(octets)
 
     def send(self, data: bytes) -> None:
         """Send all of ``data``; see `write`."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ehttpd.errors import HandlerError
 from ehttpd.fields import FieldLine
 from ehttpd.http11 import sections
-from ehttpd.http11.sections import KnownSections, encode_section
+from ehttpd.http11.sections import KnownSections, encode_field_lines, encode_listed, encode_section
 from ehttpd.http11.writer import encode_head
 from tests.http11.streams import modest
 
@@ -35,6 +35,21 @@ def test_lines_may_come_from_anything_that_gives_pairs() -> None:
     expected = encode_head(200, [("A", "b")], 0)
     for lines in ((("A", "b"),), iter([("A", "b")]), [["A", "b"]]):
         assert encode_head(200, lines, 0) == expected  # type: ignore[arg-type]
+
+
+class Named(str):
+    """Text that formats itself as something else, as members of some enumerations do."""
+
+    def __format__(self, specification: str) -> str:
+        return "a\r\nb: c"
+
+
+def test_a_value_is_sent_as_the_text_that_it_is() -> None:
+    value = Named("5")
+    assert encode_section([("X", value)])[0] == b"X: 5\r\n"
+    assert encode_section([("Content-Length", value)])[2] == b"Content-Length: 5\r\n"
+    assert encode_field_lines([("X", value)]) == b"X: 5\r\n"
+    assert encode_listed("X", [("X", value)]) == b"X: 5\r\n"
 
 
 def test_sections_that_never_repeat_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

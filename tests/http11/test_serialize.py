@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,11 @@ def test_without_a_request_a_get_is_answered() -> None:
 
 def test_head_has_the_length_and_no_body() -> None:
     assert serialize(Response(b"hi"), Request("HEAD", "/")) == b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+
+
+def test_a_piece_is_counted_in_octets_whatever_its_items_are() -> None:
+    letters: Any = memoryview(array.array("H", [0x6161] * 2))
+    assert serialize(Response.stream([letters])).endswith(b"\r\n\r\n4\r\naaaa\r\n0\r\n\r\n")
 
 
 def test_a_stream_is_sent_in_chunks_with_its_trailers() -> None:

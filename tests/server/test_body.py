@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import socket
 import struct
@@ -119,6 +120,30 @@ steps = st.one_of(
     st.tuples(st.sampled_from(["readall", "tell", "readable", "seekable", "__next__"]), st.just(())),
     st.tuples(st.just("seek"), st.tuples(st.integers(-3, 40), st.integers(0, 2))),
 )
+
+
+def no_memory(*arguments: object) -> None:
+    raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+
+@pytest.mark.parametrize(
+    "head", [CHUNKED, b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (BLOCK_FROM + 1)]
+)
+def test_a_body_that_finds_no_memory_is_refused_and_never_taken_for_a_request(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    server = live_server(echo)
+    peer = server.connect()
+    assert peer.ask().status == 200
+    monkeypatch.setattr("mmap.mmap", no_memory)
+    peer.send(head)
+    if head is CHUNKED:
+        peer.send(b"%x\r\n" % (BLOCK_FROM + 1), bytes(BLOCK_FROM + 1))
+    else:
+        peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert peer.reply().status == 503
+    assert peer.ended()
+    assert server.lane.budget.held == 0
 
 
 def block_file(contents: bytes, blocks: Blocks | None = None) -> BlockFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import functools
 import io
 import itertools
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages import Handler, Request, Response, streaming
 from ehttpd.server.connection import Connection
 from ehttpd.toolkit.errors import HTTPError
 from tests.server.conftest import LiveServers
@@ -86,6 +87,15 @@ def test_a_body_of_any_kind_arrives_whole(live_server: LiveServers, body: Body, 
         assert reply.body == expected
         assert reply.fields.items() >= fields.items()
         assert reply.whole
+
+
+@pytest.mark.parametrize("length", [None, "14"])
+def test_a_piece_is_counted_in_octets_whatever_its_items_are(live_server: LiveServers, length: str | None) -> None:
+    numbers: Any = memoryview(array.array("I", [1, 2, 3]))
+    fields = {} if length is None else {"Content-Length": length}
+    peer = live_server(lambda request: Response.stream([b">", numbers, b"<"], 200, fields)).connect()
+    for _ in range(2):
+        assert peer.ask().body == b">" + bytes(numbers) + b"<"
 
 
 def test_pieces_reach_the_client_as_they_are_produced(live_server: LiveServers, gate: Gate) -> None:
@@ -281,6 +291,66 @@ def test_a_file_shorter_than_promised_ends_the_connection(live_server: LiveServe
     assert (len(reply.body), reply.whole) == (1000, False)
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_application_that_takes_long_to_close_a_file_keeps_nobody_waiting(
+    live_server: LiveServers, gate: Gate, tmp_path: Path, taken: bool
+) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(1 << 25)
+    closed = threading.Event()
+
+    def handler(request: Request) -> Response:
+        if request.target == "/other":
+            return hello(request)
+        file: Any = path.open("rb")
+
+        def close(close: Callable[[], None] = file.close) -> None:
+            gate.wait()
+            close()
+            closed.set()
+
+        file.close = close  # as Django does it
+        return Response(file)
+
+    server = live_server(handler)
+    peer = server.connect(receive_buffer=1 << 12)
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    if taken:
+        assert len(peer.reply().body) == 1 << 25
+    else:
+        assert peer.line() == "HTTP/1.1 200 OK"
+        peer.close()
+    gate.await_arrivals()
+    assert server.connect().ask("/other").body == b"hello"
+    gate.open()
+    assert closed.wait(PATIENCE)
+
+
+def test_a_file_that_others_close_while_it_is_sent_ends_its_connection_only(
+    live_server: LiveServers, tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(1 << 27)
+    opened: list[Any] = []
+
+    def handler(request: Request) -> Response:
+        if request.target == "/other":
+            return hello(request)
+        opened.append(path.open("rb"))
+        return Response.file(opened[0])
+
+    server = live_server(handler)
+    peer = server.connect(receive_buffer=1 << 12)
+    peer.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert peer.line() == "HTTP/1.1 200 OK"
+    opened[0].close()
+    assert len(peer.rest()) < 1 << 27
+    assert server.connect().ask("/other").body == b"hello"
+    come_true(lambda: server.lane.open_connections == 1)
+
+
 # Failures
 
 
@@ -304,6 +374,25 @@ def test_a_handler_that_raises_is_answered_for_with_500_and_a_log(
     assert len(caplog.records) == 2
     assert "on purpose" in caplog.text
     assert "GET '/'" in caplog.text
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("leave", [lambda request: request.body.detach(), lambda request: setattr(request, "body", 1)])
+@pytest.mark.parametrize("body", [b"fine", [b"fi", b"ne"], LookupError("on purpose")])
+def test_a_body_of_a_request_that_cannot_be_closed_costs_nobody_else_an_answer(
+    live_server: LiveServers, streamed: bool, leave: Callable[[Request], object], body: Body
+) -> None:
+    def handler(request: Request) -> Response:
+        if request.method == "POST":
+            leave(request)
+            if isinstance(body, Exception):
+                raise body
+        return answering(body)(request) if request.method == "POST" else hello(request)
+
+    peer = live_server(streaming(handler) if streamed else handler).connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+    assert peer.reply().status in (200, 500)
+    assert peer.ask().body == b"hello"
 
 
 def test_a_handler_that_returns_no_response_is_answered_for_with_500(live_server: LiveServers) -> None:

@@ -9,8 +9,9 @@ from wsgiref.types import StartResponse
 
 import pytest
 
-from ehttpd.messages import FedBody, Outlet, Request, Response
+from ehttpd.messages import FedBody, Outlet, Request, Response, streaming
 from ehttpd.records import Record
+from ehttpd.server.poller import SelectorPoller
 from ehttpd.toolkit.compress import compress
 from ehttpd.toolkit.events import event_stream
 from ehttpd.toolkit.publisher import EventQueue, Publisher
@@ -160,6 +161,33 @@ def test_who_pipelines_without_end_is_cut_off(selectors_only: None, live_server:
         while True:
             peer.send(OTHER * 100)
     site.await_listeners(0)
+
+
+@pytest.mark.parametrize("poller", ["usual", "selectors"])
+@pytest.mark.parametrize("count", [5, 100_000])
+def test_a_body_that_comes_while_its_answer_is_fed_is_thrown_away(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch, poller: str, count: int
+) -> None:
+    if poller == "selectors":
+        monkeypatch.setattr("ehttpd.server.lane.new_poller", SelectorPoller)
+    events = EventQueue()
+
+    @streaming
+    def handler(request: Request) -> Response:
+        return Response.sse(events) if request.method == "POST" else hello(request)
+
+    server = live_server(handler, linger_timeout=PATIENCE)
+    peer = server.connect()
+    peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % count)
+    while peer.line():
+        pass
+    assert chunk(peer) == b":\n\n"
+    peer.send(bytes(count) + OTHER)
+    if poller == "selectors":
+        come_true(lambda: [each.reader.pending for each in server.lane.table.all_resting()] == [len(OTHER)])
+    events.close()
+    assert (peer.line(), peer.line()) == ("0", "")
+    assert peer.reply().body == b"hello"
 
 
 def test_a_queue_keeps_what_comes_before_its_listener(live_server: LiveServers) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ehttpd.errors import ConnectionLost, RequestRefused
+from ehttpd.http11.buffer import ReceiveBuffer
 from ehttpd.http11.state import State
 from ehttpd.messages import Handler, Request, Response, streaming
 from ehttpd.server.incoming import MOST_UNREAD
@@ -329,6 +333,45 @@ def test_a_body_that_comes_after_its_answer_is_thrown_away(live_server: LiveServ
         for place in range(len(octets)):
             peer.send(octets[place : place + 1])
         assert peer.ask(method="GET").body == b"next"
+
+
+def test_a_body_in_whose_place_another_was_put_is_thrown_away_when_it_is_kept(live_server: LiveServers) -> None:
+    def keep(request: Request) -> None:
+        request.state["kept"], request.body = request.body, io.BytesIO()
+
+    peer = live_server(Reading(keep)).connect()
+    peer.send(post(CHUNKED) + b"5\r\nhello\r\n0\r\n\r\n" + GET)
+    assert [peer.reply().body for _ in range(2)] == [b"hello", b"next"]
+
+
+@pytest.mark.parametrize(
+    ("place", "do"),
+    [("append", lambda body: body.read(1)), ("take", lambda body: body.read(1)), ("take", lambda body: body.close())],
+)
+def test_a_body_of_which_something_was_lost_is_never_read_on_as_a_request(
+    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch, gate: Gate, place: str, do: Callable[[Any], object]
+) -> None:
+    def no_memory(buffer: ReceiveBuffer, data: object) -> None:
+        raise MemoryError
+
+    @streaming
+    def handler(request: Request) -> Response:
+        if request.method == "POST":
+            request.body.read(1)
+            gate.wait()
+            with monkeypatch.context() as patched, suppress(MemoryError):
+                patched.setattr(ReceiveBuffer, place, no_memory)
+                do(request.body)
+        return hello(request)
+
+    peer = live_server(handler).connect()
+    peer.send(post(length(1 + len(GET))) + b"x")
+    gate.await_arrivals()
+    peer.send(GET)
+    gate.open()
+    reply = peer.reply()
+    assert (reply.body, reply.fields["connection"]) == (b"hello", "close")
+    assert peer.ended()
 
 
 def test_a_long_body_that_nobody_reads_ends_the_connection_after_the_answer(live_server: LiveServers) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from ehttpd.http11.buffer import ReceiveBuffer
 from ehttpd.http11.limits import DEFAULT_LIMITS
+from ehttpd.http11.state import State
 from ehttpd.messages import Request, Response
 from ehttpd.server.clock import StandingFields
 from ehttpd.server.connection import Connection, Next
@@ -22,7 +24,7 @@ from ehttpd.server.poller import Poller, SelectorPoller, new_poller
 from ehttpd.server.pool import Pool
 from ehttpd.settings import Settings
 from tests.server.conftest import LiveServers
-from tests.server.live import PATIENCE, Gate, hello, in_parallel, until
+from tests.server.live import PATIENCE, Gate, hello, in_parallel, serving, until
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -31,6 +33,23 @@ GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     make: Callable[[], Poller] = request.param
     monkeypatch.setattr("ehttpd.server.lane.new_poller", make)
+
+
+def test_a_connection_whose_octets_were_lost_is_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_memory(buffer: ReceiveBuffer, data: bytes) -> None:
+        raise MemoryError
+
+    with serving(hello) as server:
+        peer = server.connect()
+        peer.send(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\n")
+        until(lambda: [each.state for each in server.lane.table.all_resting()] == [State.BODY])
+        monkeypatch.setattr(ReceiveBuffer, "append", no_memory)
+        peer.send(b"hello")
+        assert peer.ended()
+        assert server.connect().ask().body == b"hello"
+    assert "this is a defect in ehttpd" in caplog.text
 
 
 def test_a_connection_that_comes_back_from_a_thread_still_has_its_deadline(live_server: LiveServers) -> None:

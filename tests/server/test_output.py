@@ -52,6 +52,16 @@ def test_pieces_are_sent_in_order(pair: Pair) -> None:
     assert output.size == 0
 
 
+def test_a_file_that_is_closed_meanwhile_has_ended(pair: Pair, way: None, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1000))
+    output = Output(Budget())
+    with path.open("rb") as file:
+        output.append_file(FileSlice(file, 0, 1000))
+    with pytest.raises(EOFError):
+        output.send(pair[0])
+
+
 def test_what_the_peer_does_not_take_waits(pair: Pair) -> None:
     output = Output(Budget())
     data = bytes(range(256)) * 20_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import queue
 import resource
 import select
@@ -9,6 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -125,6 +127,22 @@ def test_clients_of_http_1_0_cannot_leave(live_server: LiveServers) -> None:
     peer = live_server(leaving()).connect()
     peer.send(b"GET / HTTP/1.0\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n")
     assert peer.line() == "HTTP/1.1 426 Upgrade Required"
+
+
+@pytest.mark.parametrize("asked", [(), ASKED])
+def test_who_has_begun_a_response_cannot_leave_and_the_next_response_is_its_own(
+    live_server: LiveServers, asked: tuple[str, ...]
+) -> None:
+    def handler(request: Request) -> Response:
+        if request.path == "/hello":
+            return hello(request)
+        request.client.start_response(request, 201, [])
+        return Response.upgrade("echo", echo)
+
+    peer = live_server(handler).connect()
+    assert peer.ask("/", *asked).status == 500
+    reply = peer.ask("/hello")
+    assert (reply.status, reply.body) == (200, b"hello")
 
 
 @pytest.mark.parametrize("offered", ["ECHO", "other, echo", " ,echo ,"])
@@ -248,6 +266,14 @@ def test_a_long_piece_arrives_whole(live_server: LiveServers) -> None:
     peer = leave(live_server(leaving(lambda tunnel: tunnel.write(tunnel.read(len(data))))))
     with in_parallel(lambda: peer.send(data)):
         assert peer.read(len(data)) == data
+
+
+def test_a_long_piece_is_counted_in_octets_whatever_its_items_are(live_server: LiveServers) -> None:
+    numbers: Any = memoryview(array.array("I", range(2_000_000)))
+    lengths: list[int] = []
+    peer = leave(live_server(leaving(lambda tunnel: lengths.append(tunnel.write(numbers)))))
+    assert peer.rest() == numbers.tobytes()
+    assert lengths == [numbers.nbytes]
 
 
 def test_a_talk_that_fails_is_logged_and_its_connection_closed(
