@@ -41,6 +41,17 @@ def test_a_word_that_is_nearly_a_command_is_told(
     assert "  Did you mean the command? ehttpd run\n" in capsys.readouterr().err
 
 
+def test_a_module_that_fails_is_not_taken_for_a_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "runs.py").write_text("1 / 0")
+    assert main(["runs"]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == ["ehttpd: importing 'runs' failed in its own code:", "    runs.py:1  1 / 0"]
+
+
 def test_run_serves_a_module_that_is_called_like_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "run:"]) == 2, "the second one is an application"
     assert "'run:' does not name an application" in capsys.readouterr().err
