@@ -41,23 +41,47 @@ def file_missing(path: str) -> ApplicationImportError:
     return ApplicationImportError(f"cannot find the file {path!r}.", hint)
 
 
-def module_missing(name: str, missing: str) -> ApplicationImportError:
-    """Python knows no module ``missing``, which is ``name`` or a package around it."""
-    near = nearest(missing, neighbours_of(missing), 2)
-    if os.path.isfile(name):
-        near = [os.path.join(os.curdir, name)]
+def module_missing(name: str, missing: str, folder: str) -> ApplicationImportError:
+    """Python knows no module ``missing``, which is ``name`` or a package around it. ``folder`` was searched first."""
+    near = meant_instead(name, missing, folder)
     hints = [f"Did you mean {' or '.join(near)}?"] if near else []
-    hints.append(f"Searched: {os.getcwd()} (the current folder), then sys.path of {sys.executable}.")
+    if place := folder_with(name, folder):
+        from shlex import quote
+
+        hints.append(f"It is in the folder {place!r}: --app-dir {quote(place)}")
+    current = " (the current folder)" if folder == os.getcwd() else ""
+    hints.append(f"Searched: {folder}{current}, then sys.path of {sys.executable}.")
     return ApplicationImportError(f"cannot import {name!r}: there is no module {missing!r}.", "\n".join(hints))
 
 
-def neighbours_of(name: str) -> list[str]:
-    """Return the modules beside ``name``: those of its package, or of the current folder."""
+def meant_instead(name: str, missing: str, folder: str) -> list[str]:
+    """Return what may have been meant by ``name``: a file, an attribute behind a dot instead of a colon, or modules."""
+    if os.path.isfile(name):
+        return [os.path.join(os.curdir, name)]
+    place, _, attribute = missing.rpartition(".")
+    module = sys.modules.get(place)
+    if module is not None and hasattr(module, attribute):
+        return [words_for(module, place, attribute)]
+    return nearest(missing, neighbours_of(missing, folder), 2)
+
+
+def neighbours_of(name: str, folder: str) -> list[str]:
+    """Return the modules beside ``name``: those of its package, or of ``folder``."""
     from pkgutil import iter_modules
 
     package, _, _ = name.rpartition(".")
-    places = getattr(sys.modules.get(package), "__path__", None) if package else [os.getcwd()]
+    places = getattr(sys.modules.get(package), "__path__", None) if package else [folder]
     return [f"{package}.{entry.name}".lstrip(".") for entry in iter_modules(places or [])]
+
+
+def folder_with(name: str, folder: str) -> str:
+    """Return the folder in ``folder`` that has the module ``name``, such as ``src``, or nothing."""
+    path = name.replace(".", os.sep)
+    for place in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        for file in (f"{path}.py", os.path.join(path, "__init__.py")):
+            if os.path.isfile(os.path.join(folder, place, file)):
+                return os.path.relpath(os.path.join(folder, place))
+    return ""
 
 
 def import_failed(what: str, error: BaseException) -> ApplicationImportError:
