@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from traceback import FrameSummary
 
 FRAMES = 3  # of the application's own, the innermost: enough to find the line, few enough to be read
+USUAL_MODULES = ("app", "wsgi", "main")  # of a package that has no application itself
 LISTED = 5  # names of callables; more would hide the one that is meant
 INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -144,9 +145,12 @@ def nothing_found(module: ModuleType, place: str, names: tuple[str, ...]) -> App
     """The operator named no attribute, and none of the usual ones is there."""
     found = servable_names(module)
     message = f"{place!r} has none of {', '.join(names)}."
-    if not found:
-        return ApplicationImportError(message, f"Name what to serve: ehttpd {place}:attribute")
-    return ApplicationImportError(message, f"It has {listed(found)}.\nTry: ehttpd {place}:{next(iter(found))}")
+    if found:
+        return ApplicationImportError(message, f"It has {listed(found)}.\nTry: ehttpd {place}:{next(iter(found))}")
+    inside = {entry.rpartition(".")[2] for entry in neighbours_of(f"{module.__name__}.", "")}
+    usual = [name for name in USUAL_MODULES if name in inside]
+    cure = f"Try: ehttpd {module.__name__}.{usual[0]}" if usual else f"Name what to serve: ehttpd {place}:attribute"
+    return ApplicationImportError(message, cure)
 
 
 def servable_names(module: ModuleType) -> dict[str, Kind]:

@@ -137,6 +137,13 @@ def test_what_names_nothing_is_wrong_usage(named: str) -> None:
         find_application(named)
 
 
+@pytest.mark.parametrize("named", ["shop", "shop/__init__.py"])
+def test_a_package_is_told_with_the_module_that_may_have_the_application(named: str) -> None:
+    write("shop/__init__.py")
+    write("shop/wsgi.py", WSGI.format("application"))
+    assert failure(named)[1:] == ["Try: ehttpd shop.wsgi"]
+
+
 def test_a_missing_module_is_told_with_near_names() -> None:
     write("shop/wsgi.py", WSGI.format("application"))
     write("shop/__init__.py")
