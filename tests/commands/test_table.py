@@ -32,6 +32,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert sentence in page
 
 
+@pytest.mark.parametrize("words", ["ctl dance", "ctl stop --now", "status --jsn", "top --interval soon"])
+def test_wrong_words_of_a_command_lead_to_its_own_page_of_help(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.endswith(f"\n  See ehttpd {words.split()[0]} --help.\n")
+
+
 def test_a_word_that_is_nearly_a_command_is_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
