@@ -384,6 +384,16 @@ def test_a_handler_that_never_ends_delays_the_end_no_longer_than_the_grace() -> 
         assert server.process.wait(PATIENCE) == 0
 
 
+def test_threads_of_an_application_delay_the_end_no_longer_than_the_grace() -> None:
+    write("shop.py", f"import threading\nthreading.Thread(None, threading.Event().wait, 'waiter').start()\n{HELLO}")
+    with running("shop", "-b", "127.0.0.1:0", "--graceful-timeout", "50ms", "--pid", "shop.pid") as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert server.process.stderr is not None
+        assert "threads did not end in time and are cut off: waiter.\n" in server.process.stderr.read()
+        assert not Path("shop.pid").exists()
+
+
 def test_a_thread_that_is_stuck_neither_holds_its_client_nor_the_end() -> None:
     write("shop.py", SLOW)
     flags = "-b 127.0.0.1:0 --threads 1 --request-timeout 50ms --max-stuck-threads 1 --health-path /health"

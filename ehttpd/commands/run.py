@@ -109,7 +109,8 @@ def imported(settings: Settings) -> Application:
 
         named = settings.app
         log.debug("Cannot serve %s.", named, exc_info=error.__cause__)
-        near = nearest(named, COMMANDS) if named.isalpha() else []
+        missing = isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name == named
+        near = nearest(named, COMMANDS) if missing else []
         if near:
             cure = f"Did you mean the command? ehttpd {near[0]}\n{error.cure}"
             raise ApplicationImportError(str(error), cure) from error

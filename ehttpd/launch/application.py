@@ -157,7 +157,7 @@ def import_named(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{name}.".startswith(f"{missing}.") and not failures.application_frames(error):
-            raise failures.module_missing(name, missing) from error
+            raise failures.module_missing(name, missing, sys.path[0]) from error
         raise failures.import_failed(f"importing {name!r}", error) from error
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 WIDTH = 80
-SEE_HELP = "See ehttpd --help."
 COMMAND_LINE = "command line"
 HELP = ("-h", "--help")
 OTHERS = ("--config", "--check-config", "--print-config", "--help", "--version")
@@ -54,7 +53,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours."""
 
     def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message}.", SEE_HELP)
+        raise SettingsError(f"{message}.", see_help(self))
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         write_every_character()
@@ -153,11 +152,16 @@ def flags_among(words: Sequence[str]) -> set[str] | None:
     return None if letters or not flags.isdisjoint(HELP) else flags
 
 
+def see_help(parser: Parser) -> str:
+    """Tell which page of help has the words that ``parser`` knows."""
+    return f"See {parser.prog} --help."
+
+
 def arguments_of(parser: Parser, words: Sequence[str] | None) -> Arguments:
     """Return what the operator wrote, for a ``parser`` that knows the settings and more. Raises as above."""
     namespace, unknown = parser.parse_known_args(words, fresh_namespace())
     if unknown:
-        raise SettingsError(unknown_word(unknown[0], namespace.application), SEE_HELP)
+        raise SettingsError(unknown_word(unknown[0], namespace.application), see_help(parser))
     join_host_and_port(namespace)
     join_metrics(namespace)
     if namespace.application:

@@ -16,6 +16,7 @@ from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application
 from ehttpd.launch.banner import announce, banner, warnings
 from ehttpd.launch.cautions import cautions
+from ehttpd.launch.ending import end_by
 from ehttpd.launch.logs import reopen_logs
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
@@ -87,7 +88,9 @@ def renew_certificates(server: Server) -> None:
 
 
 def finish(server: Server, settings: Settings) -> None:
-    """Answer what was accepted, then stop."""
+    """Answer what was accepted, then stop; the application's own threads have no longer than its requests."""
     if sys.stderr.isatty():
         announce("\nStopping: what was accepted is being answered. Once more to stop at once.")
+    deadline = time.monotonic() + settings.graceful_timeout
     server.stop(grace=settings.graceful_timeout, patience=PATIENCE)
+    end_by(deadline)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from traceback import FrameSummary
 
 FRAMES = 3  # of the application's own, the innermost: enough to find the line, few enough to be read
+USUAL_MODULES = ("app", "wsgi", "main")  # of a package that has no application itself
 LISTED = 5  # names of callables; more would hide the one that is meant
 INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -41,23 +42,47 @@ def file_missing(path: str) -> ApplicationImportError:
     return ApplicationImportError(f"cannot find the file {path!r}.", hint)
 
 
-def module_missing(name: str, missing: str) -> ApplicationImportError:
-    """Python knows no module ``missing``, which is ``name`` or a package around it."""
-    near = nearest(missing, neighbours_of(missing), 2)
-    if os.path.isfile(name):
-        near = [os.path.join(os.curdir, name)]
+def module_missing(name: str, missing: str, folder: str) -> ApplicationImportError:
+    """Python knows no module ``missing``, which is ``name`` or a package around it. ``folder`` was searched first."""
+    near = meant_instead(name, missing, folder)
     hints = [f"Did you mean {' or '.join(near)}?"] if near else []
-    hints.append(f"Searched: {os.getcwd()} (the current folder), then sys.path of {sys.executable}.")
+    if place := folder_with(name, folder):
+        from shlex import quote
+
+        hints.append(f"It is in the folder {place!r}: --app-dir {quote(place)}")
+    current = " (the current folder)" if folder == os.getcwd() else ""
+    hints.append(f"Searched: {folder}{current}, then sys.path of {sys.executable}.")
     return ApplicationImportError(f"cannot import {name!r}: there is no module {missing!r}.", "\n".join(hints))
 
 
-def neighbours_of(name: str) -> list[str]:
-    """Return the modules beside ``name``: those of its package, or of the current folder."""
+def meant_instead(name: str, missing: str, folder: str) -> list[str]:
+    """Return what may have been meant by ``name``: a file, an attribute behind a dot instead of a colon, or modules."""
+    if os.path.isfile(name):
+        return [os.path.join(os.curdir, name)]
+    place, _, attribute = missing.rpartition(".")
+    module = sys.modules.get(place)
+    if module is not None and hasattr(module, attribute):
+        return [words_for(module, place, attribute)]
+    return nearest(missing, neighbours_of(missing, folder), 2)
+
+
+def neighbours_of(name: str, folder: str) -> list[str]:
+    """Return the modules beside ``name``: those of its package, or of ``folder``."""
     from pkgutil import iter_modules
 
     package, _, _ = name.rpartition(".")
-    places = getattr(sys.modules.get(package), "__path__", None) if package else [os.getcwd()]
+    places = getattr(sys.modules.get(package), "__path__", None) if package else [folder]
     return [f"{package}.{entry.name}".lstrip(".") for entry in iter_modules(places or [])]
+
+
+def folder_with(name: str, folder: str) -> str:
+    """Return the folder in ``folder`` that has the module ``name``, such as ``src``, or nothing."""
+    path = name.replace(".", os.sep)
+    for place in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        for file in (f"{path}.py", os.path.join(path, "__init__.py")):
+            if os.path.isfile(os.path.join(folder, place, file)):
+                return os.path.relpath(os.path.join(folder, place))
+    return ""
 
 
 def import_failed(what: str, error: BaseException) -> ApplicationImportError:
@@ -120,9 +145,12 @@ def nothing_found(module: ModuleType, place: str, names: tuple[str, ...]) -> App
     """The operator named no attribute, and none of the usual ones is there."""
     found = servable_names(module)
     message = f"{place!r} has none of {', '.join(names)}."
-    if not found:
-        return ApplicationImportError(message, f"Name what to serve: ehttpd {place}:attribute")
-    return ApplicationImportError(message, f"It has {listed(found)}.\nTry: ehttpd {place}:{next(iter(found))}")
+    if found:
+        return ApplicationImportError(message, f"It has {listed(found)}.\nTry: ehttpd {place}:{next(iter(found))}")
+    inside = {entry.rpartition(".")[2] for entry in neighbours_of(f"{module.__name__}.", "")}
+    usual = [name for name in USUAL_MODULES if name in inside]
+    cure = f"Try: ehttpd {module.__name__}.{usual[0]}" if usual else f"Name what to serve: ehttpd {place}:attribute"
+    return ApplicationImportError(message, cure)
 
 
 def servable_names(module: ModuleType) -> dict[str, Kind]:

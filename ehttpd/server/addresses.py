@@ -210,12 +210,13 @@ def _unix(address: str, path: str, manner: Manner) -> Listener:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove the file of a Unix socket that nobody listens on any more."""
+    """Remove the file of a Unix socket that nobody listens on any more. FileExistsError: what is there is no socket."""
     try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            return
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "what is there is no socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
@@ -291,6 +292,7 @@ _CURES = {
 
 _CURES_OF_FILES = {
     errno.EADDRINUSE: "Stop the other program, or choose another address with --bind.",
+    errno.EEXIST: "Remove it, or choose another address with --bind.",
     errno.EACCES: "Choose a folder with --bind in which files may be made.",
     errno.EROFS: "Choose a folder with --bind in which files may be made.",
     errno.ENOENT: "Make the folder, or choose another with --bind.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import math
 import select
 import signal
 import socket
@@ -21,7 +22,7 @@ from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.cautions import cautions
-from ehttpd.launch.ending import end
+from ehttpd.launch.ending import end, end_by
 from ehttpd.launch.logs import close_logs, reopen_logs
 from ehttpd.launch.serve import end_quietly, make_server, prepare_logging, raise_descriptor_limit, requests_told
 from ehttpd.logs import log
@@ -138,6 +139,7 @@ class Working:
         self._server.listen()
         self._looked = time.monotonic()  # when the lane was told to look up
         self._leaves = False
+        self._deadline = math.inf  # for what was accepted, once it is told to stop
 
     def run(self) -> int:
         """Serve until the supervisor, a signal or a limit says stop; return the exit code."""
@@ -158,6 +160,7 @@ class Working:
             with requests_told(self._server, self._settings):
                 self._listen(inbox)
         self._hooks.call("worker_exit", self._view)
+        end_by(self._deadline)
         return 0
 
     def _listen(self, inbox: socket.socket) -> None:
@@ -211,6 +214,7 @@ class Working:
             return False, str(refusal), refusal.cure
 
     def _stop(self, grace: float, *, shared: bool) -> None:
+        self._deadline = time.monotonic() + grace
         self._server.stop(grace=grace, patience=PATIENCE, shared=shared)
 
     def _take_signals(self, numbers: bytes) -> None:

@@ -32,6 +32,12 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert sentence in page
 
 
+@pytest.mark.parametrize("words", ["ctl dance", "ctl stop --now", "status --jsn", "top --interval soon"])
+def test_wrong_words_of_a_command_lead_to_its_own_page_of_help(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.endswith(f"\n  See ehttpd {words.split()[0]} --help.\n")
+
+
 def test_a_word_that_is_nearly_a_command_is_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,6 +45,17 @@ def test_a_word_that_is_nearly_a_command_is_told(
     monkeypatch.syspath_prepend(tmp_path)
     assert main(["rum"]) == 3
     assert "  Did you mean the command? ehttpd run\n" in capsys.readouterr().err
+
+
+def test_a_module_that_fails_is_not_taken_for_a_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "runs.py").write_text("1 / 0")
+    assert main(["runs"]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == ["ehttpd: importing 'runs' failed in its own code:", "    runs.py:1  1 / 0"]
 
 
 def test_run_serves_a_module_that_is_called_like_a_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,6 +137,13 @@ def test_what_names_nothing_is_wrong_usage(named: str) -> None:
         find_application(named)
 
 
+@pytest.mark.parametrize("named", ["shop", "shop/__init__.py"])
+def test_a_package_is_told_with_the_module_that_may_have_the_application(named: str) -> None:
+    write("shop/__init__.py")
+    write("shop/wsgi.py", WSGI.format("application"))
+    assert failure(named)[1:] == ["Try: ehttpd shop.wsgi"]
+
+
 def test_a_missing_module_is_told_with_near_names() -> None:
     write("shop/wsgi.py", WSGI.format("application"))
     write("shop/__init__.py")
@@ -144,6 +151,41 @@ def test_a_missing_module_is_told_with_near_names() -> None:
     assert lines[:2] == ["cannot import 'shop.wsgj': there is no module 'shop.wsgj'.", "Did you mean shop.wsgi?"]
     assert failure("shup.wsgi")[:2] == ["cannot import 'shup.wsgi': there is no module 'shup'.", "Did you mean shop?"]
     assert failure("unlike")[1].startswith("Searched: ")
+
+
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("shop.wsgi.application", "shop.wsgi:application"),
+        ("shop.wsgi.make", "'shop.wsgi:make()'"),
+        ("stall.app", "stall:app"),
+    ],
+)
+def test_an_attribute_behind_a_dot_is_told_with_its_colon(named: str, meant: str) -> None:
+    write("shop/__init__.py")
+    write("shop/wsgi.py", WSGI.format("application"), "def make(): ...")
+    write("stall.py", NATIVE.format("app"))
+    assert failure(named)[1] == f"Did you mean {meant}?"
+
+
+@pytest.mark.parametrize("file", ["my src/shop/wsgi.py", "my src/shop/wsgi/__init__.py"])
+def test_a_module_in_a_folder_of_sources_is_told_with_the_flag(file: str) -> None:
+    write(file, WSGI.format("application"))
+    assert failure("shop.wsgi")[1] == "It is in the folder 'my src': --app-dir 'my src'"
+
+
+def test_the_folder_that_was_searched_is_told(folder: Path) -> None:
+    write("shop.py")
+    write("src/stall.py")
+    assert failure("shup")[2].startswith(f"Searched: {folder} (the current folder), then")
+    with pytest.raises(ApplicationImportError) as caught:
+        find_application("stoll", "src")
+    near, searched = caught.value.cure.splitlines()
+    assert near == "Did you mean stall?"
+    assert searched.startswith(f"Searched: {folder / 'src'}, then")
+    with pytest.raises(ApplicationImportError) as caught:
+        find_application("shup", "nowhere")
+    assert caught.value.cure.startswith(f"Searched: {folder / 'nowhere'}, then")
 
 
 def test_a_module_in_a_module_that_is_no_package_is_missing() -> None:

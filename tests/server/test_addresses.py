@@ -304,10 +304,12 @@ def test_a_unix_socket_in_use_is_refused(live_server: LiveServers, tmp_path: Pat
     assert server.connect().ask().body == b"hello"
 
 
-def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_is_no_socket_is_told_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "s"
     path.write_text("precious")
-    refusal(f"unix:{path}")
+    refused = refusal(f"unix:{path}")
+    assert str(refused) == f"cannot listen on unix:{path}: what is there is no socket."
+    assert refused.cure == "Remove it, or choose another address with --bind."
     assert path.read_text() == "precious"
 
 

@@ -273,6 +273,16 @@ def test_workers_end_when_their_supervisor_is_killed() -> None:
         server.said("The supervisor is gone.* worker=2$")
 
 
+def test_threads_of_the_application_do_not_keep_workers_that_have_no_supervisor() -> None:
+    holding = "import threading\ncalled = threading.Event()\n"
+    holding += "def post_worker_init(worker): threading.Thread(None, called.wait, 'waiter').start()\n"
+    with supervised("--graceful-timeout", "50ms", "--hooks", "shop", code=holding + APPLICATION) as server:
+        workers = server.await_workers(2)
+        server.process.kill()
+        await_end_of(*workers)
+        server.said("threads did not end in time and are cut off: waiter")
+
+
 @pytest.mark.parametrize("words", [("--max-requests", "3"), ("--max-lifetime", "0.5"), ("--max-rss", "1")])
 def test_a_worker_that_has_reached_a_limit_is_replaced(words: tuple[str, str]) -> None:
     with supervised("--worker-timeout", "2", *words) as server:
