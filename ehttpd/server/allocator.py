@@ -12,26 +12,26 @@ true any more: `sys.getallocatedblocks()` counts what is freed, but not what was
 Another allocator than CPython's own is left alone: PYTHONMALLOC, tracemalloc, a profiler or a build without the GIL has
 put it there.
 
-What the C library frees it keeps for the thread that has freed it, a few places of each size, and gives back none of
-their pages until the thread ends. A thread that goes on can allocate them, and have another free them at its end.
+What is freed the C library keeps in a cache of the thread that frees it (glibc's tcache), a few chunks of each size,
+and gives back none of their pages until that thread ends. One that goes on can allocate the chunks, and have another
+thread free them at its end.
 
 Who exchanges the functions is told of crowds by ``memory.py``. The GIL is held meanwhile.
-
-`ctypes` is these few lines and much else, for which this process would keep another 900 KB.
 """
 
 from __future__ import annotations
 
-from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, Structure, _SimpleCData, byref, dlopen, dlsym
+from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, CFuncPtr, Structure, _SimpleCData, byref
 
 from ehttpd.forks import tell_after_fork
+from ehttpd.server.symbols import address_of
 
 # PyMemAllocatorDomain
 RAW, MEM, OBJ = range(3)
-# What glibc keeps for a thread: so many places of each size, in octets, its own 8 and what they are rounded up to
+# What glibc caches for a thread: so many chunks of each size, in octets, its own 8 and what they are rounded up to
 # included. The smallest is that of an `object`; 33 are what CPython needs for octets.
-KEPT_OF_EACH, SIZES = 7, range(48, 1041, 16)
-LENGTHS = tuple(size - 8 - 33 for size in SIZES for _ in range(KEPT_OF_EACH))
+CHUNKS_OF_EACH, SIZES = 7, range(48, 1041, 16)
+LENGTHS = tuple(size - 8 - 33 for size in SIZES for _ in range(CHUNKS_OF_EACH))
 OCTETS = bytes(max(LENGTHS))
 
 
@@ -86,14 +86,14 @@ class SmallObjects:
         """Restore it in a process that was just forked: nobody there looks whether a crowd grows."""
         self.restore()
 
-    def take_kept(self) -> list[object]:
-        """Allocate what the C library keeps for the calling thread. To be freed by a thread that ends."""
+    def take_thread_cache(self) -> list[object]:
+        """Allocate what the C library caches for the calling thread. To be freed by a thread that ends."""
         borrowed = self.borrow()
-        kept: list[object] = [OCTETS[:length] for length in LENGTHS]  # `bytes(length)` asks for other places
-        kept += [object() for _ in range(KEPT_OF_EACH)]
+        chunks: list[object] = [OCTETS[:length] for length in LENGTHS]  # `bytes(length)` asks for others
+        chunks += [object() for _ in range(CHUNKS_OF_EACH)]
         if borrowed:  # else a crowd grows elsewhere in this process
             self.restore()
-        return kept
+        return chunks
 
 
 def is_cpythons_own(raw: Functions, mem: Functions, obj: Functions) -> bool:
@@ -121,4 +121,4 @@ def same(some: Functions, others: Functions) -> bool:
 
 
 def function(name: str) -> Call:
-    return Call(dlsym(dlopen(None, 0), name))  # type: ignore[arg-type]  # None: the process itself
+    return Call(address_of(name))

@@ -9,7 +9,7 @@ that were freed last, up to 2000 of a kind, which lie all over that memory once 
 full collection of the garbage collector lets go of them. In a process that has frozen what it imported, as `ehttpd` and
 its workers do, that takes little time, 6 ms for 100,000 objects that came later; a program that has not may have
 millions, and is left alone. And in a process that is a server and little else, memory for small objects is the C
-library's while a crowd grows, and what that keeps for single threads is freed when it has left: see ``allocator.py``.
+library's while a crowd grows, and its caches for threads are emptied when the crowd has left: see ``allocator.py``.
 
 The relief's. It looks at each tick whether a crowd grows, and gives back what is free when the leader has rested for
 a while, and while it does not, now and then.
@@ -21,6 +21,7 @@ import gc
 import threading
 import time
 
+from ehttpd.server.symbols import c_function
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Memory:
         self._crowd = crowd
         self._small_objects: SmallObjects | None = None  # until a crowd grows
         self._collections = 0  # that are due
-        self._kept: list[object] = []  # what the C library kept for threads
-        self.leader_is_asked = False  # to `hand_in` what it keeps for that
+        self._cached: list[object] = []  # from the caches that the C library has for threads
+        self.leader_is_asked = False  # to `hand_in` its own
         self._next = time.monotonic() + WHEN_BUSY_EVERY
         self._trim: Callable[[int], int] | None = None
 
@@ -83,24 +84,24 @@ class Memory:
             self._collections -= 1
             if gc.get_freeze_count():
                 gc.collect()
-            self._free_kept()
+            self._free_thread_caches()
         self.tidy()
         return collects
 
     def hand_in(self) -> None:
-        """Have what the C library keeps for this thread freed. The leader's, when it is asked."""
+        """Have this thread's cache freed. The leader's, when it is asked."""
         self.leader_is_asked = False
         if self._small_objects is not None:
-            self._kept += self._small_objects.take_kept()
+            self._cached += self._small_objects.take_thread_cache()
 
-    def _free_kept(self) -> None:
+    def _free_thread_caches(self) -> None:
         if self._small_objects is not None:
-            self._kept += self._small_objects.take_kept()
-            ending = threading.Thread(target=self._kept.clear, name="ehttpd-memory", daemon=True)
+            self._cached += self._small_objects.take_thread_cache()
+            ending = threading.Thread(target=self._cached.clear, name="ehttpd-memory", daemon=True)
             try:
                 ending.start()
             except RuntimeError:  # there are too many threads, or the interpreter ends
-                self._kept.clear()  # and this thread keeps it
+                self._cached.clear()  # and this thread keeps it
             else:
                 ending.join()
 
@@ -139,17 +140,3 @@ def own_process() -> None:
     limit = c_function("mallopt")
     if limit is not None:
         limit(M_ARENA_MAX, 1)
-
-
-def c_function(name: str) -> Callable[..., int] | None:
-    """Return a function of the C library that takes and returns an int; None where there is no such.
-
-    `ctypes` would take another millisecond, of the 45 from the start to the first answer, and 300 KB.
-    """
-    try:
-        from _ctypes import call_function, dlopen, dlsym
-
-        address = dlsym(dlopen(None, 0), name)  # type: ignore[arg-type]  # None: the process itself
-    except (ImportError, OSError, TypeError):  # not a POSIX system; another C library
-        return None
-    return lambda *numbers: call_function(address, numbers)

@@ -107,7 +107,7 @@ def test_threads_allocate_while_it_is_borrowed_and_restored(small_objects: Small
 
 def test_what_is_borrowed_stays_so_when_what_is_kept_is_taken(small_objects: SmallObjects) -> None:
     assert small_objects.borrow()
-    assert small_objects.take_kept()
+    assert small_objects.take_thread_cache()
     assert borrowed()
     assert not small_objects.borrow()
 
@@ -178,10 +178,10 @@ class Mallinfo(ctypes.Structure):
 def test_what_the_c_library_keeps_for_a_thread_is_freed_when_another_ends(small_objects: SmallObjects) -> None:
     mallinfo = ctypes.CDLL(None).mallinfo2
     mallinfo.restype = Mallinfo
-    kept = small_objects.take_kept()
+    kept = small_objects.take_thread_cache()
     kept.clear()  # by this thread: now it keeps as much as it can
     before = mallinfo().uordblks
-    kept = small_objects.take_kept()
+    kept = small_objects.take_thread_cache()
     ending = threading.Thread(target=kept.clear)
     ending.start()
     ending.join()

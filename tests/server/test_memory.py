@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import threading
 
@@ -15,7 +14,7 @@ from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.crowd import CROWD, DEPARTED, Crowd
 from ehttpd.server.entrance import Entrance
-from ehttpd.server.memory import Memory, c_function, find_small_objects, find_trim, own_process
+from ehttpd.server.memory import Memory, find_small_objects, find_trim, own_process
 from tests.server.conftest import LiveServers
 from tests.server.live import come_true
 
@@ -69,7 +68,7 @@ class Recorded:
     def restore(self) -> None:
         self.events.append("restored")
 
-    def take_kept(self) -> list[object]:
+    def take_thread_cache(self) -> list[object]:
         return [Freed(self.freed_by)]
 
 
@@ -125,35 +124,37 @@ def test_what_could_not_be_restored_when_a_crowd_had_settled_is_restored_when_me
     assert small_objects.events == ["borrowed", "restored", "restored"]
 
 
-def test_when_a_crowd_has_left_what_the_c_library_keeps_for_threads_is_freed_by_one_that_ends(
-    entrance: Entrance, small_objects: Recorded
-) -> None:
+@pytest.fixture
+def after_a_crowd(entrance: Entrance, small_objects: Recorded) -> Memory:
+    """Memory that saw a crowd, which has left since."""
     looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
     entrance.accepted = entrance.inside = DEPARTED
     looked_after.look()
     entrance.inside = 0
-    assert looked_after.tidy_rested()
-    assert looked_after.leader_is_asked
-    looked_after.hand_in()
-    assert not looked_after.leader_is_asked
-    while looked_after.tidy_rested():
-        assert not looked_after.leader_is_asked
+    return looked_after
+
+
+def test_when_a_crowd_has_left_what_the_c_library_keeps_for_threads_is_freed_by_one_that_ends(
+    after_a_crowd: Memory, small_objects: Recorded
+) -> None:
+    assert after_a_crowd.tidy_rested()
+    assert after_a_crowd.leader_is_asked
+    after_a_crowd.hand_in()
+    assert not after_a_crowd.leader_is_asked
+    while after_a_crowd.tidy_rested():
+        assert not after_a_crowd.leader_is_asked
     assert len(small_objects.freed_by) == memory.COLLECTIONS + 1
     assert not {threading.get_ident()} & set(small_objects.freed_by)
 
 
 def test_when_no_thread_can_be_started_what_the_c_library_keeps_is_freed_all_the_same(
-    entrance: Entrance, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
+    after_a_crowd: Memory, small_objects: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    looked_after = Memory(Blocks(MEBIBYTE, Budget()), Crowd(entrance))
-    entrance.accepted = entrance.inside = DEPARTED
-    looked_after.look()
-    entrance.inside = 0
     monkeypatch.setattr(threading.Thread, "start", fail)
-    assert looked_after.tidy_rested()
+    assert after_a_crowd.tidy_rested()
     assert small_objects.freed_by == [threading.get_ident()]
 
 
@@ -218,12 +219,6 @@ def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     assert find_trim()(0) == 0
     assert find_small_objects() is None
     own_process()
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas to be shared")
-def test_what_is_asked_of_the_c_library_is_there() -> None:
-    for name in ("mallopt", "malloc_trim"):
-        assert c_function(name) is not None
 
 
 def test_it_is_done_when_the_server_rests(live_server: LiveServers, monkeypatch: pytest.MonkeyPatch) -> None:
