@@ -193,6 +193,11 @@ def test_a_file_is_read_in_blocks_and_closed() -> None:
     assert file.closed
 
 
+def test_no_file_has_fewer_octets_than_none() -> None:
+    with pytest.raises(ValueError, match="A file has no -1 octets"):
+        FileBody(io.BytesIO(b"01234"), count=-1)
+
+
 def test_what_can_be_read_need_not_be_closed() -> None:
     class Readable:
         def read(self, size: int) -> bytes:

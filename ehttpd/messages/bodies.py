@@ -60,6 +60,8 @@ class FileBody:
     __slots__ = ("block_size", "count", "file")
 
     def __init__(self, file: Any, block_size: int = 1 << 16, count: int | None = None) -> None:
+        if count is not None and count < 0:
+            raise ValueError(f"A file has no {count} octets.")
         self.file = file
         self.block_size = block_size
         self.count = count

@@ -103,13 +103,26 @@ class Writer:
             self._closing = True
         self._wake()
         thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
-        ended = thread is not None and not thread.is_alive()
-        if not ended:
-            left = sum(chunk.count(b"\n") for chunk in list(self._chunks))
-            self._tell(f"Nobody takes what is left for {self._name}: {left} lines and more are lost.")
-        return ended
+        if thread is None:
+            return self._end_alone()
+        thread.join(seconds)
+        if thread.is_alive():
+            self._tell_of_rest()
+        return not thread.is_alive()
+
+    def _end_alone(self) -> bool:
+        """Do what the thread would have done: there can be no more threads now."""
+        if self._target.takes(self._held):
+            self._write_all()
+        if self._chunks:
+            self._tell_of_rest()
+            return False
+        self._target.close()
+        return True
+
+    def _tell_of_rest(self) -> None:
+        left = sum(chunk.count(b"\n") for chunk in list(self._chunks))
+        self._tell(f"Nobody takes what is left for {self._name}: at least {left} lines are lost.")
 
     def _wake(self) -> None:
         self._rests = False

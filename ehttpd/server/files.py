@@ -79,7 +79,10 @@ def closing(body: FileBody | FileParts) -> Callable[[], object]:
 
 
 def _close_apart(body: FileBody | FileParts) -> None:
-    threading.Thread(target=_close, args=(body,), name="ehttpd-closing", daemon=True).start()
+    try:
+        threading.Thread(target=_close, args=(body,), name="ehttpd-closing", daemon=True).start()
+    except RuntimeError:  # there can be no more threads now
+        _close(body)
 
 
 def _close(body: FileBody | FileParts) -> None:

@@ -144,10 +144,28 @@ def test_an_end_does_not_wait_for_a_target_that_takes_nothing(listener: Listener
     assert listener.asked.acquire(timeout=PATIENCE)
     writer.write("second")
     assert not writer.close(0.01)
-    assert told == ["Nobody takes what is left for the log: 1 lines and more are lost."]
+    assert told == ["Nobody takes what is left for the log: at least 1 lines are lost."]
     listener.opens.set()
     assert writer.close(PATIENCE)
     assert listener.lines == ["first", "second", "(closed)"]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_where_there_can_be_no_thread_the_end_writes_what_is_taken_at_once(
+    taken: bool, listener: Listener, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    writer = Writer(listener, "the log", told.append)
+    writer.write("first")
+    if not taken:
+        listener.opens.clear()
+    assert writer.close(PATIENCE) is taken
+    assert listener.lines == (["first", "(closed)"] if taken else [])
+    assert told == ([] if taken else ["Nobody takes what is left for the log: at least 1 lines are lost."])
+
+
+def refused(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_line_that_is_urgent_is_there_at_once(listener: Listener, told: list[str]) -> None:
