@@ -28,7 +28,7 @@ from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
 from ehttpd.server.mishaps import QUEUE_TIMEOUT, TIMEOUT_KINDS, Mishaps
-from ehttpd.server.poller import DEPARTURE, LONGEST_WAIT, READ, WRITE, Events, is_broken, new_poller
+from ehttpd.server.poller import DEPARTURE, LONGEST_WAIT, READ, WRITE, Events, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.table import Table
 from ehttpd.server.tunnels import Tunnels
@@ -446,9 +446,9 @@ class Lane:
         listener = self.entrance.listeners.get(descriptor)
         if listener is not None:
             return self.accept(listener, lease)
-        left = self.table.note_departure(descriptor)
-        if left is not None and is_broken(left.socket):
-            self._drop_waiting(left)
+        reset = self.table.note_departure(descriptor)
+        if reset is not None:
+            self._drop_waiting(reset)
         return None
 
     def _drop_waiting(self, connection: Connection) -> None:

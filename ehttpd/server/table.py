@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ehttpd.http11.state import State
-from ehttpd.server.poller import DEPARTURE, READ, WRITE
+from ehttpd.server.poller import DEPARTURE, READ, WRITE, is_broken
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ class Table:
     # The leader
 
     def note_departure(self, descriptor: int) -> Connection | None:
-        """Tell a handler that its client has left, if that is so, and return the connection. Either way it is told
-        nothing more.
+        """Tell a handler that its client has left, if that is so, and return the connection if it was reset. Either way
+        the handler is told nothing more. With the lock, without which the thread that serves it may close it.
         """
         with self._lock:
             connection = self.served.get(descriptor)
@@ -116,7 +116,7 @@ class Table:
                 connection.interest = 0
                 if connection.has_left():
                     connection.client_left()
-                    return connection
+                    return connection if is_broken(connection.socket) else None
         return None
 
     def tell_departures(self, *, of_all: bool) -> None:
