@@ -19,6 +19,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIND ?= 127.0.0.1:8000
 ARGS ?=
+# Tests run side by side, those of one file in one process.
+PARALLEL ?= --numprocesses auto --maxprocesses 8 --dist loadfile
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= reader chunks response forwarded proxy_protocol
 
@@ -34,7 +36,7 @@ demo: $(call WITH,demo)
 	cd examples/flask_app && exec $(BIN)/ehttpd app:app --bind $(BIND)
 
 test: $(call WITH,test)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 coverage: $(call WITH,test)
 	$(BIN)/coverage erase

@@ -324,7 +324,7 @@ def test_a_file_may_have_trailers(tmp_path: Path) -> None:
         {"text": 3},
         {"body": 3},
         {"stream": [3]},
-        {"json": object()},
+        {"json": {1}},
         {"delay": "soon"},
         {"delay": -1},
         {"throttle": -1},
