@@ -79,7 +79,7 @@ class Draining:
         idle = connection.state in BETWEEN_REQUESTS
         until = min(connection.silent_since, self._began) + self._patience if idle else self.deadline
         if now < min(until, self.deadline):
-            self._lane.sweep_by(until)
+            self._lane.deadlines.watch(until)
             return
         self.given_up |= connection.state not in (*BETWEEN_REQUESTS, State.LINGER)
         self._lane.arrange(connection, Next.CLOSE)

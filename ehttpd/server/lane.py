@@ -1,13 +1,12 @@
-"""One poller, its listeners, its resting connections and their deadlines.
+"""One poller, its listeners and its resting connections.
 
-Whoever leads the lane runs `Lane.drive`: polls, accepts, reads, parses, times out, and serves inline what is quick.
+Whoever leads the lane runs `Lane.drive`: polls, accepts, reads, parses, and serves inline what is quick.
 The lock guards the table of resting connections against the relief, which takes one out of it, and against threads
 that put theirs back; the leader alone iterates over it.
 """
 
 from __future__ import annotations
 
-import math
 import socket
 import threading
 import time
@@ -18,16 +17,16 @@ from socket import SocketType
 from ehttpd.errors import QueueFull, QueueTimeout, ServiceUnavailable
 from ehttpd.forks import tell_after_fork
 from ehttpd.http11.limits import Limits
-from ehttpd.http11.state import State
 from ehttpd.server.answers import TOGETHER, Answers
 from ehttpd.server.body import Blocks
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
+from ehttpd.server.deadlines import Deadlines
 from ehttpd.server.draining import Draining
 from ehttpd.server.entrance import Entrance
 from ehttpd.server.exhaustion import Exhaustion
 from ehttpd.server.feed import Apart, Feed
-from ehttpd.server.mishaps import QUEUE_TIMEOUT, TIMEOUT_KINDS, Mishaps
+from ehttpd.server.mishaps import QUEUE_TIMEOUT, Mishaps
 from ehttpd.server.poller import DEPARTURE, LONGEST_WAIT, READ, WRITE, Events, new_poller
 from ehttpd.server.sender import HELD_AT_MOST
 from ehttpd.server.table import Table
@@ -52,12 +51,8 @@ RECEIVE_AT_ONCE = 1 << 16
 ACCEPT_AT_ONCE = 64
 # Pipelined requests that are served before another connection has its turn.
 SERVE_AT_ONCE = 16
-# Connections with a request, or a refusal, that have their turn before the poller is asked who else is there; and
-# connections that are given up. A refusal takes up to 0.1 ms, and thousands may be due at the same moment.
+# Connections with a request, or a refusal, that have their turn before the poller is asked who else is there.
 TURNS_AT_ONCE = 64
-GIVEN_UP_AT_ONCE = 200
-# Looking through all deadlines may take one part in this many of the time.
-SWEEP_SHARE = 100
 # A connection that has rested this long is unlikely to speak soon: what its last request parsed to is let go.
 RESTS_AFTER = 1.0
 # Event streams that are sent to before others have their turn: each takes 12 microseconds, and a look at who else is
@@ -101,7 +96,7 @@ class Lane:
         self._called = False  # the leader will look at these; it takes that back when there are none, and looks again
         self.handshakes = 0  # of TLS, ever
         self.mishaps = Mishaps()
-        self._next_sweep = math.inf
+        self.deadlines = Deadlines(self)
         self._inbox, self._outbox = socket.socketpair()
         self._inbox.setblocking(False)
         self._outbox.setblocking(False)
@@ -184,9 +179,7 @@ class Lane:
             draining = self._draining
             leaves = draining is not None and draining.is_farewell(connection)
             rests = step is not Next.CLOSE and not self.closed and not leaves
-            sooner = rests and connection.deadline < self._next_sweep
-            if sooner:
-                self._next_sweep = connection.deadline
+            sooner = rests and self.deadlines.add(connection.deadline)
             if rests:
                 self._rest(connection, step)
             else:
@@ -215,7 +208,7 @@ class Lane:
         """Wait for events, and move on whoever has one; then who waited for others. What a client leaves behind in this
         frame goes with it.
         """
-        pool, answers = self.pool, self.answers
+        pool, answers, deadlines = self.pool, self.answers, self.deadlines
         resting, exchange = self.table.resting, self.service.exchange
         events = self._await_events()
         now = self.now
@@ -263,8 +256,8 @@ class Lane:
                         return lost
                     continue
             if step is WAIT and connection.interest == READ:
-                if connection.deadline < self._next_sweep:
-                    self._next_sweep = connection.deadline
+                if connection.deadline < deadlines.earliest:
+                    deadlines.earliest = connection.deadline
             else:
                 self.arrange(connection, step)
         return self._between_turns(now, lease)
@@ -287,8 +280,10 @@ class Lane:
         """Return how long the leader may wait for events."""
         if self._turns or self._posted or self.answers.unsent:
             return 0.0
-        serving = self.pool.serving
-        at = min(self._next_sweep, self.entrance.again, self.pool.line.expires, serving.overdue_at, serving.slow_at)
+        pool, serving = self.pool, self.pool.serving
+        at = min(
+            self.deadlines.earliest, self.entrance.again, pool.line.expires, serving.overdue_at, serving.slow_at
+        )  # fmt: skip
         if self._draining is not None:
             at = min(at, self._draining.deadline)
         left = at - time.monotonic()
@@ -370,8 +365,8 @@ class Lane:
                 return lost
         if self._posted:
             self._send_fed()
-        if now >= self._next_sweep:
-            self._sweep(now)
+        if now >= self.deadlines.earliest:
+            self.deadlines.sweep(now)
         pool = self.pool
         if now >= pool.serving.overdue_at:
             from ehttpd.server.overdue import answer_all_overdue  # for those who have deadlines
@@ -410,7 +405,7 @@ class Lane:
             return
         with self.lock:
             self._rest(connection, step)
-            self._next_sweep = min(self._next_sweep, connection.deadline)
+            self.deadlines.add(connection.deadline)
 
     def _rest(self, connection: Connection, step: Next) -> None:
         """Have a connection rest until it can be moved on. With the lock held."""
@@ -520,7 +515,7 @@ class Lane:
                 continue
             step = feed.send(self.now)
             if step is Next.FEED and connection.interest == DEPARTURE:
-                self.sweep_by(connection.deadline)
+                self.deadlines.watch(connection.deadline)
             else:
                 self.arrange(connection, step)
         if not self._posted:
@@ -532,43 +527,6 @@ class Lane:
         """Give places that came free outside a handler to requests that wait."""
         for connection in self.pool.take_waiting():
             self._turns.append(connection)
-
-    # Time
-
-    def sweep_by(self, moment: float) -> None:
-        """Look at the deadlines by this moment. The leader's."""
-        with self.lock:
-            self._next_sweep = min(self._next_sweep, moment)
-
-    def _sweep(self, now: float) -> None:
-        """Expire what is overdue, and find the next deadline. Of many that are given up at once some have to wait until
-        others had their turn.
-        """
-        began = time.monotonic()
-        self._next_sweep = math.inf  # until then, lowered by those who put a connection back
-        connections = self.table.all_resting()
-        earliest = math.inf
-        given_up = 0
-        for connection in connections:
-            if connection.deadline <= now:
-                step = self._expire(connection, now)
-                self.arrange(connection, step)
-                if step is not WAIT:
-                    given_up += 1
-                    if given_up >= GIVEN_UP_AT_ONCE:
-                        earliest = now
-                        break
-            if connection.state is not State.CLOSED and connection.deadline < earliest:
-                earliest = connection.deadline
-        pause = SWEEP_SHARE * (time.monotonic() - began) if given_up < GIVEN_UP_AT_ONCE else 0.0
-        with self.lock:
-            self._next_sweep = min(self._next_sweep, max(earliest, now + pause))
-
-    def _expire(self, connection: Connection, now: float) -> Next:
-        state, step = connection.state, connection.expire(now)
-        if step is not Next.WAIT and state in TIMEOUT_KINDS:
-            self.mishaps.timed_out(TIMEOUT_KINDS[state])
-        return step
 
     # In a process that was forked
 

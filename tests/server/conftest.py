@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
 import pytest
 
+from ehttpd.http11.limits import DEFAULT_LIMITS
 from ehttpd.messages import Handler
+from ehttpd.server.clock import StandingFields
 from ehttpd.server.entrance import Entrance
-from ehttpd.server.poller import SelectorPoller, new_poller
-from tests.server.live import Gate, LiveServer, serving
+from ehttpd.server.exchange import HTTPService
+from ehttpd.server.lane import Lane
+from ehttpd.server.poller import Poller, SelectorPoller, new_poller
+from ehttpd.server.pool import Pool
+from ehttpd.settings import Settings
+from tests.server.live import Gate, LiveServer, hello, serving
 
 
 class LiveServers(Protocol):
@@ -46,6 +52,23 @@ def no_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 def selectors_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have lanes use the poller of platforms that have no better one."""
     monkeypatch.setattr("ehttpd.server.lane.new_poller", SelectorPoller)
+
+
+@pytest.fixture(params=[new_poller, SelectorPoller], ids=["best poller", "selectors"])
+def each_poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have lanes use the poller of this platform, and that of platforms that have no better one."""
+    make: Callable[[], Poller] = request.param
+    monkeypatch.setattr("ehttpd.server.lane.new_poller", make)
+
+
+@pytest.fixture
+def resting_lane() -> Iterator[Lane]:
+    """A lane that nobody leads."""
+    standing = StandingFields()
+    lane = Lane(HTTPService(hello, standing), Settings(), DEFAULT_LIMITS, standing, 0)
+    lane.pool = Pool(lane, Settings())
+    yield lane
+    lane.close()
 
 
 @pytest.fixture

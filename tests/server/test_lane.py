@@ -1,4 +1,4 @@
-"""The lane: turns, deadlines, and what comes back to it from other threads."""
+"""The lane: turns, and what comes back to it from other threads."""
 
 from __future__ import annotations
 
@@ -7,32 +7,20 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from ehttpd.http11.buffer import ReceiveBuffer
-from ehttpd.http11.limits import DEFAULT_LIMITS
 from ehttpd.http11.state import State
 from ehttpd.messages import Request, Response
-from ehttpd.server.clock import StandingFields
-from ehttpd.server.connection import Connection, Next
-from ehttpd.server.exchange import HTTPService
+from ehttpd.server.connection import Connection
 from ehttpd.server.lane import Lane
-from ehttpd.server.poller import Poller, SelectorPoller, new_poller
-from ehttpd.server.pool import Pool
-from ehttpd.settings import Settings
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, Gate, hello, in_parallel, serving, until
 
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
-
-
-@pytest.fixture(autouse=True, params=[new_poller, SelectorPoller], ids=["best poller", "selectors"])
-def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    make: Callable[[], Poller] = request.param
-    monkeypatch.setattr("ehttpd.server.lane.new_poller", make)
+pytestmark = pytest.mark.usefixtures("each_poller")
 
 
 def test_a_connection_whose_octets_were_lost_is_closed(
@@ -50,25 +38,6 @@ def test_a_connection_whose_octets_were_lost_is_closed(
         assert peer.ended()
         assert server.connect().ask().body == b"hello"
     assert "this is a defect in ehttpd" in caplog.text
-
-
-def test_a_connection_that_comes_back_from_a_thread_still_has_its_deadline(live_server: LiveServers) -> None:
-    def handler(request: Request) -> Response:
-        request.client.lane.pool.step_aside(request.client)  # type: ignore[attr-defined]
-        return hello(request)
-
-    peer = live_server(handler, keep_alive_timeout=0.05).connect()
-    assert peer.ask().body == b"hello"
-    assert peer.ended()
-
-
-def test_an_earlier_deadline_is_kept_although_the_lane_waits_for_a_later_one(live_server: LiveServers) -> None:
-    server = live_server(hello, header_timeout=30, keep_alive_timeout=0.05)
-    late = server.connect()
-    early = server.connect()
-    early.ask()
-    assert early.ended()
-    assert late.ask().status == 200
 
 
 def test_a_deadline_may_be_farther_away_than_systems_wait(
@@ -176,16 +145,6 @@ def test_nothing_is_kept_of_a_client_that_has_left(live_server: LiveServers) -> 
     assert until(lambda: not [each for each in gc.get_objects() if type(each) is Connection and each.lane is lane])
 
 
-@pytest.fixture
-def resting_lane() -> Iterator[Lane]:
-    """A lane that nobody leads."""
-    standing = StandingFields()
-    lane = Lane(HTTPService(hello, standing), Settings(), DEFAULT_LIMITS, standing, 0)
-    lane.pool = Pool(lane, Settings())
-    yield lane
-    lane.close()
-
-
 def test_a_lane_is_woken_by_two_threads_that_post_at_the_same_time(resting_lane: Lane) -> None:
     class Interleaved(deque[Any]):
         def append(self, feed: Any) -> None:
@@ -196,38 +155,6 @@ def test_a_lane_is_woken_by_two_threads_that_post_at_the_same_time(resting_lane:
     resting_lane._posted = Interleaved()
     resting_lane.post("first")  # type: ignore[arg-type]
     assert resting_lane._inbox.recv(2)  # raises BlockingIOError if nobody wakes the leader
-
-
-def test_a_deadline_may_be_months_away(resting_lane: Lane) -> None:
-    resting_lane.sweep_by(time.monotonic() + 1e8)
-    resting_lane.wake()
-    assert resting_lane._await_events()
-
-
-def test_a_deadline_that_a_thread_brings_while_the_leader_looks_at_a_later_one_is_kept(resting_lane: Lane) -> None:
-    lane = resting_lane
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        sooner = Connection(ours, ("", 0), ("", 0), lane, DEFAULT_LIMITS, 0.0)
-        sooner.deadline = 1.0
-        brings = threading.Thread(target=lane.settle, args=(sooner, Next.WAIT))
-
-        class Interleaved(Connection):
-            @property
-            def deadline(self) -> float:
-                if brings.ident is None:
-                    brings.start()
-                    if not lane.lock.locked():
-                        brings.join()
-                return 50.0
-
-            @deadline.setter
-            def deadline(self, moment: float) -> None:
-                pass
-
-        lane.arrange(Interleaved(theirs, ("", 0), ("", 0), lane, DEFAULT_LIMITS, 0.0), Next.WAIT)
-        brings.join()
-        assert lane._next_sweep == 1.0
 
 
 def test_nobody_who_wakes_a_lane_is_held_up(resting_lane: Lane) -> None:

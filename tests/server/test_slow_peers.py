@@ -10,11 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ehttpd.http11.state import State
 from ehttpd.messages import Request, Response
-from ehttpd.server import lane
-from ehttpd.server.connection import Connection, Next
-from ehttpd.server.lane import Lane
+from ehttpd.server.connection import Connection
 from tests.server.conftest import LiveServers
 from tests.server.live import PATIENCE, LiveServer, Peer, come_true, hello, in_parallel
 
@@ -196,35 +193,3 @@ def test_many_idle_connections_hold_no_thread(live_server: LiveServers) -> None:
         peer.ask()
     come_true(lambda: server.lane.pool.busy == 0)
     assert all(peer.ask().body == b"hello" for peer in peers)
-
-
-def test_many_that_are_given_up_at_the_same_moment_are_so_in_several_turns(
-    live_server: LiveServers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lane, "GIVEN_UP_AT_ONCE", 2)
-    monkeypatch.setattr(lane, "TURNS_AT_ONCE", 2)
-    swept: list[int] = []
-    expire, sweep = Lane._expire, Lane._sweep
-
-    def expire_counted(self: Lane, connection: Connection, now: float) -> Next:
-        swept[-1] += 1
-        return expire(self, connection, now)
-
-    def sweep_counted(self: Lane, now: float) -> None:
-        swept.append(0)
-        sweep(self, now)
-
-    monkeypatch.setattr(Lane, "_expire", expire_counted)
-    monkeypatch.setattr(Lane, "_sweep", sweep_counted)
-    server = live_server(hello, header_timeout=PATIENCE)
-    peers = [server.connect() for _ in range(7)]
-    for peer in peers:
-        peer.send(b"GET / HT")
-    come_true(lambda: [each.state for each in server.lane.table.resting.copy().values()] == [State.HEAD] * 7)
-    for connection in server.lane.table.resting.copy().values():
-        connection.deadline = 0.0
-    server.lane._next_sweep = 0.0
-    server.lane.wake()
-    assert [peer.reply().status for peer in peers] == [408] * 7
-    assert max(swept) <= 2
-    assert server.connect().ask().body == b"hello"
