@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from re import Pattern
 from urllib.parse import parse_qs
 
+from ehttpd.messages import METHODS
 from ehttpd.testing.journal import ReceivedRequest
 from ehttpd.testing.paths import PathPattern
 from ehttpd.typed import TYPE_CHECKING
@@ -28,7 +29,8 @@ class Criteria:
     """What a request must have to be meant: a method and a path, and whatever else is given.
 
     Raises:
-        ValueError: ``pattern`` is no method and path, or has a query where there is another.
+        ValueError: ``pattern`` is no method and path, or has a method in small letters or a query where there is
+            another.
     """
 
     def __init__(
@@ -49,6 +51,9 @@ class Criteria:
             raise ValueError(f"Give the query in the pattern or as query=. Found {pattern!r} and {query!r}.")
         self.pattern = pattern
         self._methods = found[1].split("|") if found[1] and found[1] != "*" else None
+        for method in self._methods or ():
+            if method not in METHODS and method.upper() in METHODS:  # RFC 9110 §9.1: methods are case-sensitive
+                raise ValueError(f"The method of {pattern!r} is never asked for. Did you mean {method.upper()!r}?")
         self._path = PathPattern(found[2])
         self._query = query if found[3] is None else found[3]
         self._headers = headers or {}

@@ -95,6 +95,12 @@ def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
         server.on(pattern)
 
 
+@pytest.mark.parametrize("pattern", ["get /items", "GET|head /items"])
+def test_a_method_in_small_letters_is_refused_with_the_one_that_is_meant(pattern: str) -> None:
+    with MockServer() as server, pytest.raises(ValueError, match=r"Did you mean '(GET|HEAD)'\?"):
+        server.on(pattern)
+
+
 def test_a_pattern_may_have_the_query_that_is_asked_for() -> None:
     with MockServer(strict=False) as server:
         server.on("GET /search?q=a+b&page=2").reply(204)
