@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from ehttpd.launch.kind import Kind, kind_of
-from ehttpd.messages import Request, Response, View, streaming_as, streams_of
+from ehttpd.messages import Request, Response, View, streaming_as
 from ehttpd.testing import slowness
 from ehttpd.testing.client import Client
 from ehttpd.testing.faults import Fault
@@ -55,8 +55,7 @@ class TestServer:
         **settings: Any,
     ) -> None:
         self._handler = handler_of(app_or_handler)
-        streams = streams_of(self._handler)
-        self._observation = seen = Observation(self, streams)
+        self._observation = seen = Observation(self)
         self._failures: list[BaseException] = []
         self._clients: list[Client] = []
         self.slowness = ""  # what a stop that took long was waiting for

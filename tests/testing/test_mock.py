@@ -238,6 +238,13 @@ def test_the_rules_that_look_most_like_a_request_are_shown() -> None:
     assert message.splitlines()[1].startswith("  near: GET /items/{id} (")
 
 
+def test_rules_look_at_whole_bodies_also_where_those_are_streamed() -> None:
+    with MockServer(stream_bodies=True) as server:
+        server.on("POST /items", json={"name": "tea"}).handle(lambda request: Response(request.body.read()))
+        assert server.client().post("/items", body=iter([b'{"name":', b' "tea"}'])).body == b'{"name": "tea"}'
+        assert server.take().body == b'{"name": "tea"}'
+
+
 def test_a_rule_answers_with_an_application() -> None:
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("202 Taken", [])

@@ -341,6 +341,26 @@ def test_a_handler_reads_a_body_while_it_arrives_and_it_is_written_down() -> Non
         assert server.take().body == b"abcdef"
 
 
+def test_a_setting_has_an_application_read_a_body_while_it_arrives() -> None:
+    first = threading.Event()
+
+    def reads(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begun = environ["wsgi.input"].read(3)
+        first.set()
+        start_response("200 OK", [])
+        return [begun + environ["wsgi.input"].read()]
+
+    with (
+        TestServer(reads, stream_bodies=True) as server,
+        socket.create_connection(("127.0.0.1", server.port), 10) as client,
+    ):
+        client.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 6\r\n\r\nabc")
+        assert first.wait(10), "before it has arrived"
+        client.sendall(b"def")
+        assert client.recv(1000).endswith(b"abcdef")
+        assert server.take().body == b"abcdef"
+
+
 def test_an_exception_of_the_test_is_not_hidden_behind_the_handlers() -> None:
     def breaks(request: Request) -> Response:
         raise KeyError("missing")
