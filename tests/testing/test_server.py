@@ -361,6 +361,16 @@ def test_a_setting_has_an_application_read_a_body_while_it_arrives() -> None:
         assert server.take().body == b"abcdef"
 
 
+def test_an_application_below_a_prefix_is_told_so_as_in_production() -> None:
+    def where(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["SCRIPT_NAME"].encode(), b" + ", environ["PATH_INFO"].encode()]
+
+    with TestServer(where, url_prefix="/shop") as server:
+        assert server.client().get("/shop/items").body == b"/shop + /items"
+        assert server.take().path == "/shop/items"
+
+
 def test_an_exception_of_the_test_is_not_hidden_behind_the_handlers() -> None:
     def breaks(request: Request) -> Response:
         raise KeyError("missing")
