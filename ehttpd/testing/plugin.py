@@ -53,6 +53,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     keeper = item.stash.get(KEEPER, None)
+    if keeper is not None and call.excinfo is not None:
+        keeper.cut_short = True  # also by a skip, or by a failure that was expected
     if keeper is not None and report.failed:
         keeper.failed = True
         if keeper.servers:

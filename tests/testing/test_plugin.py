@@ -134,6 +134,27 @@ def test_a_failing_test_shows_every_exchange_and_no_second_failure(pytester: pyt
     )
 
 
+def test_what_a_test_that_did_not_run_to_its_end_has_left_undone_is_no_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        def test_is_skipped(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            pytest.skip("nobody is there")
+
+        def test_is_known_to_fail(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            pytest.xfail("a known bug")
+
+        @pytest.mark.xfail(raises=KeyError)
+        def test_is_known_to_raise(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            raise KeyError
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(skipped=1, xfailed=2)
+
+
 def test_what_is_left_behind_is_a_failure_unless_it_is_meant(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
