@@ -218,6 +218,43 @@ def test_what_is_left_behind_is_a_failure_unless_it_is_meant(
     )
 
 
+def test_events_that_nobody_ends_are_left_behind(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.testing.leaks.LAST_CALL", 0.05)
+    pytester.makepyfile("""
+        import queue, socket, threading
+        import pytest
+        from ehttpd.native import Response
+
+        @pytest.fixture(scope="module")
+        def inboxes():
+            inboxes = {False: queue.Queue(), True: queue.Queue()}
+            yield inboxes
+            inboxes[False].put(None)
+            for thread in threading.enumerate():
+                if thread.name == "ehttpd-events":
+                    thread.join()
+
+        @pytest.mark.parametrize("woken", [False, True])
+        def test_events(ehttpd_factory, inboxes, woken):
+            inbox = inboxes[woken]
+
+            def listen(request):
+                if woken:
+                    request.disconnected.add_callback(lambda: inbox.put(None))
+                return Response.sse(iter(inbox.get, None))
+
+            server = ehttpd_factory(listen)
+            inbox.put("news")
+            with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+                client.sendall(b"GET / HTTP/1.1\\r\\nHost: here\\r\\n\\r\\n")
+                while b"news" not in client.recv(1000):
+                    pass
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=2, errors=1)
+    run.stdout.fnmatch_lines(["*ERROR at teardown of test_events?False?*", "*The thread 'ehttpd-events' still runs: *"])
+
+
 def test_a_mark_relaxes_what_it_names_and_nothing_else(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
