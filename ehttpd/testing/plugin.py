@@ -151,9 +151,9 @@ def ehttpd_live(transactional_db: None, _ehttpd_keeper: Keeper) -> Iterator[Test
 
     For users of pytest-django: `str()` and `.url` give the URL, as with its `live_server`.
     """
-    from ehttpd.testing.django import shared_connections, site
+    from ehttpd.testing.django import allowed_host, shared_connections, site
 
-    with shared_connections() as connections:
+    with allowed_host("127.0.0.1"), shared_connections() as connections:
         server: TestServer = _ehttpd_keeper.serve(site(connections))
         yield server
         server.stop()
