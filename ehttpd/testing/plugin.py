@@ -83,7 +83,7 @@ def _ehttpd_keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
 
     said: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers("ehttpd"))):
-        said.update(mark.kwargs)
+        said.update({repr(each): each for each in mark.args}, **mark.kwargs)  # what has no name is no name of ours
     config = request.config
     try:
         keeper = Keeper(request.node.name, said, notes_octets=config.getoption("--ehttpd-log") == "wire")

@@ -272,10 +272,14 @@ def test_a_mark_relaxes_what_it_names_and_nothing_else(pytester: pytest.Pytester
 
         @pytest.mark.ehttpd(stict=False)
         def test_of_a_mark_that_is_none(ehttpd_server): ...
+
+        @pytest.mark.ehttpd(False)
+        def test_of_a_mark_without_names(ehttpd_server): ...
     """)
     run = pytester.runpytest_inprocess(*QUIET)
-    run.assert_outcomes(passed=2, errors=2)
+    run.assert_outcomes(passed=2, errors=3)
     run.stdout.fnmatch_lines(["*The mark of *test_of_a_mark_that_is_none is none of: ehttpd(strict=*Found *stict*"])
+    run.stdout.fnmatch_lines(["*The mark of *test_of_a_mark_without_names is none of: ehttpd(strict=*Found *False*"])
 
 
 def test_a_stop_that_took_long_is_a_warning(pytester: pytest.Pytester) -> None:
