@@ -282,7 +282,9 @@ class Answer(Response):
         if self.status:
             if exc_info is None:
                 raise HandlerError("start_response was called a second time without exc_info.")
-            if self._request.client.response_begun and exc_info[1] is not None:
+            if self._request.client.response_begun:
+                if exc_info[1] is None:
+                    raise HandlerError("start_response was called a second time, and the response has begun.")
                 try:
                     raise exc_info[1].with_traceback(exc_info[2])
                 finally:
