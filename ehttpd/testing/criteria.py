@@ -31,6 +31,7 @@ class Criteria:
     Raises:
         ValueError: ``pattern`` is no method and path, or has a method in small letters or a query where there is
             another.
+        TypeError: ``query``, ``headers`` or ``body`` is what no request could have.
     """
 
     def __init__(
@@ -49,6 +50,9 @@ class Criteria:
             )
         if found[3] is not None and query is not None:
             raise ValueError(f"Give the query in the pattern or as query=. Found {pattern!r} and {query!r}.")
+        check_type("query", query, "a mapping or text", Mapping, str)
+        check_type("headers", headers, "a mapping", Mapping)
+        check_type("body", body, "octets, text or a regular expression", bytes, str, Pattern)
         self.pattern = pattern
         self._methods = found[1].split("|") if found[1] and found[1] != "*" else None
         for method in self._methods or ():
@@ -128,6 +132,12 @@ class Criteria:
         if self._json is not ANYTHING:
             given.append(f"json={self._json!r}")
         return ", ".join(given)
+
+
+def check_type(name: str, value: object, words: str, *types: type) -> None:
+    """Raises TypeError unless a criterion is of one of these types, or is not given."""
+    if value is not None and not isinstance(value, types):
+        raise TypeError(f"{name} is {words}. Found {value!r}.")
 
 
 def agrees(expected: Any, received: Any) -> bool:

@@ -66,6 +66,7 @@ class MockServer(TestServer):
 
         Raises:
             ValueError: ``pattern`` is none.
+            TypeError: a criterion is what no request could have.
         """
         rule = Rule(self, Criteria(pattern, query, headers, json, body, where), place_of_caller())
         with self._lock:

@@ -101,6 +101,25 @@ def test_a_method_in_small_letters_is_refused_with_the_one_that_is_meant(pattern
         server.on(pattern)
 
 
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"query": [("page", "2")]}, r"query is .*text.* Found \[\('page', '2'\)\]"),
+        ({"headers": [("X-A", "1")]}, r"headers is .* Found \["),
+        ({"body": {"name": "tea"}}, r"body is .* Found \{"),
+    ],
+)
+def test_what_no_request_could_have_is_refused_where_it_is_written(given: Any, found: str) -> None:
+    with MockServer() as server, pytest.raises(TypeError, match=found):
+        server.on("/", **given)
+
+
+def test_a_reply_begins_with_a_status_and_says_so() -> None:
+    wrong: Any = {"id": 7}
+    with MockServer(strict=False) as server, pytest.raises(TypeError, match=r"status.* Found \{'id': 7\}"):
+        server.on("/").reply(wrong)
+
+
 def test_a_pattern_may_have_the_query_that_is_asked_for() -> None:
     with MockServer(strict=False) as server:
         server.on("GET /search?q=a+b&page=2").reply(204)
