@@ -76,7 +76,7 @@ class Keeper:
     @property
     def has_failed(self) -> bool:
         """Whether the test has failed, or is about to."""
-        return self.failed or any(map(self._failures_of, self.servers))
+        return self.failed or (not self.cut_short and any(map(self._failures_of, self.servers)))
 
     def finish(self) -> None:
         """Stop all servers, and note what went wrong."""

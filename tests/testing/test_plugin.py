@@ -396,6 +396,8 @@ def test_the_app_of_pytest_flask_is_served(pytester: pytest.Pytester) -> None:
 
 
 HELD = """
+    import pytest
+
     def test_fails(ehttpd_server, ehttpd_factory):
         ehttpd_server.on("GET /held").optional().reply(text="still here")
         ehttpd_factory()
@@ -407,6 +409,10 @@ HELD = """
     def test_passes(ehttpd_server):
         ehttpd_server.on("GET /").reply()
         ehttpd_server.client().get("/")
+
+    def test_is_skipped(ehttpd_server):
+        ehttpd_server.on("GET /never")
+        pytest.skip("nobody is there")
 """
 
 
@@ -443,7 +449,8 @@ def test_the_servers_of_a_failed_test_are_held_up(
         run.stdin.flush()
         assert len(urls_held_up(run.stdout, "test_is_about_to_fail")) == 1 + addresses
         output, _ = run.communicate("\n", timeout=20)
-    assert "1 failed, 2 passed, 1 error" in output
+    assert "1 failed, 2 passed, 1 skipped, 1 error" in output
+    assert "held up" not in output
 
 
 def test_an_address_that_cannot_be_held_is_told_and_the_rest_is_held(pytester: pytest.Pytester) -> None:
@@ -452,7 +459,7 @@ def test_an_address_that_cannot_be_held_is_told_and_the_rest_is_held(pytester: p
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         run = pytester.run(sys.executable, "-m", "pytest", *QUIET, f"--ehttpd-hold={address}", stdin=b"\n\n")
     run.stdout.fnmatch_lines(["ehttpd: test_fails has failed. *", "  http://127.0.0.1:*", "  not 127.0.0.1:*in use*"])
-    run.assert_outcomes(failed=1, passed=2, errors=1)
+    run.assert_outcomes(failed=1, passed=2, errors=1, skipped=1)
 
 
 def test_the_fixture_of_pytest_django_is_not_needed_by_others(pytester: pytest.Pytester) -> None:
