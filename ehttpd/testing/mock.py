@@ -42,7 +42,6 @@ class MockServer(TestServer):
         super().__init__(self._answer_nothing, tls=tls, bind=bind, **settings)
         self.strict = strict
         self._rules: list[Rule] = []
-        self._unmet: list[BaseException] = []
         self._unexpected: list[UnexpectedRequest] = []
         self._lock = threading.Lock()
 
