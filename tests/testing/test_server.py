@@ -523,6 +523,13 @@ def test_the_client_has_every_method(method: str) -> None:
         assert answer.text == ("" if method == "head" else method.upper())
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_client_holds_no_body_back_until_its_head_is_acknowledged(tls: bool) -> None:
+    with TestServer(application, tls=tls) as server, server.client() as client:
+        assert client.post("/", body=b" you").body == b"hello you"
+        assert client._connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "the kernel waits for 40 ms"
+
+
 def test_the_client_percent_encodes_letters_beyond_ascii_and_nothing_else() -> None:
     with TestServer(hello) as server:
         server.client().get("/café/%41?ü=a%20b&c")
