@@ -63,8 +63,7 @@ class TestServer:
         self.verified = False  # `verify` was called, by the end of a block or otherwise
         self._authority = authority_for(tls)
         handle = streaming_as(self._handler, lambda request: seen.handle(request))
-        if hasattr(self._handler, "below"):  # it knows better what to do with a prefix
-            handle.below = lambda prefix: self._mounted(prefix, handle)  # type: ignore[attr-defined]
+        handle.below = lambda prefix: self._mounted(prefix, handle)  # type: ignore[attr-defined]
         self._server = ObservedServer(seen, handle, seen.note_refusal, self._server_context(), bind=bind, **settings)
 
     # Life
@@ -288,9 +287,9 @@ class TestServer:
     # What is answered: the author's part of an `Observation`
 
     def _mounted(self, prefix: str, handle: Handler) -> Handler:
-        """Have what is served be below a prefix; return what notes its requests."""
+        """Have what is served be below a prefix; return what notes its requests, as they come."""
         self._handler = below(self._handler, prefix)
-        return handle
+        return streaming_as(self._handler, handle)
 
     def _respond(self, request: Request, received: ReceivedRequest) -> tuple[Response, Fault | None]:
         return answered(self._handler, request), None

@@ -361,12 +361,19 @@ def test_a_setting_has_an_application_read_a_body_while_it_arrives() -> None:
         assert server.take().body == b"abcdef"
 
 
-def test_an_application_below_a_prefix_is_told_so_as_in_production() -> None:
-    def where(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        start_response("200 OK", [])
-        return [environ["SCRIPT_NAME"].encode(), b" + ", environ["PATH_INFO"].encode()]
+def application_below(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [environ["SCRIPT_NAME"].encode(), b" + ", environ["PATH_INFO"].encode()]
 
-    with TestServer(where, url_prefix="/shop") as server:
+
+@streaming
+def handler_below(request: Request) -> Response:
+    return Response(f"{request.mount} + {request.path}")
+
+
+@pytest.mark.parametrize("served", [application_below, handler_below])
+def test_who_is_below_a_prefix_is_told_so_as_in_production_and_what_came_is_written_down(served: Any) -> None:
+    with TestServer(served, url_prefix="/shop") as server:
         assert server.client().get("/shop/items").body == b"/shop + /items"
         assert server.take().path == "/shop/items"
 
