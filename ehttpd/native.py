@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from ehttpd.fields import Fields, Headers
-from ehttpd.messages import Client, FileBody, Handler, Request, Response, Status, streaming
+from ehttpd.messages import Client, FileBody, Handler, Outlet, Request, Response, Status, streaming
 from ehttpd.server.server import Server
 from ehttpd.server.signals import run
 from ehttpd.typed import TYPE_CHECKING
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.cors import cors
     from ehttpd.toolkit.errors import HTTPError
-    from ehttpd.toolkit.events import Event, EventSource
+    from ehttpd.toolkit.events import Event, EventSource, encode_event
     from ehttpd.toolkit.forms import Form, MultipartForm, Upload
     from ehttpd.toolkit.limit_body import limit_body
     from ehttpd.toolkit.mounting import MountedRequest
@@ -66,6 +66,7 @@ __all__ = [
     "MountedRequest",
     "MultipartForm",
     "NotFound",
+    "Outlet",
     "PatternError",
     "Publisher",
     "Query",
@@ -89,6 +90,7 @@ __all__ = [
     "compress",
     "connection_handler",
     "cors",
+    "encode_event",
     "from_wsgi",
     "limit_body",
     "percent_decode",
@@ -135,6 +137,7 @@ LATER = {
     "basic_auth": "toolkit.basic_auth",
     "compress": "toolkit.compress",
     "cors": "toolkit.cors",
+    "encode_event": "toolkit.events",
     "from_wsgi": "toolkit.bridges",
     "limit_body": "toolkit.limit_body",
     "percent_decode": "toolkit.query",

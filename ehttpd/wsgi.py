@@ -135,12 +135,13 @@ ERRORS = StandardError()
 
 def _below(application: Application, prefix: str) -> Application:
     """Return an application that is served below a path; see `ehttpd.messages.mounting.below`."""
+    script_name = percent_decode(prefix).decode("latin-1")
 
     def below(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
-        if path == prefix or path.startswith(prefix + "/"):
-            environ["PATH_INFO"] = path[len(prefix) :]
-        environ["SCRIPT_NAME"] += prefix
+        if path == script_name or path.startswith(script_name + "/"):
+            environ["PATH_INFO"] = path[len(script_name) :]
+        environ["SCRIPT_NAME"] += script_name
         return application(environ, start_response)
 
     return below
@@ -282,7 +283,9 @@ class Answer(Response):
         if self.status:
             if exc_info is None:
                 raise HandlerError("start_response was called a second time without exc_info.")
-            if self._request.client.response_begun and exc_info[1] is not None:
+            if self._request.client.response_begun:
+                if exc_info[1] is None:
+                    raise HandlerError("start_response was called a second time, and the response has begun.")
                 try:
                     raise exc_info[1].with_traceback(exc_info[2])
                 finally:

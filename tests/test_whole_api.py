@@ -39,6 +39,7 @@ from ehttpd.native import (
     MountedRequest,
     MultipartForm,
     NotFound,
+    Outlet,
     PatternError,
     Publisher,
     Query,
@@ -62,6 +63,7 @@ from ehttpd.native import (
     compress,
     connection_handler,
     cors,
+    encode_event,
     from_wsgi,
     limit_body,
     percent_decode,
@@ -188,6 +190,21 @@ def queue(request: Request) -> Response:
     return Response.sse(inbox)
 
 
+class Countdown(EventSource):
+    def listen(self, outlet: Outlet) -> None:
+        for number in (2, 1):
+            outlet.write(encode_event({"data": number}))
+        outlet.end()
+
+    def leave(self, outlet: Outlet | None) -> None:
+        assert outlet is not None, "it has begun"
+
+
+@api.get("/countdown")
+def countdown(request: Request) -> Response:
+    return Response.sse(Countdown())
+
+
 def talk(websocket: WebSocket) -> None:
     try:
         while True:
@@ -290,6 +307,7 @@ def test_requests_tell_everything(server: TestServer) -> None:
         ("GET", "/errors/type", None, 415, None),
         ("GET", "/errors/other", None, 500, None),
         ("GET", "/queue", None, 200, b":\n\nevent: tick\ndata: {\"n\": 1}\n\n"),
+        ("GET", "/countdown", None, 200, b":\n\ndata: 2\n\ndata: 1\n\n"),
         ("GET", "/talk", None, 426, None),
         ("GET", "/line", None, 426, None),
         ("GET", "/nowhere", None, 404, b"There is nothing here.\n"),

@@ -564,6 +564,20 @@ def test_exc_info_is_raised_again_once_something_was_sent(
     assert "on purpose" in caplog.text
 
 
+def test_exc_info_without_an_exception_replaces_nothing_that_was_sent(
+    served: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    def application(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", PLAIN)
+        yield b"begin"
+        start_response("500 Sorry", PLAIN, sys.exc_info())
+        yield b"never sent"
+
+    reply = served(application).connect().ask()
+    assert (reply.status, reply.body, reply.whole) == (200, b"begin", False)
+    assert "start_response was called a second time, and the response has begun" in caplog.text
+
+
 @pytest.mark.parametrize("returned", [[b"an apology"], [b"an ", b"apology"]])
 def test_exc_info_replaces_what_was_begun_with_nothing_to_send(
     served: Callable[..., LiveServer], returned: list[bytes]

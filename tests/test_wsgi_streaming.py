@@ -11,6 +11,7 @@ from wsgiref.validate import validator
 import pytest
 from flask import Flask, request
 
+from ehttpd.native import streaming
 from ehttpd.wsgi import adapt
 from tests.server.live import PATIENCE, Peer, serving
 
@@ -41,6 +42,23 @@ def test_an_application_reads_while_the_body_arrives() -> None:
                 assert read == [line]
         assert peer.reply().body == b"ok"
         assert read == [b"one\n", b"two"]
+
+
+@pytest.mark.parametrize("prefix", [None, "/shop"])
+def test_an_adapted_application_that_is_to_stream_does_so_below_a_prefix_too(prefix: str | None) -> None:
+    begun = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        begun.set()
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    with serving(streaming(adapt(application)), url_prefix=prefix) as server:
+        peer = server.connect()
+        peer.send(POST + b"Content-Length: 3\r\n\r\n")
+        assert begun.wait(PATIENCE), "before there is a body"
+        peer.send(b"tea")
+        assert peer.reply().body == b"tea"
 
 
 def flask() -> Flask:

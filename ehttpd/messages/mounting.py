@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ehttpd.fields import Fields
 from ehttpd.messages.request import Request
-from ehttpd.messages.streaming import streams_of
+from ehttpd.messages.streaming import streaming_as, streams_of
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def below(handler: Any, prefix: str) -> Any:
     """
     own = getattr(handler, "below", None)
     if own is not None:
-        return own(prefix)
+        return streaming_as(handler, own(prefix))
 
     def mounted(request: Request) -> MountedRequest:
         path, question_mark, query = request.raw_path, *request.target.partition("?")[1:]

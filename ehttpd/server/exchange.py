@@ -339,7 +339,7 @@ class HTTPService:
         """Begin a response before its handler returns; see `Client.start_response`."""
         if connection.response_begun:
             raise HandlerError("The response has begun: it cannot begin anew.")
-        response = Response(b"", status)
+        response = connection.answered = Response(b"", status)
         response.headers = headers  # type: ignore[assignment]
 
         def make_head(length: int | None) -> Head:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from re import Pattern
 from urllib.parse import parse_qs
 
+from ehttpd.messages import METHODS
 from ehttpd.testing.journal import ReceivedRequest
 from ehttpd.testing.paths import PathPattern
 from ehttpd.typed import TYPE_CHECKING
@@ -28,7 +29,9 @@ class Criteria:
     """What a request must have to be meant: a method and a path, and whatever else is given.
 
     Raises:
-        ValueError: ``pattern`` is no method and path, or has a query where there is another.
+        ValueError: ``pattern`` is no method and path, or has a method in small letters or a query where there is
+            another.
+        TypeError: ``query``, ``headers`` or ``body`` is what no request could have.
     """
 
     def __init__(
@@ -47,8 +50,14 @@ class Criteria:
             )
         if found[3] is not None and query is not None:
             raise ValueError(f"Give the query in the pattern or as query=. Found {pattern!r} and {query!r}.")
+        check_type("query", query, "a mapping or text", Mapping, str)
+        check_type("headers", headers, "a mapping", Mapping)
+        check_type("body", body, "octets, text or a regular expression", bytes, str, Pattern)
         self.pattern = pattern
         self._methods = found[1].split("|") if found[1] and found[1] != "*" else None
+        for method in self._methods or ():
+            if method not in METHODS and method.upper() in METHODS:  # RFC 9110 §9.1: methods are case-sensitive
+                raise ValueError(f"The method of {pattern!r} is never asked for. Did you mean {method.upper()!r}?")
         self._path = PathPattern(found[2])
         self._query = query if found[3] is None else found[3]
         self._headers = headers or {}
@@ -123,6 +132,12 @@ class Criteria:
         if self._json is not ANYTHING:
             given.append(f"json={self._json!r}")
         return ", ".join(given)
+
+
+def check_type(name: str, value: object, words: str, *types: type) -> None:
+    """Raises TypeError unless a criterion is of one of these types, or is not given."""
+    if value is not None and not isinstance(value, types):
+        raise TypeError(f"{name} is {words}. Found {value!r}.")
 
 
 def agrees(expected: Any, received: Any) -> bool:

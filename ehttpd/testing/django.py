@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.apps import apps
@@ -16,6 +16,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
 from django.test import LiveServerTestCase as DjangosLiveServerTestCase
 from django.test.testcases import _MediaFilesHandler
+from django.test.utils import modify_settings
 
 from ehttpd.messages import close_body
 from ehttpd.testing.server import TestServer
@@ -82,6 +83,12 @@ def shared_connections() -> Iterator[Connections]:
     finally:
         for connection in shared.values():
             connection.dec_thread_sharing()
+
+
+def allowed_host(host: str) -> AbstractContextManager[None]:
+    """Let requests for a host in while the block runs, as Django's live server does."""
+    allowed: AbstractContextManager[None] = modify_settings(ALLOWED_HOSTS={"append": host})
+    return allowed
 
 
 class ServerThread:

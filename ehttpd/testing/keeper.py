@@ -47,6 +47,7 @@ class Keeper:
         self.servers: list[TestServer] = []
         self.failures: list[BaseException] = []
         self.failed = False
+        self.cut_short = False  # the test has not run to its end, whatever it is reported as
 
     def serve(self, app_or_handler: Any = None, **options: Any) -> Any:
         """Return a server that runs: of an application or a handler, or without either a mock server."""
@@ -75,7 +76,7 @@ class Keeper:
     @property
     def has_failed(self) -> bool:
         """Whether the test has failed, or is about to."""
-        return self.failed or any(map(self._failures_of, self.servers))
+        return self.failed or (not self.cut_short and any(map(self._failures_of, self.servers)))
 
     def finish(self) -> None:
         """Stop all servers, and note what went wrong."""
@@ -92,10 +93,10 @@ class Keeper:
         return failures if self._expected.exceptions else found_by_us(failures)
 
     def verdict(self) -> BaseException | None:
-        """Return what makes the test fail, if anything does and it has not failed without that. To be asked once all of
+        """Return what makes the test fail, if anything does and it has come to its end without. To be asked once all of
         its fixtures have ended: one that was set up before the servers may close its connections to them later.
         """
-        if self.failed:
+        if self.failed or self.cut_short:
             return None
         left = self._inventory.left_behind(self.servers) if self._inventory is not None else []
         failures = [*self.failures, *left]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Seconds. A thread that was told to end, and has by then, is no leak.
 LAST_CALL = 1.0
+EVENTS = "ehttpd-events"  # see toolkit/events.py
 RELAX = "If that is meant: @pytest.mark.ehttpd(leaks=False)."
 
 
@@ -56,8 +57,10 @@ class Inventory:
 
 
 def is_ours(thread: threading.Thread) -> bool:
-    """Tell whether a thread is one of a server's."""
-    return thread.name.startswith("ehttpd-")
+    """Tell whether a thread is one of a server's. Those that wait for events of an iterable are not: only whoever has
+    written that can end them.
+    """
+    return thread.name.startswith("ehttpd-") and thread.name != EVENTS
 
 
 def open_sockets() -> set[tuple[int, int]]:

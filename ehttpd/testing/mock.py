@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from re import Pattern
 
 from ehttpd.messages import Request, Response
 from ehttpd.testing.criteria import ANYTHING, Criteria, Query
 from ehttpd.testing.faults import WITHIN_A_REQUEST, Fault
 from ehttpd.testing.journal import ReceivedRequest
-from ehttpd.testing.observation import answered
+from ehttpd.testing.observation import answered, arrives
 from ehttpd.testing.rules import Rule, Step, place_of_caller
 from ehttpd.testing.server import TestServer
 from ehttpd.testing.verification import UnexpectedRequest
@@ -41,7 +42,6 @@ class MockServer(TestServer):
         super().__init__(self._answer_nothing, tls=tls, bind=bind, **settings)
         self.strict = strict
         self._rules: list[Rule] = []
-        self._unmet: list[BaseException] = []
         self._unexpected: list[UnexpectedRequest] = []
         self._lock = threading.Lock()
 
@@ -65,6 +65,7 @@ class MockServer(TestServer):
 
         Raises:
             ValueError: ``pattern`` is none.
+            TypeError: a criterion is what no request could have.
         """
         rule = Rule(self, Criteria(pattern, query, headers, json, body, where), place_of_caller())
         with self._lock:
@@ -97,6 +98,9 @@ class MockServer(TestServer):
         raise NotImplementedError("a mock server answers by its rules")
 
     def _respond(self, request: Request, received: ReceivedRequest) -> tuple[Response, Fault | None]:
+        if arrives(request.body):  # rules look at whole bodies
+            with request.body as body:
+                request.body = BytesIO(body.read())
         found = self._step_for(received)
         if found is None:
             return self._refuse_unexpected(received), None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from ehttpd.errors import RaisedAnswer
-from ehttpd.messages import NO_BODY, Client, Request, Response, Streams
+from ehttpd.messages import NO_BODY, Client, Request, Response
 from ehttpd.records import Record
 from ehttpd.testing.connection import ObservedConnection
 from ehttpd.testing.delivery import break_response, pause
@@ -23,6 +23,8 @@ from ehttpd.testing.watching import NotedBody, watch
 from ehttpd.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from ehttpd.testing.wire_log import WireLog
     from ehttpd.toolkit.answers import Answer
 
@@ -40,9 +42,8 @@ class Author(Protocol):
 class Observation:
     """An `Observer` of connections, and the handler of every request. Any thread."""
 
-    def __init__(self, author: Author, streams: Streams | None) -> None:
+    def __init__(self, author: Author) -> None:
         self._author = author
-        self._streams = streams
         self._indices = count()
         self.connections: dict[int, ObservedConnection] = {}
         self.journal = Journal()
@@ -120,7 +121,7 @@ class Observation:
             pause(seconds, self.ending)
 
     def _note(self, request: Request) -> tuple[Exchange, ReceivedRequest]:
-        streams = self._streams is not None and request.body is not NO_BODY and self._streams(request)
+        streams = arrives(request.body)
         body = b"" if streams else request.body.read()
         if body:
             request.body.seek(0)
@@ -133,6 +134,11 @@ class Observation:
         exchange.running = True
         self.journal.add(exchange)
         return exchange, received
+
+
+def arrives(body: BinaryIO) -> bool:
+    """Tell whether the body of a request may still be on its way."""
+    return body is not NO_BODY and not body.seekable()
 
 
 def answered(handler: Callable[[Request], Answer], request: Request) -> Response:

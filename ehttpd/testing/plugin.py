@@ -53,6 +53,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     keeper = item.stash.get(KEEPER, None)
+    if keeper is not None and call.excinfo is not None:
+        keeper.cut_short = True  # also by a skip, or by a failure that was expected
     if keeper is not None and report.failed:
         keeper.failed = True
         if keeper.servers:
@@ -81,7 +83,7 @@ def _ehttpd_keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
 
     said: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers("ehttpd"))):
-        said.update(mark.kwargs)
+        said.update({repr(each): each for each in mark.args}, **mark.kwargs)  # what has no name is no name of ours
     config = request.config
     try:
         keeper = Keeper(request.node.name, said, notes_octets=config.getoption("--ehttpd-log") == "wire")
@@ -149,9 +151,9 @@ def ehttpd_live(transactional_db: None, _ehttpd_keeper: Keeper) -> Iterator[Test
 
     For users of pytest-django: `str()` and `.url` give the URL, as with its `live_server`.
     """
-    from ehttpd.testing.django import shared_connections, site
+    from ehttpd.testing.django import allowed_host, shared_connections, site
 
-    with shared_connections() as connections:
+    with allowed_host("127.0.0.1"), shared_connections() as connections:
         server: TestServer = _ehttpd_keeper.serve(site(connections))
         yield server
         server.stop()

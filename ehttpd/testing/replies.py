@@ -52,6 +52,8 @@ class Reply:
     """
 
     def __init__(self, status: int, options: ReplyOptions) -> None:
+        if not isinstance(status, int):
+            raise TypeError(f"The first that a reply is told is its status, a number. Found {status!r}.")
         given: dict[str, Any] = {name: each for name, each in options.items() if each is not None or name == "json"}
         if unknown := given.keys() - ReplyOptions.__annotations__.keys():
             raise TypeError(f"A reply knows no {', '.join(map(repr, sorted(unknown)))}.")

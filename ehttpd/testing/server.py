@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
 from ehttpd.launch.kind import Kind, kind_of
-from ehttpd.messages import Request, Response, View, streaming_as, streams_of
+from ehttpd.messages import Handler, Request, Response, View, streaming_as
+from ehttpd.messages.mounting import below
 from ehttpd.testing import slowness
 from ehttpd.testing.client import Client
 from ehttpd.testing.faults import Fault
@@ -55,14 +56,14 @@ class TestServer:
         **settings: Any,
     ) -> None:
         self._handler = handler_of(app_or_handler)
-        streams = streams_of(self._handler)
-        self._observation = seen = Observation(self, streams)
+        self._observation = seen = Observation(self)
         self._failures: list[BaseException] = []
         self._clients: list[Client] = []
         self.slowness = ""  # what a stop that took long was waiting for
         self.verified = False  # `verify` was called, by the end of a block or otherwise
         self._authority = authority_for(tls)
         handle = streaming_as(self._handler, lambda request: seen.handle(request))
+        handle.below = lambda prefix: self._mounted(prefix, handle)  # type: ignore[attr-defined]
         self._server = ObservedServer(seen, handle, seen.note_refusal, self._server_context(), bind=bind, **settings)
 
     # Life
@@ -284,6 +285,11 @@ class TestServer:
         self._observation.hang_up()
 
     # What is answered: the author's part of an `Observation`
+
+    def _mounted(self, prefix: str, handle: Handler) -> Handler:
+        """Have what is served be below a prefix; return what notes its requests, as they come."""
+        self._handler = below(self._handler, prefix)
+        return streaming_as(self._handler, handle)
 
     def _respond(self, request: Request, received: ReceivedRequest) -> tuple[Response, Fault | None]:
         return answered(self._handler, request), None

@@ -29,14 +29,16 @@ def compress(minimum: int = 1000) -> Middleware:
     """Encode contents of ``minimum`` bytes or more with zstd (Python 3.14), br (the extra ``ehttpd[brotli]``) or gzip.
 
     Left as they are: contents of types that are compressed already, parts of contents (206), what has a coding, what
-    ``Cache-Control: no-transform`` forbids to touch, and server-sent events, for which no thread waits. Pieces of any
-    other stream still leave as they are made.
+    ``Cache-Control: no-transform`` forbids to touch, server-sent events, for which no thread waits, and what has begun
+    to be sent. Pieces of any other stream still leave as they are made.
     """
     offered = encoders()
 
     def middleware(view: View) -> Handler:
         def handler(request: Request) -> Response:
             response = answer_of(view, request)
+            if request.client.response_begun:  # by the ``write`` of PEP 3333: what is sent already is plain
+                return response
             coding = best_coding(request.headers.get("accept-encoding"), list(offered))
             if response.status == 304:
                 # RFC 9110 §15.4.5: what 200 would say. Whether that is encoded, its type tells, which is not here.

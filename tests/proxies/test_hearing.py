@@ -207,6 +207,12 @@ def test_an_application_is_served_below_a_prefix(live_server: LiveServers, targe
         assert (shown["SCRIPT_NAME"], shown["PATH_INFO"]) == ("/shop", path)
 
 
+def test_a_prefix_is_given_as_clients_send_it_and_told_as_cgi_has_it(live_server: LiveServers) -> None:
+    peer = live_server(adapt(show), url_prefix="/b%C3%BCro").connect()
+    shown = asked(peer, target="/b%C3%BCro/t%C3%A9")
+    assert (shown["SCRIPT_NAME"], shown["PATH_INFO"]) == ("/bÃ¼ro", "/tÃ©")
+
+
 def test_a_prefix_of_the_proxy_comes_before_ours(live_server: LiveServers) -> None:
     peer = live_server(adapt(show), url_prefix="/shop").connect()
     shown = asked(peer, "X-Forwarded-Prefix: /b%C3%BCro", target="/shop/tea")

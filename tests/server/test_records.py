@@ -157,6 +157,19 @@ def test_a_client_that_left_before_there_was_an_answer_is_recorded(live_server: 
     assert (record.request_line, record.status, record.response) == ("GET /a HTTP/1.1", 499, None)
 
 
+def test_a_response_that_its_application_wrote_and_broke_off_is_recorded_as_what_was_sent(
+    live_server: LiveServers, records: Records
+) -> None:
+    def handler(request: Request) -> Response:
+        request.client.start_response(request, 201, [("X-A", "b")])(b"begun")
+        raise LookupError("on purpose")
+
+    reply = live_server(handler, record=records).connect().ask()
+    assert (reply.status, reply.body, reply.whole) == (201, b"begun", False)
+    record = records.next()
+    assert (record.status, record.body_octets) == (201, 5)
+
+
 # Ledgers, which are told of several at once
 
 

@@ -13,7 +13,8 @@ pytest_plugins = ("pytester",)
 
 SETTINGS = """
 SECRET_KEY = "none"
-ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+ALLOWED_HOSTS = ["shop.example"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]  # looks at the host of each request
 ROOT_URLCONF = "urls"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.staticfiles"]
 STATIC_URL = "/static/"

@@ -95,6 +95,31 @@ def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
         server.on(pattern)
 
 
+@pytest.mark.parametrize("pattern", ["get /items", "GET|head /items"])
+def test_a_method_in_small_letters_is_refused_with_the_one_that_is_meant(pattern: str) -> None:
+    with MockServer() as server, pytest.raises(ValueError, match=r"Did you mean '(GET|HEAD)'\?"):
+        server.on(pattern)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"query": [("page", "2")]}, r"query is .*text.* Found \[\('page', '2'\)\]"),
+        ({"headers": [("X-A", "1")]}, r"headers is .* Found \["),
+        ({"body": {"name": "tea"}}, r"body is .* Found \{"),
+    ],
+)
+def test_what_no_request_could_have_is_refused_where_it_is_written(given: Any, found: str) -> None:
+    with MockServer() as server, pytest.raises(TypeError, match=found):
+        server.on("/", **given)
+
+
+def test_a_reply_begins_with_a_status_and_says_so() -> None:
+    wrong: Any = {"id": 7}
+    with MockServer(strict=False) as server, pytest.raises(TypeError, match=r"status.* Found \{'id': 7\}"):
+        server.on("/").reply(wrong)
+
+
 def test_a_pattern_may_have_the_query_that_is_asked_for() -> None:
     with MockServer(strict=False) as server:
         server.on("GET /search?q=a+b&page=2").reply(204)
@@ -230,6 +255,13 @@ def test_the_rules_that_look_most_like_a_request_are_shown() -> None:
     server.stop()
     (message,) = failures(server)
     assert message.splitlines()[1].startswith("  near: GET /items/{id} (")
+
+
+def test_rules_look_at_whole_bodies_also_where_those_are_streamed() -> None:
+    with MockServer(stream_bodies=True) as server:
+        server.on("POST /items", json={"name": "tea"}).handle(lambda request: Response(request.body.read()))
+        assert server.client().post("/items", body=iter([b'{"name":', b' "tea"}'])).body == b'{"name": "tea"}'
+        assert server.take().body == b'{"name": "tea"}'
 
 
 def test_a_rule_answers_with_an_application() -> None:

@@ -134,6 +134,27 @@ def test_a_failing_test_shows_every_exchange_and_no_second_failure(pytester: pyt
     )
 
 
+def test_what_a_test_that_did_not_run_to_its_end_has_left_undone_is_no_failure(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        import pytest
+
+        def test_is_skipped(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            pytest.skip("nobody is there")
+
+        def test_is_known_to_fail(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            pytest.xfail("a known bug")
+
+        @pytest.mark.xfail(raises=KeyError)
+        def test_is_known_to_raise(ehttpd_server):
+            ehttpd_server.on("GET /never")
+            raise KeyError
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(skipped=1, xfailed=2)
+
+
 def test_what_is_left_behind_is_a_failure_unless_it_is_meant(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +218,43 @@ def test_what_is_left_behind_is_a_failure_unless_it_is_meant(
     )
 
 
+def test_events_that_nobody_ends_are_left_behind(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.testing.leaks.LAST_CALL", 0.05)
+    pytester.makepyfile("""
+        import queue, socket, threading
+        import pytest
+        from ehttpd.native import Response
+
+        @pytest.fixture(scope="module")
+        def inboxes():
+            inboxes = {False: queue.Queue(), True: queue.Queue()}
+            yield inboxes
+            inboxes[False].put(None)
+            for thread in threading.enumerate():
+                if thread.name == "ehttpd-events":
+                    thread.join()
+
+        @pytest.mark.parametrize("woken", [False, True])
+        def test_events(ehttpd_factory, inboxes, woken):
+            inbox = inboxes[woken]
+
+            def listen(request):
+                if woken:
+                    request.disconnected.add_callback(lambda: inbox.put(None))
+                return Response.sse(iter(inbox.get, None))
+
+            server = ehttpd_factory(listen)
+            inbox.put("news")
+            with socket.create_connection(("127.0.0.1", server.port), 10) as client:
+                client.sendall(b"GET / HTTP/1.1\\r\\nHost: here\\r\\n\\r\\n")
+                while b"news" not in client.recv(1000):
+                    pass
+    """)
+    run = pytester.runpytest_inprocess(*QUIET)
+    run.assert_outcomes(passed=2, errors=1)
+    run.stdout.fnmatch_lines(["*ERROR at teardown of test_events?False?*", "*The thread 'ehttpd-events' still runs: *"])
+
+
 def test_a_mark_relaxes_what_it_names_and_nothing_else(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
         import pytest
@@ -214,10 +272,14 @@ def test_a_mark_relaxes_what_it_names_and_nothing_else(pytester: pytest.Pytester
 
         @pytest.mark.ehttpd(stict=False)
         def test_of_a_mark_that_is_none(ehttpd_server): ...
+
+        @pytest.mark.ehttpd(False)
+        def test_of_a_mark_without_names(ehttpd_server): ...
     """)
     run = pytester.runpytest_inprocess(*QUIET)
-    run.assert_outcomes(passed=2, errors=2)
+    run.assert_outcomes(passed=2, errors=3)
     run.stdout.fnmatch_lines(["*The mark of *test_of_a_mark_that_is_none is none of: ehttpd(strict=*Found *stict*"])
+    run.stdout.fnmatch_lines(["*The mark of *test_of_a_mark_without_names is none of: ehttpd(strict=*Found *False*"])
 
 
 def test_a_stop_that_took_long_is_a_warning(pytester: pytest.Pytester) -> None:
@@ -334,6 +396,8 @@ def test_the_app_of_pytest_flask_is_served(pytester: pytest.Pytester) -> None:
 
 
 HELD = """
+    import pytest
+
     def test_fails(ehttpd_server, ehttpd_factory):
         ehttpd_server.on("GET /held").optional().reply(text="still here")
         ehttpd_factory()
@@ -345,6 +409,10 @@ HELD = """
     def test_passes(ehttpd_server):
         ehttpd_server.on("GET /").reply()
         ehttpd_server.client().get("/")
+
+    def test_is_skipped(ehttpd_server):
+        ehttpd_server.on("GET /never")
+        pytest.skip("nobody is there")
 """
 
 
@@ -381,7 +449,8 @@ def test_the_servers_of_a_failed_test_are_held_up(
         run.stdin.flush()
         assert len(urls_held_up(run.stdout, "test_is_about_to_fail")) == 1 + addresses
         output, _ = run.communicate("\n", timeout=20)
-    assert "1 failed, 2 passed, 1 error" in output
+    assert "1 failed, 2 passed, 1 skipped, 1 error" in output
+    assert "held up" not in output
 
 
 def test_an_address_that_cannot_be_held_is_told_and_the_rest_is_held(pytester: pytest.Pytester) -> None:
@@ -390,7 +459,7 @@ def test_an_address_that_cannot_be_held_is_told_and_the_rest_is_held(pytester: p
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         run = pytester.run(sys.executable, "-m", "pytest", *QUIET, f"--ehttpd-hold={address}", stdin=b"\n\n")
     run.stdout.fnmatch_lines(["ehttpd: test_fails has failed. *", "  http://127.0.0.1:*", "  not 127.0.0.1:*in use*"])
-    run.assert_outcomes(failed=1, passed=2, errors=1)
+    run.assert_outcomes(failed=1, passed=2, errors=1, skipped=1)
 
 
 def test_the_fixture_of_pytest_django_is_not_needed_by_others(pytester: pytest.Pytester) -> None:

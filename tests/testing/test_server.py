@@ -341,6 +341,43 @@ def test_a_handler_reads_a_body_while_it_arrives_and_it_is_written_down() -> Non
         assert server.take().body == b"abcdef"
 
 
+def test_a_setting_has_an_application_read_a_body_while_it_arrives() -> None:
+    first = threading.Event()
+
+    def reads(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        begun = environ["wsgi.input"].read(3)
+        first.set()
+        start_response("200 OK", [])
+        return [begun + environ["wsgi.input"].read()]
+
+    with (
+        TestServer(reads, stream_bodies=True) as server,
+        socket.create_connection(("127.0.0.1", server.port), 10) as client,
+    ):
+        client.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 6\r\n\r\nabc")
+        assert first.wait(10), "before it has arrived"
+        client.sendall(b"def")
+        assert client.recv(1000).endswith(b"abcdef")
+        assert server.take().body == b"abcdef"
+
+
+def application_below(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [environ["SCRIPT_NAME"].encode(), b" + ", environ["PATH_INFO"].encode()]
+
+
+@streaming
+def handler_below(request: Request) -> Response:
+    return Response(f"{request.mount} + {request.path}")
+
+
+@pytest.mark.parametrize("served", [application_below, handler_below])
+def test_who_is_below_a_prefix_is_told_so_as_in_production_and_what_came_is_written_down(served: Any) -> None:
+    with TestServer(served, url_prefix="/shop") as server:
+        assert server.client().get("/shop/items").body == b"/shop + /items"
+        assert server.take().path == "/shop/items"
+
+
 def test_an_exception_of_the_test_is_not_hidden_behind_the_handlers() -> None:
     def breaks(request: Request) -> Response:
         raise KeyError("missing")
@@ -491,6 +528,13 @@ def test_the_client_has_every_method(method: str) -> None:
     with TestServer(lambda request: Response.text(request.method)) as server:
         answer = getattr(server.client(), method)("/")
         assert answer.text == ("" if method == "head" else method.upper())
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_client_holds_no_body_back_until_its_head_is_acknowledged(tls: bool) -> None:
+    with TestServer(application, tls=tls) as server, server.client() as client:
+        assert client.post("/", body=b" you").body == b"hello you"
+        assert client._connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "the kernel waits for 40 ms"
 
 
 def test_the_client_percent_encodes_letters_beyond_ascii_and_nothing_else() -> None:

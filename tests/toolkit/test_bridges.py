@@ -21,6 +21,7 @@ from ehttpd.toolkit.errors import HTTPError
 from ehttpd.toolkit.pipeline import pipeline
 from ehttpd.toolkit.request_id import request_id
 from ehttpd.toolkit.router import Router
+from ehttpd.wsgi import adapt
 from tests.server.live import serving
 from tests.toolkit.asking import asked
 
@@ -243,6 +244,17 @@ def test_there_and_back_again_nothing_is_lost() -> None:
     with serving(from_wsgi(to_wsgi(handler))) as server:
         reply = server.connect().ask("/a%20b", method="PUT", body=b"body")
     assert (reply.status, reply.body, reply.fields["x-path"]) == (201, b"body", "/a%20b")
+
+
+def test_nothing_is_encoded_behind_what_an_application_has_written_plainly() -> None:
+    def writes(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])(b"one ")
+        return [b"two ", b"three"]
+
+    with serving(pipeline(from_wsgi(writes), compress(minimum=0))) as server:
+        assert server.connect().ask("/", "Accept-Encoding: gzip").body == b"one two three"
+    with serving(adapt(to_wsgi(pipeline(from_wsgi(writes), compress(minimum=0))))) as server:
+        assert server.connect().ask("/", "Accept-Encoding: gzip").body == b"one two three"
 
 
 def test_an_application_below_may_write_before_it_returns() -> None:
