@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.basic_auth import basic_auth
     from ehttpd.toolkit.bridges import from_wsgi, to_wsgi
     from ehttpd.toolkit.compress import compress
+    from ehttpd.toolkit.conditional import conditional
     from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.cors import cors
     from ehttpd.toolkit.errors import HTTPError
@@ -87,6 +88,7 @@ __all__ = [
     "answer_of",
     "basic_auth",
     "compress",
+    "conditional",
     "connection_handler",
     "cors",
     "from_wsgi",
@@ -134,6 +136,7 @@ LATER = {
     "answer_of": "toolkit.answers",
     "basic_auth": "toolkit.basic_auth",
     "compress": "toolkit.compress",
+    "conditional": "toolkit.conditional",
     "cors": "toolkit.cors",
     "from_wsgi": "toolkit.bridges",
     "limit_body": "toolkit.limit_body",

@@ -1,6 +1,7 @@
 """Conditional requests: what a client has already, compared with what there is now.
 
-RFC 9110 §8.8 and §13.
+RFC 9110 §8.8 and §13. The one place where that is decided: for files, for the middleware `conditional`, and for
+handlers that ask before they change something.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 import re
 import time
 
-from ehttpd.fields import Headers
+from ehttpd.errors import HandlerError, RaisedAnswer
+from ehttpd.fields import FieldLines, Headers
 from ehttpd.messages import Request, Response
 from ehttpd.toolkit.dates import parse_date
 from ehttpd.toolkit.errors import HTTPError
 
 # RFC 9110 §8.8.3:  entity-tag = [ weak ] opaque-tag;  weak = %s"W/";  opaque-tag = DQUOTE *etagc DQUOTE
 ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7E\x80-\xFF]*")')
+# RFC 9110 §13.2.1: these methods select no representation that a condition could be about.
+UNCONDITIONAL = ("CONNECT", "OPTIONS", "TRACE")
 # RFC 9110 §8.3 to §8.6, RFC 6266, RFC 9530: what describes content that is not sent.
 OF_CONTENT = (
     "Content-Type", "Content-Encoding", "Content-Language", "Content-Length", "Content-Disposition", "Content-Digest",
@@ -38,13 +42,39 @@ def matches(field: str, etag: str | None, *, weakly: bool) -> bool:
     return any(opaque == theirs and (weakly or not (weak or is_weak)) for is_weak, theirs in entity_tags(field))
 
 
-def early_answer(request: Request, fields: Headers) -> Response | None:
+class EarlyAnswer(RaisedAnswer):
+    """What ends a conditional request early, raised."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.reason)
+        self._answer = answer
+
+    def response(self, request: Request) -> Response:
+        return self._answer
+
+
+def evaluate_preconditions(request: Request, headers: FieldLines | None) -> None:
+    """Do what `Request.evaluate_preconditions` promises."""
+    fields = Headers(headers)
+    etag, last_modified = fields.get("etag"), fields.get("last-modified")
+    if etag is not None and not ENTITY_TAG.fullmatch(etag):
+        raise HandlerError(f"An ETag stands between double quotes, after W/ if it is weak. Found {etag!r}.")
+    if last_modified is not None and parse_date(last_modified) is None:
+        raise HandlerError(
+            f"Last-Modified is a date such as 'Sun, 06 Nov 1994 08:49:37 GMT'. Found {last_modified!r}."
+        )
+    answer = early_answer(request, fields, headers is not None)
+    if answer is not None:
+        raise EarlyAnswer(answer)
+
+
+def early_answer(request: Request, fields: Headers, exists: bool = True) -> Response | None:
     """Return what ends a conditional request early, 304 or 412; None if it is to be answered as usual.
 
     ``fields`` are those of the answer with what there is now, ETag and Last-Modified among them; they become those of
-    the early one.
+    the early one. ``exists``: whether there is anything.
     """
-    status = precondition(request, fields.get("etag"), fields.get("last-modified"))
+    status = precondition(request, fields.get("etag"), fields.get("last-modified"), exists)
     if status is None:
         return None
     for name in OF_CONTENT:
@@ -58,22 +88,24 @@ def early_answer(request: Request, fields: Headers) -> Response | None:
     return HTTPError(412, headers=fields).response(request)
 
 
-def precondition(request: Request, etag: str | None, last_modified: str | None) -> int | None:
+def precondition(request: Request, etag: str | None, last_modified: str | None, exists: bool = True) -> int | None:
     """Return the status that ends a conditional request early, 304 or 412; None if it is to be answered as usual.
 
     ``etag`` and ``last_modified`` are the fields that the representation has now. The order is that of RFC 9110
     §13.2.2.
     """
+    if request.method in UNCONDITIONAL:
+        return None
     fields = request.headers
     reads = request.method in ("GET", "HEAD")
     if_match, if_none_match = fields.get("if-match"), fields.get("if-none-match")
     if if_match is not None:
-        if not matches(if_match, etag, weakly=False):
+        if not (exists and matches(if_match, etag, weakly=False)):
             return 412
     elif _was_modified(fields.get("if-unmodified-since"), last_modified) is True:
         return 412
     if if_none_match is not None:
-        if matches(if_none_match, etag, weakly=True):
+        if exists and matches(if_none_match, etag, weakly=True):
             return 304 if reads else 412
     elif reads and _was_modified(fields.get("if-modified-since"), last_modified) is False:
         return 304

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from ehttpd.errors import HandlerError
 from ehttpd.server.clock import imf_fixdate
-from ehttpd.toolkit.conditions import precondition, ranges_apply
+from ehttpd.toolkit.conditions import evaluate_preconditions, precondition, ranges_apply
 from tests.toolkit.asking import asked
 
 ETAG = '"v1"'
@@ -60,6 +61,18 @@ def test_a_change_is_not_made_to_what_is_there_or_has_changed() -> None:
 def test_what_has_no_tag_and_no_date_matches_nothing() -> None:
     assert precondition(asked("/", 'If-None-Match: "v1"', f"If-Modified-Since: {NOW}"), None, None) is None
     assert precondition(asked("/", 'If-Match: "v1"'), None, None) == 412
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("field", ["If-None-Match: *", 'If-Match: "v0"', f"If-Unmodified-Since: {BEFORE}"])
+def test_a_method_that_selects_no_representation_has_no_conditions(method: str, field: str) -> None:
+    assert precondition(asked("/", field, method=method), ETAG, NOW) is None
+
+
+@pytest.mark.parametrize("fields", [{"ETag": "v1"}, {"ETag": '"a", "b"'}, {"Last-Modified": "yesterday"}])
+def test_a_handler_that_writes_a_tag_or_a_date_as_nobody_reads_it_has_failed(fields: dict[str, str]) -> None:
+    with pytest.raises(HandlerError, match="Found"):
+        evaluate_preconditions(asked(), fields)
 
 
 @pytest.mark.parametrize("etag", ["v1", '"v1", "v2"', '"v1""v2"', 'w/"v1"', ""])
