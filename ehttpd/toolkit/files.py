@@ -34,17 +34,24 @@ NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.E
 
 
 class Content(NamedTuple):
-    """What may be sent of an open file: ``size`` octets from ``start``. ``status`` is that of a whole regular file."""
+    """What may be sent of an open file: ``size`` octets from ``start``. ``status`` is that of a whole regular file,
+    ``coding`` what it is compressed with beside another.
+    """
 
     file: BinaryIO
     start: int
     size: int
     status: os.stat_result | None = None
+    coding: str = ""
 
     @property
     def etag(self) -> str | None:
         """An entity tag (RFC 9110 §8.8.3): another after every change that the clock of the files notices."""
-        return None if self.status is None else f'"{self.status.st_size:x}-{self.status.st_mtime_ns:x}"'
+        if self.status is None:
+            return None
+        # RFC 9110 §8.8.3.3: what compresses a file gives it the same time, and the sizes may be the same as well.
+        coding = self.coding and f"-{self.coding}"
+        return f'"{self.status.st_size:x}-{self.status.st_mtime_ns:x}{coding}"'
 
     @property
     def modified(self) -> float | None:
@@ -104,7 +111,7 @@ def _content(
         return content
     content.file.close()
     fields["Content-Encoding"] = coding
-    return _open(path + NEIGHBOURS[coding])
+    return _open(path + NEIGHBOURS[coding])._replace(coding=coding)
 
 
 def _open(path: str) -> Content:

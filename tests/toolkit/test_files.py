@@ -309,6 +309,20 @@ def test_what_lies_compressed_beside_it_is_sent_to_who_prefers_that(
     assert (octets_of(plain), "vary" in plain.headers) == (b"content", False)
 
 
+def test_each_coding_has_a_tag_of_its_own(tmp_path: Path) -> None:
+    """RFC 9110 §8.8.3.3: also where time and size happen to be the same."""
+    path, tags = tmp_path / "page.txt", []
+    for end in ("", ".gz", ".br", ".zst"):
+        neighbour = path.with_name(path.name + end)
+        neighbour.write_bytes(b"x" * 100)
+        os.utime(neighbour, (MTIME, MTIME))
+    for coding in ("identity", "gzip", "br", "zstd"):
+        response = Response.file(path, request=asked("/", f"Accept-Encoding: {coding}"), precompressed=True)
+        octets_of(response)
+        tags.append(response.headers["etag"])
+    assert len(set(tags)) == 4
+
+
 def test_an_old_or_linked_neighbour_is_not_sent(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"new")
