@@ -51,6 +51,8 @@ class RequestRefused(EhttpdError):
     """The client broke a rule. The message names the rule and is sent to the client."""
 
     status = 400
+    fields: tuple[tuple[str, str], ...] = ()
+    """What the response says besides."""
 
 
 class BadRequest(RequestRefused):
@@ -103,6 +105,7 @@ class ServiceUnavailable(RequestRefused):
     """There is too much to do, or no memory left for it (RFC 9110 §15.6.4). Our mistake rather than the client's."""
 
     status = 503
+    fields = (("Retry-After", "1"),)
 
 
 class QueueFull(ServiceUnavailable):

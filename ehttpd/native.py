@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ehttpd.toolkit.basic_auth import basic_auth
     from ehttpd.toolkit.bridges import from_wsgi, to_wsgi
     from ehttpd.toolkit.compress import compress
+    from ehttpd.toolkit.conditional import conditional
     from ehttpd.toolkit.cookies import Cookies
     from ehttpd.toolkit.cors import cors
     from ehttpd.toolkit.errors import HTTPError
@@ -88,6 +89,7 @@ __all__ = [
     "answer_of",
     "basic_auth",
     "compress",
+    "conditional",
     "connection_handler",
     "cors",
     "encode_event",
@@ -136,6 +138,7 @@ LATER = {
     "answer_of": "toolkit.answers",
     "basic_auth": "toolkit.basic_auth",
     "compress": "toolkit.compress",
+    "conditional": "toolkit.conditional",
     "cors": "toolkit.cors",
     "encode_event": "toolkit.events",
     "from_wsgi": "toolkit.bridges",

@@ -61,6 +61,7 @@ from ehttpd.native import (
     answer_of,
     basic_auth,
     compress,
+    conditional,
     connection_handler,
     cors,
     encode_event,
@@ -148,6 +149,7 @@ def save(request: Request) -> str:
 
 @api.delete("/gone")
 def gone(request: Request) -> None:
+    request.evaluate_preconditions({"ETag": '"1"'})
     return None
 
 
@@ -270,7 +272,7 @@ def whole(folder: Path) -> Handler:
     site.mount("/static", StaticFiles(folder, index=None, listing=True, immutable=r"\.[0-9a-f]{8}\.", max_age=60))
     middlewares: list[Middleware] = [
         timed, access_log(), request_id("X-Request-ID"), cors(["https://example.com"], credentials=True),
-        compress(minimum=1000), timeout(30.0), limit_body(1 << 20), trust_proxy(["127.0.0.1"], hops=0),
+        compress(minimum=1000), conditional(), timeout(30.0), limit_body(1 << 20), trust_proxy(["127.0.0.1"], hops=0),
     ]  # fmt: skip
     return pipeline(site, *middlewares)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from ehttpd.cancellation import NO_DEADLINE, Deadline, Disconnection
-from ehttpd.fields import Fields
+from ehttpd.fields import FieldLines, Fields
 from ehttpd.messages.bodies import NO_BODY
 from ehttpd.messages.client import NO_CLIENT, Client
 from ehttpd.messages.targets import path_of, percent_decode
@@ -129,6 +129,20 @@ class Request:
         from ehttpd.toolkit.negotiation import best_type
 
         return best_type(self.headers.get("accept"), types)
+
+    def evaluate_preconditions(self, headers: FieldLines | None) -> None:
+        """Go on only if the client's conditions hold (RFC 9110 §13.2), before anything is changed or made.
+
+        ``headers`` are those of a response to GET with what there is now: ETag or Last-Modified, and what caches are
+        told, since a 304 tells it, too. None: there is nothing.
+
+        Raises:
+            RaisedAnswer: they do not hold. It is an answer: 412, or 304 for GET and HEAD.
+            HandlerError: a field is not written as it must be.
+        """
+        from ehttpd.toolkit.conditions import evaluate_preconditions
+
+        evaluate_preconditions(self, headers)
 
     @property
     def origin(self) -> Request:

@@ -15,7 +15,6 @@ from ehttpd.errors import (
     HandlerError,
     RaisedAnswer,
     RequestRefused,
-    ServiceUnavailable,
 )
 from ehttpd.fields import FieldLine, Fields
 from ehttpd.http11.framing import Framing
@@ -503,7 +502,4 @@ def _is_event_stream(response: Response) -> bool:
 
 
 def _refusal_response(refusal: RequestRefused) -> Response:
-    response = Response.text(f"{refusal}\n", refusal.status)
-    if isinstance(refusal, ServiceUnavailable):
-        response.headers["Retry-After"] = "1"
-    return response
+    return Response.text(f"{refusal}\n", refusal.status, refusal.fields)

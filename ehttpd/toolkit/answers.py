@@ -44,4 +44,4 @@ def answer_of(view: View, request: Request) -> Response:
         response: Response = raised.response(request)
         return response
     except RequestRefused as refusal:
-        return HTTPError(refusal.status, str(refusal)).response(request)
+        return HTTPError(refusal.status, str(refusal), refusal.fields).response(request)

@@ -5,12 +5,13 @@ RFC 9110 §8.3 and §15.5, RFC 8259. Knows how a body is read, not how it arrive
 
 from __future__ import annotations
 
-import codecs
 import json
 import math
 import os
 import re
 from collections.abc import Callable, Iterator
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 
 from ehttpd.errors import BadRequest, ContentTooLarge
 from ehttpd.http11.grammar import TCHAR
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 1 << 16
 # RFC 9110 §8.3.1:  media-type = type "/" subtype parameters;  parameter = parameter-name "=" parameter-value
 PARAMETER = re.compile(rf';[ \t]*({TCHAR}+)=({TCHAR}+|"(?:[^"\\]|\\.)*")')
-# What Python calls a charset, and nobody sends text in.
-NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
+# What text may be in. KOI8-U is the one charset of the IANA's that Python knows by no other name.
+CHARSETS = frozenset((*aliases.values(), "koi8_u"))
 
 
 def read_all(request: Request, limit: int | None = None) -> bytes:
@@ -124,13 +125,17 @@ def read_text(request: Request, limit: int | None = None) -> str:
 
 def text_in(charset: str, content: bytes, errors: str = "strict") -> str:
     """Return octets as text. ``errors`` says, as in Python, what becomes of those that are none; see `read_text`."""
+    name = normalize_encoding(charset.lower())
+    codec = aliases.get(name, name)
     try:
-        if codecs.lookup(charset).name in NO_CHARSETS:
+        # Python keeps every name that it was ever asked for, in whatever spelling, known or not: a client has no end
+        # of them.
+        if codec not in CHARSETS:
             raise LookupError(charset)
-        return content.decode(charset, errors)
+        return content.decode(codec, errors)
     except UnicodeError:
         raise BadRequest(f"The body must be text in {charset[:60]!r}.") from None
-    except (LookupError, ValueError):  # of this name, or with a NUL in it
+    except LookupError:  # also of what Python calls a charset, and is none, such as hex
         raise UnsupportedMediaType(f"The body is in a charset that is not known here: {charset[:60]!r}.") from None
 
 

@@ -140,12 +140,20 @@ def to_wsgi(handler: View) -> Application:
         body: Any = response.body
         if gateway.begun:  # what the head says now comes too late
             return _iterable(body, environ)
-        if isinstance(body, bytes) and "content-length" not in response.headers and response.status not in (204, 304):
+        if "content-length" not in response.headers and _tells_length(body, response.status, environ):
             response.headers.add("Content-Length", str(len(body)))
         gateway.begin(response.status, response.headers)
         return _iterable(body, environ)
 
     return application
+
+
+def _tells_length(body: Any, status: int, environ: Environ) -> bool:
+    """Tell whether a body is as long as the one of GET. To HEAD, nothing may be all that is left of one (RFC 9110
+    §8.6).
+    """
+    left_out = body == b"" and environ["REQUEST_METHOD"] == "HEAD"
+    return isinstance(body, bytes) and status not in (204, 304) and not left_out
 
 
 def _iterable(body: Any, environ: Environ) -> Iterable[bytes]:

@@ -24,6 +24,9 @@ WORTHWHILE = re.compile(
     r"text/.+|application/(?:.+\+)?(?:json|xml|yaml|javascript|wasm|x-ndjson)|image/(?:svg\+xml|bmp|x-icon)|font/[ot]tf"
 )
 
+# RFC 9110 §15.3.7: several parts vary as the whole does, whose type is not here.
+PARTS = "multipart/byteranges"
+
 
 def compress(minimum: int = 1000) -> Middleware:
     """Encode contents of ``minimum`` bytes or more with zstd (Python 3.14), br (the extra ``ehttpd[brotli]``) or gzip.
@@ -62,7 +65,7 @@ def _may_encode(response: Response) -> bool:
     return (
         response.status not in (204, 205)
         and response.status >= 200
-        and WORTHWHILE.fullmatch(kind) is not None
+        and (WORTHWHILE.fullmatch(kind) is not None or kind == PARTS)
         and "content-encoding" not in headers
         and ("content-range" not in headers or response.status == 206)
         and "no-transform" not in (headers.get("cache-control") or "").lower()

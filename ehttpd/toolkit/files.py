@@ -19,7 +19,7 @@ from ehttpd.fields import FieldLines, Headers
 from ehttpd.messages import FileBody, FileParts, Request, Response
 from ehttpd.messages.bodies import check_body
 from ehttpd.server.clock import imf_fixdate
-from ehttpd.toolkit.conditions import precondition, ranges_apply
+from ehttpd.toolkit.conditions import early_answer, ranges_apply
 from ehttpd.toolkit.media_types import type_of
 from ehttpd.toolkit.negotiation import best_coding
 from ehttpd.toolkit.ranges import MOST_RANGES, content_range
@@ -34,17 +34,24 @@ NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.E
 
 
 class Content(NamedTuple):
-    """What may be sent of an open file: ``size`` octets from ``start``. ``status`` is that of a whole regular file."""
+    """What may be sent of an open file: ``size`` octets from ``start``. ``status`` is that of a whole regular file,
+    ``coding`` what it is compressed with beside another.
+    """
 
     file: BinaryIO
     start: int
     size: int
     status: os.stat_result | None = None
+    coding: str = ""
 
     @property
     def etag(self) -> str | None:
         """An entity tag (RFC 9110 §8.8.3): another after every change that the clock of the files notices."""
-        return None if self.status is None else f'"{self.status.st_size:x}-{self.status.st_mtime_ns:x}"'
+        if self.status is None:
+            return None
+        # RFC 9110 §8.8.3.3: what compresses a file gives it the same time, and the sizes may be the same as well.
+        coding = self.coding and f"-{self.coding}"
+        return f'"{self.status.st_size:x}-{self.status.st_mtime_ns:x}{coding}"'
 
     @property
     def modified(self) -> float | None:
@@ -104,7 +111,7 @@ def _content(
         return content
     content.file.close()
     fields["Content-Encoding"] = coding
-    return _open(path + NEIGHBOURS[coding])
+    return _open(path + NEIGHBOURS[coding])._replace(coding=coding)
 
 
 def _open(path: str) -> Content:
@@ -162,15 +169,15 @@ def _respond(content: Content, fields: Headers, request: Request | None, accept_
         fields.setdefault("Last-Modified", imf_fixdate(min(content.modified, time.time())))
     if request is None:
         return _whole(content, fields)
-    etag = fields.get("etag")
-    status = precondition(request, etag, content.modified)
-    if status is not None:
-        return _without_content(content, fields, status)
+    early = early_answer(request, fields)
+    if early is not None:
+        content.file.close()
+        return early
     if request.method == "HEAD":
         return _head(content, fields)
     # RFC 9110 §14.2: a Range field means something with GET only.
     wanted = request.range if accept_ranges and request.method == "GET" else None
-    if wanted is None or not ranges_apply(request, etag, content.modified):
+    if wanted is None or not ranges_apply(request, fields.get("etag"), fields.get("last-modified")):
         return _whole(content, fields)
     parts = wanted.resolve(content.size)
     if not parts and content.size == 0 and wanted.has_suffix:
@@ -192,16 +199,6 @@ def _head(content: Content, fields: Headers) -> Response:
     content.file.close()
     fields["Content-Length"] = str(content.size)
     return Response(b"", 200, fields)
-
-
-def _without_content(content: Content, fields: Headers, status: int) -> Response:
-    """Answer 304 or 412, with the fields that tell what the client has, and no others (RFC 9110 §15.4.5)."""
-    content.file.close()
-    for name in ("Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"):
-        fields.remove(name)
-    if "etag" in fields:
-        fields.remove("Last-Modified")
-    return Response(b"", 304, fields) if status == 304 else Response.text("Precondition Failed\n", status, fields)
 
 
 def _part(content: Content, fields: Headers, first: int, last: int) -> Response:

@@ -83,7 +83,7 @@ class TextMap(MultiMap[str]):
         """Return the value of ``name``, converted by ``type``; ``default``, as it is, where there is no such name.
 
         Raises:
-            BadRequest: ``type`` raises ValueError.
+            BadRequest: ``type`` raises ValueError, or ArithmeticError as Decimal does.
         """
         value = self._values.get(name)
         if value is None:
@@ -92,7 +92,7 @@ class TextMap(MultiMap[str]):
             return value
         try:
             return type(value)
-        except ValueError:
+        except (ValueError, ArithmeticError):
             kind = getattr(type, "__name__", "of another kind")
             raise BadRequest(f"The value of {name[:60]!r} must be {kind}. Found {value[:60]!r}.") from None
 

@@ -125,9 +125,10 @@ class StaticFiles:
         )
 
     def _caching(self, name: str) -> list[tuple[str, str]]:
+        # Not public: shared caches would then give to everybody what was for who had a password (RFC 9111 §3.5).
         if self._immutable is not None and self._immutable.search(name):
-            return [("Cache-Control", f"public, max-age={FOREVER}, immutable")]
-        return [] if self._max_age is None else [("Cache-Control", f"public, max-age={self._max_age}")]
+            return [("Cache-Control", f"max-age={FOREVER}, immutable")]
+        return [] if self._max_age is None else [("Cache-Control", f"max-age={self._max_age}")]
 
     def _folder(self, request: Request, path: Path, segments: Sequence[str]) -> Response:
         if self._index is not None:

@@ -180,7 +180,10 @@ class Node:
 
     def _find_rest(self, method: str, segments: list[str], position: int, values: tuple[Any, ...]) -> Found | None:
         assert self.rest
-        route = self.rest.route(method)
-        if route and route.takes_rest(segments[position:]):
-            return route, (*values, "/".join(segments[position:]))
+        rest = segments[position:]
+        # One that captures what is left may not take it where one that does not capture does.
+        for each in (method, "GET" if method == "HEAD" else "", ""):
+            route = self.rest.by_method.get(each)
+            if route and route.takes_rest(rest):
+                return route, (*values, "/".join(rest))
         return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ehttpd.errors import BadRequest, HandlerError
+from ehttpd.errors import BadRequest, HandlerError, ServiceUnavailable
 from ehttpd.messages import Request, Response
 from ehttpd.toolkit.answers import answer_of, response_of
 from ehttpd.toolkit.errors import HTTPError
@@ -55,6 +55,15 @@ def test_what_is_raised_as_an_answer_is_one(raised: Exception) -> None:
 
     response = answer_of(handler, asked("/", "Accept: text/plain"))
     assert (response.status, response.body) == (400, b"Not so.\n")
+
+
+def test_who_is_refused_for_now_learns_when_to_come_back() -> None:
+    """As without a router: see `Client.take_over`."""
+
+    def handler(request: Request) -> Response:
+        raise ServiceUnavailable("The server is busy.")
+
+    assert answer_of(handler, asked()).headers["retry-after"] == "1"
 
 
 def test_any_other_exception_is_the_servers_to_answer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 import gzip
 import io
 import json
@@ -76,6 +77,9 @@ def test_what_was_read_within_one_limit_may_be_too_large_for_another() -> None:
         ("é".encode(), "text/plain", "é"),
         ("é".encode("latin-1"), "text/plain; charset=ISO-8859-1", "é"),
         ("é".encode("utf-16"), 'text/plain; format=flowed; charset="utf-16"', "é"),
+        ("ї".encode("koi8-u"), "text/plain; charset=KOI8-U", "ї"),
+        ("é".encode("cp1252"), "text/plain; charset=windows-1252", "é"),
+        ("é".encode("latin-1"), 'text/plain; charset="ISO_8859-1:1987"', "é"),
     ],
 )
 def test_text_is_in_the_charset_of_its_type(body: bytes, content_type: str | None, text: str) -> None:
@@ -90,6 +94,16 @@ def test_text_that_cannot_be_read_is_refused() -> None:
             sent(b"abcd", f"Content-Type: text/plain; charset={charset}").text()
     with pytest.raises(UnsupportedMediaType):
         sent(b"abcd", 'Content-Type: text/plain; charset="a\0b"').text()
+
+
+def test_the_names_of_charsets_that_clients_make_up_are_not_kept() -> None:
+    """Python keeps them for ever: a client could fill the memory with them."""
+    known = len(encodings._cache)
+    for number in range(2, 30):
+        assert sent(b"a", f"Content-Type: text/plain; charset=utf{'-' * number}8").text() == "a"
+        with pytest.raises(UnsupportedMediaType):
+            sent(b"a", f"Content-Type: text/plain; charset=klingon-{number}").text()
+    assert len(encodings._cache) <= known + 1
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON ; charset=utf-8", "application/a+json"])

@@ -190,6 +190,17 @@ def test_a_head_request_has_no_body() -> None:
     assert (status, body, closed) == ("200 OK", b"", [True])
 
 
+def test_a_body_that_was_left_out_for_head_is_not_said_to_be_empty(tmp_path: Path) -> None:
+    """RFC 9110 §8.6: its length is that of GET's, or not told."""
+    path = tmp_path / "page.txt"
+    path.write_text("hello " * 1000)
+    handler = pipeline(lambda request: Response.file(path, request=request), compress())
+    _, fields, body = call(handler, REQUEST_METHOD="HEAD", HTTP_ACCEPT_ENCODING="gzip")
+    assert (fields["content-encoding"], fields.get("content-length"), body) == ("gzip", None, b"")
+    _, fields, _ = call(lambda request: Response(b"", type="text/plain"))
+    assert fields["content-length"] == "0"
+
+
 def test_what_is_raised_as_an_answer_is_answered_and_the_rest_raised_on() -> None:
     def handler(request: Request) -> str:
         raise HTTPError(404, "no") if request.path == "/none" else LookupError("broken")

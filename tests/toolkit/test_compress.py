@@ -96,6 +96,17 @@ def test_a_part_stays_as_it_is_and_varies_as_the_whole_does(media_type: str, var
     assert response.headers["content-length"] == "10"
 
 
+def test_several_parts_vary_as_the_whole_does(tmp_path: Path) -> None:
+    """RFC 9110 §15.3.7: their own type tells nothing of that."""
+    path = tmp_path / "page.txt"
+    path.write_text(TEXT)
+    handler = compress()(lambda request: Response.file(path, request=request))
+    response = ask(handler, "/", GZIP, "Range: bytes=0-1,8-9")
+    assert response.headers["content-type"].startswith("multipart/byteranges")
+    assert (response.headers.get("vary"), response.headers.get("content-encoding")) == ("Accept-Encoding", None)
+    response.body.close()  # type: ignore[union-attr]
+
+
 def test_the_tag_of_a_304_is_the_one_that_was_sent() -> None:
     handler = compress()(lambda request: Response(b"", 304, {"ETag": '"1"'}))
     assert ask(handler, "/", GZIP).headers["etag"] == 'W/"1"'

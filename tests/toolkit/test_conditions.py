@@ -6,12 +6,13 @@ import time
 
 import pytest
 
+from ehttpd.errors import HandlerError
 from ehttpd.server.clock import imf_fixdate
-from ehttpd.toolkit.conditions import precondition, ranges_apply
+from ehttpd.toolkit.conditions import evaluate_preconditions, precondition, ranges_apply
 from tests.toolkit.asking import asked
 
 ETAG = '"v1"'
-MODIFIED = 784111777.9
+MODIFIED = 784111777
 NOW = imf_fixdate(MODIFIED)
 BEFORE, AFTER = imf_fixdate(MODIFIED - 1), imf_fixdate(MODIFIED + 1)
 
@@ -48,18 +49,35 @@ BEFORE, AFTER = imf_fixdate(MODIFIED - 1), imf_fixdate(MODIFIED + 1)
     ],
 )
 def test_a_condition_ends_a_request_early(fields: list[str], status: int | None) -> None:
-    assert precondition(asked("/", *fields), ETAG, MODIFIED) == status
-    assert precondition(asked("/", *fields, method="HEAD"), ETAG, MODIFIED) == status
+    assert precondition(asked("/", *fields), ETAG, NOW) == status
+    assert precondition(asked("/", *fields, method="HEAD"), ETAG, NOW) == status
 
 
 def test_a_change_is_not_made_to_what_is_there_or_has_changed() -> None:
-    assert precondition(asked("/", "If-None-Match: *", method="PUT"), ETAG, MODIFIED) == 412
-    assert precondition(asked("/", f"If-Modified-Since: {NOW}", method="PUT"), ETAG, MODIFIED) is None
+    assert precondition(asked("/", "If-None-Match: *", method="PUT"), ETAG, NOW) == 412
+    assert precondition(asked("/", f"If-Modified-Since: {NOW}", method="PUT"), ETAG, NOW) is None
 
 
 def test_what_has_no_tag_and_no_date_matches_nothing() -> None:
     assert precondition(asked("/", 'If-None-Match: "v1"', f"If-Modified-Since: {NOW}"), None, None) is None
     assert precondition(asked("/", 'If-Match: "v1"'), None, None) == 412
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("field", ["If-None-Match: *", 'If-Match: "v0"', f"If-Unmodified-Since: {BEFORE}"])
+def test_a_method_that_selects_no_representation_has_no_conditions(method: str, field: str) -> None:
+    assert precondition(asked("/", field, method=method), ETAG, NOW) is None
+
+
+@pytest.mark.parametrize("fields", [{"ETag": "v1"}, {"ETag": '"a", "b"'}, {"Last-Modified": "yesterday"}])
+def test_a_handler_that_writes_a_tag_or_a_date_as_nobody_reads_it_has_failed(fields: dict[str, str]) -> None:
+    with pytest.raises(HandlerError, match="Found"):
+        evaluate_preconditions(asked(), fields)
+
+
+@pytest.mark.parametrize("etag", ["v1", '"v1", "v2"', '"v1""v2"', 'w/"v1"', ""])
+def test_what_is_no_entity_tag_matches_nothing(etag: str) -> None:
+    assert precondition(asked("/", 'If-None-Match: "v1"'), etag, None) is None
 
 
 @pytest.mark.parametrize(
@@ -70,13 +88,13 @@ def test_what_has_no_tag_and_no_date_matches_nothing() -> None:
     ],
 )  # fmt: skip
 def test_ranges_count_if_the_client_has_a_part_of_this_version(field: str, applies: bool) -> None:
-    assert ranges_apply(asked("/", f"If-Range: {field}"), ETAG, MODIFIED) is applies
-    assert ranges_apply(asked("/"), ETAG, MODIFIED)
+    assert ranges_apply(asked("/", f"If-Range: {field}"), ETAG, NOW) is applies
+    assert ranges_apply(asked("/"), ETAG, NOW)
 
 
 def test_a_date_of_this_very_second_does_not_tell_two_versions_apart() -> None:
-    soon = int(time.time()) + 100
-    assert not ranges_apply(asked("/", f"If-Range: {imf_fixdate(soon)}"), None, soon)
+    soon = imf_fixdate(time.time() + 100)
+    assert not ranges_apply(asked("/", f"If-Range: {soon}"), None, soon)
 
 
 def test_a_weak_tag_is_no_reason_to_send_a_part() -> None:

@@ -99,9 +99,38 @@ def test_a_304_without_a_tag_has_its_date(path: Path) -> None:
 
 @pytest.mark.parametrize("field", ['If-Match: "other"', "If-Unmodified-Since: Sat, 05 Nov 1994 08:49:37 GMT"])
 def test_a_client_that_wants_another_is_told_so(get: Get, field: str) -> None:
-    response, body = get(field)
+    response, body = get(field, "Accept: text/plain")
     assert (response.status, body, response.headers["etag"]) == (412, b"Precondition Failed\n", ETAG)
-    assert response.headers["content-type"].startswith("text/plain")
+    assert response.headers.all("content-type") == ["text/plain; charset=utf-8"]
+
+
+def test_a_cache_does_not_keep_a_failure_for_as_long_as_the_file(path: Path) -> None:
+    """RFC 9111 §3: of a response that says how long it is fresh it may keep any."""
+    fields = {"Cache-Control": "public, max-age=31536000", "Expires": "Thu, 26 Nov 2099 20:16:28 GMT"}
+    response = Response.file(path, fields, request=asked("/", 'If-Match: "other"'))
+    assert response.status == 412
+    assert not {"cache-control", "expires"} & {name.lower() for name, _ in response.headers}
+    assert Response.file(path, fields, request=asked("/", "If-None-Match: *")).headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        ("If-Modified-Since: Sat, 30 Dec 2023 00:00:00 GMT", 206),
+        ("If-Modified-Since: Mon, 01 Jan 2024 00:00:00 GMT", 304),
+        ("If-Unmodified-Since: Sat, 30 Dec 2023 00:00:00 GMT", 412),
+        ("If-Range: Mon, 01 Jan 2024 00:00:00 GMT", 206),
+        (f"If-Range: {LAST_MODIFIED}", 200),
+    ],
+)
+def test_what_the_author_says_of_its_age_is_what_a_client_is_compared_with(
+    path: Path, field: str, status: int
+) -> None:  # fmt: skip
+    request = asked("/", field, "Range: bytes=0-1")
+    for source in (path, path.open("rb")):
+        response = Response.file(source, {"Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}, request=request)
+        octets_of(response)
+        assert response.status == status
 
 
 def test_nothing_was_modified_later_than_now(path: Path) -> None:
@@ -278,6 +307,20 @@ def test_what_lies_compressed_beside_it_is_sent_to_who_prefers_that(
     )
     plain = Response.file(path, request=request)
     assert (octets_of(plain), "vary" in plain.headers) == (b"content", False)
+
+
+def test_each_coding_has_a_tag_of_its_own(tmp_path: Path) -> None:
+    """RFC 9110 §8.8.3.3: also where time and size happen to be the same."""
+    path, tags = tmp_path / "page.txt", []
+    for end in ("", ".gz", ".br", ".zst"):
+        neighbour = path.with_name(path.name + end)
+        neighbour.write_bytes(b"x" * 100)
+        os.utime(neighbour, (MTIME, MTIME))
+    for coding in ("identity", "gzip", "br", "zstd"):
+        response = Response.file(path, request=asked("/", f"Accept-Encoding: {coding}"), precompressed=True)
+        octets_of(response)
+        tags.append(response.headers["etag"])
+    assert len(set(tags)) == 4
 
 
 def test_an_old_or_linked_neighbour_is_not_sent(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 import pytest
@@ -62,6 +65,12 @@ def test_a_value_is_converted_or_it_is_the_client_s_mistake() -> None:
     assert (query.get("page", type=int), query.get("none", 7, type=int), query.get("none")) == (3, 7, None)
     with pytest.raises(BadRequest, match="'size' must be int"):
         query.get("size", type=int)
+
+
+@pytest.mark.parametrize(("type", "value"), [(Decimal, "big"), (Fraction, "1/0")])
+def test_a_number_that_is_none_is_the_client_s_mistake_whatever_its_type_raises(type: Any, value: str) -> None:
+    with pytest.raises(BadRequest, match=f"must be {type.__name__}"):
+        asked(f"/?price={value}").query.get("price", type=type)
 
 
 def test_a_plus_sign_may_stand_for_itself() -> None:

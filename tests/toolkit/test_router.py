@@ -117,6 +117,15 @@ def test_conflicts_are_found_however_many_patterns_there_are() -> None:
         assert conflict == (relation in (Relation.EQUAL, Relation.OVERLAPPING)), (one, other)
 
 
+@pytest.mark.parametrize(("captures", "takes"), [("GET", ""), ("HEAD", "GET "), ("HEAD", "")])
+def test_what_cannot_be_captured_goes_to_who_does_not_capture(captures: str, takes: str) -> None:
+    router = Router()
+    router.add(f"{captures} /{{rest...}}", lambda request: Response("captured", 299))
+    router.add(f"{takes}/", lambda request: Response("taken", 298))
+    assert ask(router, "/a/b", method=captures).status == 299
+    assert ask(router, "/a/../b", method=captures).status == 298
+
+
 def test_the_order_of_registration_does_not_matter() -> None:
     patterns = ["/", "/a/", "/a/{x}", "/a/{x:int}", "/a/b", "GET /a/b", "/a/b/c", "/{x}", "/a/{x}/d"]
     targets = ["/", "/a/", "/a/b", "/a/7", "/a/q", "/a/b/c", "/a/b/d", "/a/b/d/", "/q"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from errno import EACCES, EISDIR, EMFILE
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ehttpd.errors import HandlerError
-from ehttpd.native import NotFound, Request, Response, Router, StaticFiles, safe_join
+from ehttpd.native import NotFound, Request, Response, Router, StaticFiles, basic_auth, safe_join
 from tests.server.live import PATIENCE, serving
 from tests.toolkit.asking import ask, asked, text_of
 from tests.toolkit.test_files import octets_of
@@ -138,13 +139,24 @@ def test_caches_are_told_how_long_a_file_stays_what_it_is(root: Path) -> None:
         octets_of(response)
         found[target] = response.headers["cache-control"]
     assert found == {
-        "/app.0a1b2c3d.js": "public, max-age=31536000, immutable",
-        "/index.html": "public, max-age=60",
-        "/": "public, max-age=60",
+        "/app.0a1b2c3d.js": "max-age=31536000, immutable",
+        "/index.html": "max-age=60",
+        "/": "max-age=60",
     }
     response = StaticFiles(root)(asked("/"))
     octets_of(response)
     assert "cache-control" not in response.headers
+
+
+def test_a_file_behind_a_password_is_not_for_caches_that_many_share(root: Path) -> None:
+    """RFC 9111 §3.5: public, must-revalidate and s-maxage would let them keep it."""
+    handler = basic_auth({"anna": "secret"})(StaticFiles(root, immutable="app", max_age=60))
+    for target in ("/index.html", "/app.0a1b2c3d.js"):
+        response = handler(asked(target, f"Authorization: Basic {b64encode(b'anna:secret').decode()}"))
+        octets_of(response)
+        directives = {each.partition("=")[0].strip() for each in response.headers["cache-control"].split(",")}
+        assert response.status == 200 and "max-age" in directives
+        assert not directives & {"public", "must-revalidate", "s-maxage"}
 
 
 def test_what_lies_compressed_beside_a_file_is_sent(root: Path) -> None:

@@ -6,6 +6,7 @@ them, bad UTF-8, frames that break a rule, closing.
 
 from __future__ import annotations
 
+import io
 import pickle
 import queue
 import select
@@ -13,6 +14,7 @@ import struct
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +27,7 @@ from websockets.typing import Subprotocol
 from ehttpd.errors import ConnectionLost, HandlerError
 from ehttpd.messages import Request, Response
 from ehttpd.native import WebSocket, WebSocketClosed
+from ehttpd.toolkit.websocket import Limits
 from tests.server.live import PATIENCE, LiveServer, Peer, in_parallel, serving, until
 from tests.server.test_departure import reset
 
@@ -102,6 +105,35 @@ def test_a_message_may_come_in_fragments_with_pings_between() -> None:
         peer.send(frame(CONTINUATION, b"\xa9b"))
         assert read_frame(peer) == (PONG, b"there?")
         assert read_frame(peer) == (TEXT, b"a\xc3\xa9b")
+
+
+class Fed:
+    """Stands for a `Tunnel` on which some octets have arrived, and then nothing."""
+
+    timeout = 0.0
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = io.BytesIO(octets)
+
+    def recv(self) -> bytes:
+        data = self._octets.read(1 << 16)
+        if not data:
+            raise TimeoutError
+        return data
+
+
+def test_a_message_in_many_fragments_takes_hardly_more_memory_than_it_is_long() -> None:
+    """Else `max_message_size` would bound a thirtieth of what a client can have us keep."""
+    fragments = 5000
+    tunnel: Any = Fed(frame(BINARY, b"ab", last=False) + frame(CONTINUATION, b"ab", last=False) * fragments)
+    websocket = WebSocket(tunnel, Request("GET", "/"), None, Limits(1 << 20, 0, 0))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TimeoutError):
+            websocket.receive(timeout=0)
+        assert tracemalloc.get_traced_memory()[0] < 4 * 2 * fragments + 50_000  # which is what the rest takes
+    finally:
+        tracemalloc.stop()
 
 
 def test_octet_by_octet_it_is_the_same() -> None:
