@@ -99,6 +99,7 @@ class Orders:
 
     def drain(self) -> None:
         """Be not ready any more, while everything is served: responses end their connections."""
+        self._supervisor.unready = True
         for member in self._supervisor.crew.serving:
             member.channel.send("drain")
 

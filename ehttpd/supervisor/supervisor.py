@@ -55,6 +55,7 @@ class Supervisor:
         self.exit_code = STOPPED
         self.stopping = False
         self.stop_at = math.inf  # when the drain begins
+        self.unready = False  # workers were told that a stop is to follow, and so is who comes later
         self.handed_over = False  # another supervisor goes on with the sockets
         self.started = time.time()
         self.application = ""  # its name, once a worker has found it
@@ -305,6 +306,8 @@ class Supervisor:
                 member.became_ready(message, now)
                 self.application = message["name"]
                 log.debug("%s is ready.", member)
+                if self.unready:
+                    member.channel.send("drain")
                 self.crew.became_ready(member, now)
             elif kind == "failed":
                 member.failure = failure_of(message)

@@ -263,6 +263,24 @@ def test_before_a_stop_everything_is_served_and_nothing_is_healthy_for_a_while()
         assert server.end() == 128 + signal.SIGINT
 
 
+def test_a_worker_that_comes_before_a_stop_is_not_healthy_either() -> None:
+    with supervised("--drain-delay", "60", "--health-path", "/health") as server:
+
+        def health() -> int:
+            with closing(server.connect()) as probe:
+                probe.request("GET", "/health")
+                return probe.getresponse().status
+
+        server.signal(signal.SIGTERM)
+        come_true(lambda: health() == 503)
+        old = server.workers()
+        for each in old:
+            os.kill(each, signal.SIGKILL)
+        server.await_workers(2, but=old)
+        come_true(lambda: health() == 503)
+        server.signal(signal.SIGINT)
+
+
 def test_connections_move_to_a_worker_that_comes_later() -> None:
     with supervised("--workers", "1", "--supervise") as server:
         (old,) = server.await_workers(1)
