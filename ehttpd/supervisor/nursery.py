@@ -51,12 +51,22 @@ class Nursery:
         self._application: Application | None = None
         self._identity: Identity | None = None
         self._failure = OperatorError("Nothing was imported.")
+        self._has_imported = False
         self._last = False
         self._birth: Callable[[], int] | None = None  # what a forked process is to do
 
     def run(self) -> int:
         """Fork until the supervisor wants no more and all children have ended; return the exit code."""
         prepare_signals()
+        with signals_as_octets():  # a stop is the supervisor's
+            while not self._has_imported:
+                if not self._obey():
+                    return 0
+            return self._bear()
+
+    def _bear(self) -> int:
+        """Fork, once the application is imported."""
+        # Only now, for what was imported may have set handlers of its own.
         with signals_as_octets(others=[signal.SIGCHLD]) as (inbox, _):
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
@@ -108,6 +118,7 @@ class Nursery:
         except OperatorError as error:
             self._failure = error
         gc.freeze()  # and no page is copied because the garbage collector has looked at it
+        self._has_imported = True
         self._say("imported")
 
     def _fork(self, order: Message, descriptor: int) -> None:
