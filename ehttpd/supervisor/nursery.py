@@ -61,11 +61,12 @@ class Nursery:
         with signals_as_octets():  # a stop is the supervisor's
             while not self._has_imported:
                 if not self._obey():
-                    return 0
-            return self._bear()
+                    return end(0)
+            self._bear()
+        return self._birth() if self._birth is not None else end(0)
 
-    def _bear(self) -> int:
-        """Fork, once the application is imported."""
+    def _bear(self) -> None:
+        """Fork, once the application is imported, until no more is wanted; in a process that was forked, return."""
         # Only now, for what was imported may have set handlers of its own.
         with signals_as_octets(others=[signal.SIGCHLD]) as (inbox, _):
             poll = select.poll()
@@ -77,10 +78,9 @@ class Nursery:
                     inbox.recv(1024)
                     self._reap()
                 if self._socket.fileno() in ready and not self._obey():
-                    return 0
+                    return
                 if self._birth is not None:
-                    break
-        return self._birth() if self._birth is not None else end(0)
+                    return
 
     def _obey(self) -> bool:
         """Do what the supervisor says; tell whether it is there."""

@@ -132,3 +132,11 @@ def test_a_worker_that_ends_is_replaced_whatever_the_application_does_when_child
         os.kill(old[0], signal.SIGKILL)
         server.said(rf"pid {old[0]}\) ended with signal SIGKILL")
         come_true(lambda: len(set(children_of(nursery)) - {old[0]}) == 2)
+
+
+def test_threads_of_the_application_do_not_keep_a_nursery_that_has_no_supervisor() -> None:
+    code = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    with supervised("--preload", "--graceful-timeout", "1", code=APPLICATION + code) as server:
+        (nursery,) = server.workers()
+        server.signal(signal.SIGKILL)
+        await_end_of(nursery)
