@@ -75,7 +75,8 @@ def give_away(path: str, settings: Settings) -> None:
     """
     user, group, _ = identity(settings)
     try:
-        os.chown(path, user, group)
+        # Who owns the folder may have put a link there since, to a file of root's.
+        os.chown(path, user, group, follow_symlinks=False)
     except PermissionError as error:
         raise not_allowed(settings) from error
     except FileNotFoundError:  # somebody has removed it: nobody connects there any more

@@ -20,6 +20,7 @@ from ehttpd.errors import SettingsError
 from ehttpd.launch.pidfile import PidFile
 from ehttpd.settings import Settings
 from ehttpd.supervisor.command import supervise
+from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.privileges import identity
 from tests.running import PATIENCE, ROOT
 from tests.server.live import come_true
@@ -211,6 +212,22 @@ def test_the_file_of_a_unix_socket_belongs_to_the_user_and_group_of_the_workers(
             found = Path("s.sock").stat()
             assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (user, group, 0o660)
         os.chdir("/")
+
+
+def test_a_reload_gives_nobody_what_was_linked_in_the_place_of_a_unix_socket(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files away")
+    (tmp_path / "ours").touch()
+    path = tmp_path / "s.sock"
+    settings = Settings(bind=[f"unix:{path}"], user="nobody")
+    doors = Doors().open(settings)
+    try:
+        path.unlink()
+        path.symlink_to(tmp_path / "ours")
+        doors.open(settings)
+    finally:
+        doors.close()
+    assert (tmp_path / "ours").stat().st_uid == 0
 
 
 def test_a_user_who_may_not_read_the_library_is_told_which_folder(tmp_path: Path) -> None:
