@@ -253,6 +253,11 @@ def test_whoever_is_not_there_cannot_be_become() -> None:
         identity(Settings(user="nobody-of-that-name"))
     with pytest.raises(SettingsError, match="there is no group 'nobody-of-that-name'"):
         identity(Settings(group="nobody-of-that-name"))
+    for number in ("4294967295", "9" * 20):  # the first would leave root what it is
+        with pytest.raises(SettingsError, match=f"there is no user '{number}'"):
+            identity(Settings(user=number))
+        with pytest.raises(SettingsError, match=f"there is no group '{number}'"):
+            identity(Settings(group=number))
     assert identity(Settings(user="12345", group="54321")) == (12345, 54321, "")
 
 
