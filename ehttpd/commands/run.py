@@ -43,7 +43,7 @@ def run(words: Sequence[str]) -> int:
         with pid_file(settings):
             return develop(settings, pages=False)
     prepare_surroundings(settings)
-    prepare_logging(settings)
+    prepare_logging(settings, owner=owner_of_files(settings))
     for note in hints(arguments, os.environ):
         log.warning("%s", note)
     if settings.supervised:
@@ -54,6 +54,19 @@ def run(words: Sequence[str]) -> int:
         if settings.umask >= 0:
             os.umask(settings.umask)
         return serve(lambda: imported(settings), settings, began)
+
+
+def owner_of_files(settings: Settings) -> tuple[int, int] | None:
+    """Return the user and the group who write the same logs as this process, None if those are its own.
+
+    Raises:
+        SettingsError: there is no such user or group.
+    """
+    if not (settings.user or settings.group) or os.name != "posix":
+        return None
+    from ehttpd.supervisor.privileges import identity
+
+    return identity(settings)[:2]
 
 
 def pid_file(settings: Settings) -> AbstractContextManager[object]:

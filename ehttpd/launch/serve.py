@@ -38,11 +38,11 @@ SIGNALLED = 128  # plus the number of the signal
 INTERRUPTED = SIGNALLED + signal.SIGINT
 
 
-def prepare_logging(settings: Settings, worker: int = 0) -> None:
+def prepare_logging(settings: Settings, worker: int = 0, owner: tuple[int, int] | None = None) -> None:
     """Open what is to be logged to. Python's logging is configured when there is something to log. Messages name the
-    ``worker``, if this is one.
+    ``worker``, if this is one; files that are made are ``owner``'s, a user's and a group's.
     """
-    open_logs(settings, worker)
+    open_logs(settings, worker, owner)
 
 
 class Stopped(KeyboardInterrupt):

@@ -18,6 +18,7 @@ import pytest
 
 from ehttpd.errors import SettingsError
 from ehttpd.launch.pidfile import PidFile
+from ehttpd.records.targets import File
 from ehttpd.settings import Settings
 from ehttpd.supervisor.command import supervise
 from ehttpd.supervisor.doors import Doors
@@ -212,6 +213,33 @@ def test_the_file_of_a_unix_socket_belongs_to_the_user_and_group_of_the_workers(
             found = Path("s.sock").stat()
             assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (user, group, 0o660)
         os.chdir("/")
+
+
+def test_root_makes_log_files_for_the_user_of_the_workers_also_when_they_were_moved_away() -> None:
+    python = python_for_everybody()
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)  # nobody else may make files there
+        os.chdir(place)
+        access, error = Path("access.log"), Path("error.log")
+        words = ("--user", "nobody", "--access-log", str(access), "--error-log", str(error))
+        with supervised(*words, python=python) as server:
+            server.ask()
+            come_true(lambda: access.read_text() != "")
+            access.rename("access.log.1")
+            server.signal(signal.SIGUSR1)
+            come_true(access.exists)
+            come_true(lambda: server.ask()[1] == 1 and access.read_text() != "")
+            user, group, _ = identity(Settings(user="nobody"))
+            assert [(each.stat().st_uid, each.stat().st_gid) for each in (access, error)] == [(user, group)] * 2
+        os.chdir("/")
+
+
+def test_a_log_file_is_not_made_for_another_user_where_a_link_leads(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files away")
+    (tmp_path / "access.log").symlink_to("elsewhere")
+    File(str(tmp_path / "access.log"), (12345, 12345)).close()
+    assert (tmp_path / "elsewhere").stat().st_uid == 0
 
 
 def test_a_reload_gives_nobody_what_was_linked_in_the_place_of_a_unix_socket(tmp_path: Path) -> None:
