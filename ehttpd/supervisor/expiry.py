@@ -16,6 +16,7 @@ from ehttpd.records import Ledger
 from ehttpd.records.note import Noted
 from ehttpd.settings import Settings
 
+MIB = 1 << 20  # octets
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -25,7 +26,7 @@ class Expiry(Ledger):
     def __init__(self, settings: Settings) -> None:
         jitter = random.randint(0, settings.max_requests_jitter)
         self._most_requests = settings.max_requests + jitter if settings.max_requests else 0
-        self._most_memory = settings.max_rss
+        self._most_memory = settings.max_rss * MIB
         self._ends_at = time.monotonic() + settings.max_lifetime if settings.max_lifetime else 0.0
         self._requests = count(1)
         self._served = 0

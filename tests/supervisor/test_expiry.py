@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ehttpd.settings import Settings
+from ehttpd.supervisor import expiry as module
 from ehttpd.supervisor.expiry import Expiry
 
 
@@ -22,3 +23,11 @@ def test_a_worker_looks_at_the_end_of_its_life_and_after_it_as_seldom_as_before(
     now = 107.0  # it may take long until the next worker is ready
     assert (expiry.soonest(5.0), expiry.reached()) == (5.0, "max_lifetime")
     assert Expiry(Settings()).soonest(5.0) == 5.0
+
+
+def test_the_most_memory_is_given_in_mebibytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    expiry = Expiry(Settings(max_rss=300))
+    monkeypatch.setattr(module, "resident_memory", lambda: 300 << 20)
+    assert expiry.reached() == ""
+    monkeypatch.setattr(module, "resident_memory", lambda: 301 << 20)
+    assert expiry.reached() == "max_rss"
