@@ -314,7 +314,8 @@ class Supervisor:
             elif kind == "answer" and self.take_answer is not None:
                 self.take_answer(member, message)
             elif kind == "leave":
-                log.info("%s is to be replaced: %s.", member, message["reason"])
+                reason, memory = message["reason"], message["memory"]
+                log.info("%s is to be replaced: %s. It takes %d MiB of memory.", member, reason, memory)
                 member.expiring = message["reason"]
 
     def _reap(self, now: float) -> None:

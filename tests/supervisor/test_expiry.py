@@ -31,3 +31,17 @@ def test_the_most_memory_is_given_in_mebibytes(monkeypatch: pytest.MonkeyPatch) 
     assert expiry.reached() == ""
     monkeypatch.setattr(module, "resident_memory", lambda: 301 << 20)
     assert expiry.reached() == "max_rss"
+
+
+def test_a_worker_that_takes_too_much_at_rest_says_so_and_may_take_as_much_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = 100
+    monkeypatch.setattr(module, "resident_memory", lambda: taken << 20)
+    expiry = Expiry(Settings(max_rss=30))
+    expiry.settle()
+    assert "takes 100 MiB before its first request, more than its max_rss of 30 MiB" in caplog.text
+    taken = 200
+    assert expiry.reached() == ""
+    taken = 201
+    assert expiry.reached() == "max_rss"
