@@ -35,7 +35,7 @@ from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase, failure_of
 from ehttpd.supervisor.names import name_process
-from ehttpd.supervisor.outfit import Outfit, kept
+from ehttpd.supervisor.outfit import OF_ADDRESSES, Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
 
 Hear = Callable[[], None]
@@ -385,9 +385,7 @@ class Supervisor:
         self.notifier.ready(f"{who} at {', '.join(addresses)}")
         if not first:
             log.info("Reloaded: %s with today's code and settings.", who)
-            names = kept(self._started_with, self.settings)
-            if names:
-                log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
+            self._tell_what_is_kept()
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began
@@ -398,6 +396,12 @@ class Supervisor:
         if self.succession is not None:
             self.succession.channel.send("ready")
         self.hooks.call("when_ready", self.view)
+
+    def _tell_what_is_kept(self) -> None:
+        if names := kept(self._started_with, self.settings):
+            log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
+        if names := kept(self._started_with, self.settings, OF_ADDRESSES):
+            log.warning("Addresses that were open keep their %s until a new start.", ", ".join(names))
 
     # After another supervisor
 
