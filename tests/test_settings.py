@@ -121,6 +121,7 @@ def test_a_switch_is_on_or_off(written: object, on: int) -> None:
         ("bind", "localhost"),
         ("bind", "127.0.0.1:65536"),
         ("bind", "unix:"),
+        ("bind", "unix:/a\0b"),
         ("bind", "fd:"),
         ("admin", ":65536"),
         ("log_level", "loud"),

@@ -19,7 +19,7 @@ from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd, unread
-from ehttpd.launch.surroundings import prepare_surroundings, write_every_character
+from ehttpd.launch.surroundings import anchored, prepare_surroundings, write_every_character
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
 
@@ -43,7 +43,8 @@ def run(words: Sequence[str]) -> int:
         with pid_file(settings):
             return develop(settings, pages=False)
     prepare_surroundings(settings)
-    prepare_logging(settings)
+    settings = anchored(settings)
+    prepare_logging(settings, owner=owner_of_files(settings))
     for note in hints(arguments, os.environ):
         log.warning("%s", note)
     if settings.supervised:
@@ -54,6 +55,19 @@ def run(words: Sequence[str]) -> int:
         if settings.umask >= 0:
             os.umask(settings.umask)
         return serve(lambda: imported(settings), settings, began)
+
+
+def owner_of_files(settings: Settings) -> tuple[int, int] | None:
+    """Return the user and the group who write the same logs as this process, None if those are its own.
+
+    Raises:
+        SettingsError: there is no such user or group.
+    """
+    if not (settings.user or settings.group) or os.name != "posix":
+        return None
+    from ehttpd.supervisor.privileges import identity
+
+    return identity(settings)[:2]
 
 
 def pid_file(settings: Settings) -> AbstractContextManager[object]:
@@ -75,7 +89,7 @@ def read_again(arguments: Arguments, folder: str, environment: dict[str, str]) -
     except OperatorError:
         os.chdir(here)
         raise
-    return settings
+    return anchored(settings)
 
 
 def settings_of(arguments: Arguments, environment: Mapping[str, str]) -> Settings:

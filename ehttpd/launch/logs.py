@@ -30,9 +30,12 @@ PATIENCE = 1.0
 class Logs:
     """What is open. `recorder` is what writes the access log, None if there is none."""
 
-    def __init__(self, settings: Settings, worker: int = 0) -> None:
-        """``worker``: the number of this process among those of a supervisor, which its messages name."""
+    def __init__(self, settings: Settings, worker: int = 0, owner: tuple[int, int] | None = None) -> None:
+        """``worker``: the number of this process among those of a supervisor, which its messages name. ``owner``: whose
+        the files are that are made, a user and a group.
+        """
         self._worker = worker
+        self._owner = owner
         self.recorder: AccessLog | None = None
         self._settings = settings
         self._writers: list[Writer] = []
@@ -58,7 +61,7 @@ class Logs:
         if settings.error_log == "-":  # which needs not be opened
             log.prepare(lambda: _configure(self._messages(standard(STANDARD_ERROR)), settings, worker))
         else:
-            writer = self._messages(opened("error_log", settings.error_log))
+            writer = self._messages(opened("error_log", settings.error_log, self._owner))
             log.prepare(lambda: _configure(writer, settings, worker))
 
     def _messages(self, target: Target) -> Writer:
@@ -76,15 +79,18 @@ class Logs:
         settings, name = self._settings, self._settings.access_log
         coloured = name == "-" and os.isatty(STANDARD_OUTPUT) and not os.environ.get("NO_COLOR")
         made = format_of_requests(settings, coloured)
-        target = standard(STANDARD_OUTPUT) if name == "-" else opened("access_log", name)
+        target = standard(STANDARD_OUTPUT) if name == "-" else opened("access_log", name, self._owner)
         writer = Writer(target, f"the access log {name!r}", lambda text: log.error("%s", text))
         self._writers.append(writer)
         self.recorder = AccessLog(made, writer.write_all)
 
-    def reopen(self) -> None:
-        """Open files anew: they were moved away. Any thread."""
-        for writer in tuple(self._writers):
+    def reopen(self, seconds: float) -> None:
+        """Open files anew: they were moved away. Wait at most so many ``seconds`` until that is done. Any thread."""
+        writers = tuple(self._writers)
+        for writer in writers:
             writer.reopen()
+        for writer in writers if seconds else ():
+            writer.flush(seconds)
 
     def close(self, seconds: float) -> None:
         """Write what is left, for at most ``seconds``, and close everything."""
@@ -98,15 +104,15 @@ _open: Logs | None = None
 _handler: logging.Handler | None = None
 
 
-def open_logs(settings: Settings, worker: int = 0) -> None:
-    """Open what ``settings`` name, in place of what is open; for the ``worker`` of this number, if it is one.
+def open_logs(settings: Settings, worker: int = 0, owner: tuple[int, int] | None = None) -> None:
+    """Open what ``settings`` name, in place of what is open; see `Logs`.
 
     Raises:
         SettingsError: a file cannot be written, or a format is none.
     """
     global _open
     close_logs()
-    _open = Logs(settings, worker)
+    _open = Logs(settings, worker, owner)
 
 
 def recorder() -> AccessLog | None:
@@ -114,10 +120,12 @@ def recorder() -> AccessLog | None:
     return _open.recorder if _open is not None else None
 
 
-def reopen_logs() -> None:
-    """Open files anew: they were moved away, and the next lines belong into new ones. Any thread."""
+def reopen_logs(seconds: float = 0.0) -> None:
+    """Open files anew: they were moved away, and the next lines belong into new ones. Wait for at most so many
+    ``seconds`` for each until that is done. Any thread.
+    """
     if _open is not None:
-        _open.reopen()
+        _open.reopen(seconds)
 
 
 def close_logs(seconds: float = PATIENCE) -> None:
@@ -164,14 +172,14 @@ def standard(descriptor: int) -> Target:
         return File(os.devnull)
 
 
-def opened(setting: str, name: str) -> Target:
-    """Return what lines are written to."""
+def opened(setting: str, name: str, owner: tuple[int, int] | None) -> Target:
+    """Return what lines are written to; a file that is made is ``owner``'s."""
     from ehttpd.records.targets import SYSTEM_LOG, File, SystemLog
 
     try:
         if name.startswith(SYSLOG):
             return SystemLog(name[len(SYSLOG) :] or SYSTEM_LOG)
-        return File(name)
+        return File(name, owner)
     except OSError as error:
         what = setting.replace("_", " ")
         raise SettingsError(f"cannot write the {what} {name!r}: {error.strerror}.") from error

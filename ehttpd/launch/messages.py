@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 
 from ehttpd.records.moments import rfc3339
-from ehttpd.records.quoting import json_string, logfmt_value
+from ehttpd.records.quoting import json_string, logfmt_value, text_of
 from ehttpd.records.writer import Writer
 from ehttpd.typed import TYPE_CHECKING
 
@@ -91,14 +91,6 @@ def told(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, A
         pairs["exception.message"] = text_of(error)
         pairs["exception.stacktrace"] = formatter.formatException(record.exc_info)
     return pairs
-
-
-def text_of(value: object) -> str:
-    """Return ``str(value)``, or what Python's tracebacks say where that fails: an application's may."""
-    try:
-        return str(value)
-    except Exception:
-        return f"<{'exception' if isinstance(value, BaseException) else type(value).__name__} str() failed>"
 
 
 def logfmt_name(name: str) -> str:

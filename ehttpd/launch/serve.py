@@ -12,7 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, chdir, nullcontext
 from functools import cache, partial
 from types import FrameType
 
@@ -38,11 +38,11 @@ SIGNALLED = 128  # plus the number of the signal
 INTERRUPTED = SIGNALLED + signal.SIGINT
 
 
-def prepare_logging(settings: Settings, worker: int = 0) -> None:
+def prepare_logging(settings: Settings, worker: int = 0, owner: tuple[int, int] | None = None) -> None:
     """Open what is to be logged to. Python's logging is configured when there is something to log. Messages name the
-    ``worker``, if this is one.
+    ``worker``, if this is one; files that are made are ``owner``'s, a user's and a group's.
     """
-    open_logs(settings, worker)
+    open_logs(settings, worker, owner)
 
 
 class Stopped(KeyboardInterrupt):
@@ -55,12 +55,12 @@ def serve(load: Callable[[], Application], settings: Settings, began: float) -> 
     Signals are heard from the first: the process with the number 1 is not ended by any that it does not hear, and
     others would be ended by HUP. What does not stop is kept until there is something that heeds it.
     """
-    end = AtOnce(settings)
+    end, folder = AtOnce(settings), os.getcwd()
     if hasattr(signal, "SIGQUIT"):
         signal.signal(signal.SIGQUIT, lambda number, frame: end(STOPPED))
     try:
         with signals_as_octets(stop_at_once, HEEDED) as (kept, _):
-            return serve_loaded(load(), settings, began, kept, end)
+            return serve_loaded(load(), settings, began, kept, end, folder)
     except Stopped:
         return STOPPED
 
@@ -87,9 +87,9 @@ class AtOnce:
 
 
 def serve_loaded(
-    application: Application, settings: Settings, began: float, kept: socket.socket, end: AtOnce
+    application: Application, settings: Settings, began: float, kept: socket.socket, end: AtOnce, folder: str
 ) -> int:  # fmt: skip
-    """Serve ``application``. Signals that came before are in ``kept``."""
+    """Serve ``application``, started in ``folder``. Signals that came before are in ``kept``."""
     gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
     raise_descriptor_limit()
     own_process()
@@ -100,6 +100,8 @@ def serve_loaded(
     with signals_as_octets(partial(leave_next_time, end=end), HEEDED) as (inbox, outbox):
         pass_on(kept, outbox)
         try:
+            with chdir(folder):  # the application may have left it, and a Unix socket may lie in it
+                server.listen()
             server.start()
             if admin is not None:
                 admin.start()

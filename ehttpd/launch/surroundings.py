@@ -9,9 +9,14 @@ import io
 import os
 import re
 import sys
+from collections.abc import Callable, Mapping
 
 from ehttpd.errors import SettingsError
-from ehttpd.settings import Settings
+from ehttpd.settings import Given, Settings
+from ehttpd.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 LINE = r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?:'(?P<plain>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>.*?))\s*(?:(?<=\s)\#.*)?"""  # fmt: skip  # noqa: E501
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
@@ -49,6 +54,40 @@ def prepare_surroundings(settings: Settings) -> None:
     """
     set_variables(settings)
     change_folder(settings)
+
+
+def anchored(settings: Settings) -> Settings:
+    """Return ``settings`` with files and folders named from the root: an application may leave the folder when it is
+    imported, and certificates are looked at again as long as the server runs.
+    """
+    given = settings.given
+    named = {
+        name: Given(anchor(given[name].value), given[name].origin) for name, anchor in ANCHORS.items() if name in given
+    }
+    return Settings.from_sources(named, given) if named else settings
+
+
+def _whole(name: Any) -> str:
+    return os.path.abspath(name) if name else ""
+
+
+def _each_whole(names: Any) -> list[str]:
+    return [_whole(name) for name in names]
+
+
+def _mounts(mounts: Any) -> list[str]:
+    parts = [mount.partition("=") for mount in mounts]
+    return [f"{path}={_whole(folder)}" for path, _, folder in parts]
+
+
+# Settings that name files which are opened later than at the start.
+ANCHORS: Mapping[str, Callable[[Any], object]] = {
+    "certfile": _each_whole,
+    "keyfile": _each_whole,
+    "keyfile_password_file": _whole,
+    "ca_certs": _whole,
+    "static": _mounts,
+}
 
 
 def set_variables(settings: Settings) -> None:

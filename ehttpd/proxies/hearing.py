@@ -240,6 +240,6 @@ class Hearing:
             names = ", ".join(name for name in fields.values if says_how(name))
             peer = connection.remote[0] or "unix"
             log.warning(
-                "From %s came %s, and nobody trusts it: left out, here and from now on. If that is your proxy: "
-                "--forwarded-allow-ips %s", peer, names, peer,
+                "From %s came %s, and nobody trusts it: left out, here and from now on. If that is your proxy, "
+                "forwarded_allow_ips is to name %s.", peer, names, peer,
             )  # fmt: skip

@@ -18,7 +18,7 @@ from ehttpd.messages import Request
 from ehttpd.messages.naming import new_name
 from ehttpd.records import moments
 from ehttpd.records.note import Note, Noted
-from ehttpd.records.quoting import bare, escaped
+from ehttpd.records.quoting import bare, escaped, text_of
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -203,6 +203,6 @@ def _variable(name: str) -> Callable[[Note], str]:
     def variable(note: Note) -> str:
         request = note.besides.request
         environ = request.state.get("environ", {}) if request is not None else {}
-        return str(environ[name]) if name in environ else ""
+        return text_of(environ[name]) if name in environ else ""
 
     return variable

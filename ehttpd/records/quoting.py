@@ -9,10 +9,18 @@ from __future__ import annotations
 import re
 from json.encoder import encode_basestring_ascii as json_string
 
-__all__ = ["bare", "escaped", "json_string", "logfmt_value"]
+__all__ = ["bare", "escaped", "json_string", "logfmt_value", "text_of"]
 
 _VISIBLE = re.compile(r"[!#-\[\]-~]+")  # visible ASCII without quotation mark and backslash
 _NO_EQUALS = re.compile(r"[!#-<>-\[\]-~]+")  # and without an equals sign
+
+
+def text_of(value: object) -> str:
+    """Return ``str(value)``, or what Python's tracebacks say where that fails: an application's may."""
+    try:
+        return str(value)
+    except Exception:
+        return f"<{'exception' if isinstance(value, BaseException) else type(value).__name__} str() failed>"
 
 
 def escaped(text: str) -> str:

@@ -90,15 +90,16 @@ class Stream:
 
 
 class File(Stream):
-    """A file that is appended to, made if need be. Raises OSError."""
+    """A file that is appended to, made if need be, for ``owner`` if a user and a group are given. Raises OSError."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, owner: tuple[int, int] | None = None) -> None:
         self._path = os.path.abspath(path)  # the folder may change until it is opened anew
-        super().__init__(_opened(path))
+        self._owner = owner
+        super().__init__(_opened(path, owner))
 
     def reopen(self) -> None:
         former = self._descriptor
-        Stream.__init__(self, _opened(self._path))
+        Stream.__init__(self, _opened(self._path, self._owner))
         os.close(former)
 
     def close(self) -> None:
@@ -184,7 +185,9 @@ def pieces(octets: bytes, at_once: int) -> Iterator[bytes]:
         yield octets[begin:]
 
 
-def _opened(path: str) -> int:
+def _opened(path: str, owner: tuple[int, int] | None) -> int:
+    if owner is not None:
+        _make(path, owner)
     # A pipe that nobody reads is refused instead of waited for, where there are such.
     at_once = getattr(os, "O_NONBLOCK", 0)
     as_they_are = getattr(os, "O_BINARY", 0)  # Windows would write ends of lines as it has them
@@ -192,6 +195,20 @@ def _opened(path: str) -> int:
     if at_once:
         os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _make(path: str, owner: tuple[int, int]) -> None:
+    """Make a file for somebody else, unless there is one; a link is one, wherever it leads: root did not make that."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        return
+    try:
+        os.fchown(descriptor, *owner)
+    except PermissionError:  # who may not do that cannot become that user either, and is told so
+        pass
+    finally:
+        os.close(descriptor)
 
 
 def _room(descriptor: int) -> Callable[[float | None], object]:

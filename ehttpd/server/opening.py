@@ -52,7 +52,7 @@ class Greeter:
         """Log that a connection is refused: as a warning the first time, since then the settings may be wrong."""
         (log.debug if self._warned else log.warning)(
             "A connection from %s was refused, since it must begin with the PROXY protocol of a trusted proxy "
-            "(--proxy-protocol, --proxy-allow-ips): %s", host or "a Unix socket", refusal,
+            "(proxy_protocol, proxy_allow_ips): %s", host or "a Unix socket", refusal,
         )  # fmt: skip
         self._warned = True
 

@@ -38,7 +38,7 @@ def is_address(text: str) -> bool:
     """Tell whether ``text`` is written as an address is. Whether it can be listened on is not known here."""
     place = text.removeprefix("https://").removeprefix("http://")
     if place.startswith(("unix:", "fd:")) or place == "systemd":
-        return place not in ("unix:", "fd:")
+        return place not in ("unix:", "fd:") and "\0" not in place
     _, colon, port = place.rpartition(":")
     return bool(colon) and port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= HIGHEST_PORT
 

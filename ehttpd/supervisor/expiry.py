@@ -12,10 +12,12 @@ import time
 from collections.abc import Sequence
 from itertools import count
 
+from ehttpd.logs import log
 from ehttpd.records import Ledger
 from ehttpd.records.note import Noted
 from ehttpd.settings import Settings
 
+MIB = 1 << 20  # octets
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -25,7 +27,7 @@ class Expiry(Ledger):
     def __init__(self, settings: Settings) -> None:
         jitter = random.randint(0, settings.max_requests_jitter)
         self._most_requests = settings.max_requests + jitter if settings.max_requests else 0
-        self._most_memory = settings.max_rss
+        self._most_memory = settings.max_rss * MIB
         self._ends_at = time.monotonic() + settings.max_lifetime if settings.max_lifetime else 0.0
         self._requests = count(1)
         self._served = 0
@@ -34,6 +36,18 @@ class Expiry(Ledger):
     def counts(self) -> bool:
         """Whether requests are to be counted."""
         return self._most_requests > 0
+
+    def settle(self) -> None:
+        """Take note of what a worker takes that serves nobody yet: the next one would take as much. If that is too much
+        already, it may take as much again.
+        """
+        at_rest = resident_memory() if self._most_memory else 0
+        if at_rest > self._most_memory:
+            log.warning(
+                "This worker takes %d MiB before its first request, more than its max_rss of %d MiB. So it is replaced "
+                "when it takes twice as much: give it what it needs besides.", at_rest // MIB, self._most_memory // MIB,
+            )  # fmt: skip
+            self._most_memory = 2 * at_rest
 
     def enter(self, notes: Sequence[Noted]) -> None:
         """Count requests."""

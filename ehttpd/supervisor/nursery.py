@@ -51,12 +51,23 @@ class Nursery:
         self._application: Application | None = None
         self._identity: Identity | None = None
         self._failure = OperatorError("Nothing was imported.")
+        self._has_imported = False
         self._last = False
         self._birth: Callable[[], int] | None = None  # what a forked process is to do
 
     def run(self) -> int:
         """Fork until the supervisor wants no more and all children have ended; return the exit code."""
         prepare_signals()
+        with signals_as_octets():  # a stop is the supervisor's
+            while not self._has_imported:
+                if not self._obey():
+                    return end(0)
+            self._bear()
+        return self._birth() if self._birth is not None else end(0)
+
+    def _bear(self) -> None:
+        """Fork, once the application is imported, until no more is wanted; in a process that was forked, return."""
+        # Only now, for what was imported may have set handlers of its own.
         with signals_as_octets(others=[signal.SIGCHLD]) as (inbox, _):
             poll = select.poll()
             poll.register(self._socket, select.POLLIN)
@@ -67,10 +78,9 @@ class Nursery:
                     inbox.recv(1024)
                     self._reap()
                 if self._socket.fileno() in ready and not self._obey():
-                    return 0
+                    return
                 if self._birth is not None:
-                    break
-        return self._birth() if self._birth is not None else end(0)
+                    return
 
     def _obey(self) -> bool:
         """Do what the supervisor says; tell whether it is there."""
@@ -108,6 +118,7 @@ class Nursery:
         except OperatorError as error:
             self._failure = error
         gc.freeze()  # and no page is copied because the garbage collector has looked at it
+        self._has_imported = True
         self._say("imported")
 
     def _fork(self, order: Message, descriptor: int) -> None:

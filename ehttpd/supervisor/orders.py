@@ -26,6 +26,8 @@ from ehttpd.supervisor.upgrade import Upgrade
 UNHEARD = 1.0
 # How long a successor may take to end, in seconds: beyond what workers may take, and at once.
 LAST_MOMENT, AT_ONCE = 5.0, 2.0
+# How long a log may take until it is open anew, in seconds: where nobody reads a pipe, it may be never.
+LOGS_WITHIN = 0.5
 
 
 class Orders:
@@ -78,7 +80,7 @@ class Orders:
 
     def reopen_logs(self) -> None:
         """Have everybody open the logs anew: their files were moved away."""
-        reopen_logs()
+        reopen_logs(LOGS_WITHIN)  # before the workers, who may not be allowed to make new ones
         for member in self._supervisor.crew:
             member.channel.send("reopen")
 
@@ -99,6 +101,7 @@ class Orders:
 
     def drain(self) -> None:
         """Be not ready any more, while everything is served: responses end their connections."""
+        self._supervisor.unready = True
         for member in self._supervisor.crew.serving:
             member.channel.send("drain")
 

@@ -6,6 +6,8 @@ leaves everything to start a worker that there was: with ``--preload`` also the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births
 from ehttpd.supervisor.doors import Doors
@@ -26,11 +28,13 @@ KEPT = (
     "log_format",
     "log_config",
 )
+# What an address is opened with, once.
+OF_ADDRESSES = ("backlog", "reuse_port", "uds_mode")
 
 
-def kept(first: Settings, now: Settings) -> list[str]:
-    """Return which settings a supervisor that was started with the ``first`` ones has not as they are ``now``."""
-    return [name for name in KEPT if getattr(first, name) != getattr(now, name)]
+def kept(first: Settings, now: Settings, names: Sequence[str] = KEPT) -> list[str]:
+    """Return which of these a supervisor that was started with the ``first`` settings has not as they are ``now``."""
+    return [name for name in names if getattr(first, name) != getattr(now, name)]
 
 
 class Outfit:

@@ -10,6 +10,8 @@ import os
 from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
+HIGHEST = (1 << 32) - 1  # uid_t of the systems that have one
+
 
 def give_up_privileges(settings: Settings) -> None:
     """Become the user and group that ``settings`` name, with the groups of that user, and take their umask.
@@ -75,7 +77,8 @@ def give_away(path: str, settings: Settings) -> None:
     """
     user, group, _ = identity(settings)
     try:
-        os.chown(path, user, group)
+        # Who owns the folder may have put a link there since, to a file of root's.
+        os.chown(path, user, group, follow_symlinks=False)
     except PermissionError as error:
         raise not_allowed(settings) from error
     except FileNotFoundError:  # somebody has removed it: nobody connects there any more
@@ -94,18 +97,25 @@ def identity(settings: Settings) -> tuple[int, int, str]:
     user, group, name = os.geteuid(), os.getegid(), ""
     try:
         if settings.user:
-            entry = pwd.getpwuid(int(settings.user)) if settings.user.isdigit() else pwd.getpwnam(settings.user)
+            entry = pwd.getpwuid(int(settings.user)) if is_number(settings.user) else pwd.getpwnam(settings.user)
             user, group, name = entry.pw_uid, entry.pw_gid, entry.pw_name
     except KeyError:
-        if not settings.user.isdigit():
+        if not is_number(settings.user):
             raise SettingsError(f"there is no user {settings.user!r}.", "See getent passwd.") from None
         user = group = int(settings.user)
     try:
         if settings.group:
-            group = int(settings.group) if settings.group.isdigit() else grp.getgrnam(settings.group).gr_gid
+            group = int(settings.group) if is_number(settings.group) else grp.getgrnam(settings.group).gr_gid
     except KeyError:
         raise SettingsError(f"there is no group {settings.group!r}.", "See getent group.") from None
     return user, group, name
+
+
+def is_number(text: str) -> bool:
+    """Tell whether this is the number of a user or a group, who need have no name: the highest there could be means
+    that nothing is to change.
+    """
+    return text.isdigit() and int(text) < HIGHEST
 
 
 def home_of(name: str) -> str:

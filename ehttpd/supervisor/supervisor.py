@@ -35,7 +35,7 @@ from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase, failure_of
 from ehttpd.supervisor.names import name_process
-from ehttpd.supervisor.outfit import Outfit, kept
+from ehttpd.supervisor.outfit import OF_ADDRESSES, Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
 
 Hear = Callable[[], None]
@@ -55,6 +55,7 @@ class Supervisor:
         self.exit_code = STOPPED
         self.stopping = False
         self.stop_at = math.inf  # when the drain begins
+        self.unready = False  # workers were told that a stop is to follow, and so is who comes later
         self.handed_over = False  # another supervisor goes on with the sockets
         self.started = time.time()
         self.application = ""  # its name, once a worker has found it
@@ -305,13 +306,16 @@ class Supervisor:
                 member.became_ready(message, now)
                 self.application = message["name"]
                 log.debug("%s is ready.", member)
+                if self.unready:
+                    member.channel.send("drain")
                 self.crew.became_ready(member, now)
             elif kind == "failed":
                 member.failure = failure_of(message)
             elif kind == "answer" and self.take_answer is not None:
                 self.take_answer(member, message)
             elif kind == "leave":
-                log.info("%s is to be replaced: %s.", member, message["reason"])
+                reason, memory = message["reason"], message["memory"]
+                log.info("%s is to be replaced: %s. It takes %d MiB of memory.", member, reason, memory)
                 member.expiring = message["reason"]
 
     def _reap(self, now: float) -> None:
@@ -381,9 +385,7 @@ class Supervisor:
         self.notifier.ready(f"{who} at {', '.join(addresses)}")
         if not first:
             log.info("Reloaded: %s with today's code and settings.", who)
-            names = kept(self._started_with, self.settings)
-            if names:
-                log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
+            self._tell_what_is_kept()
             return
         facts = Described(**self.crew.serving[0].facts)
         seconds = time.perf_counter() - self._began
@@ -394,6 +396,12 @@ class Supervisor:
         if self.succession is not None:
             self.succession.channel.send("ready")
         self.hooks.call("when_ready", self.view)
+
+    def _tell_what_is_kept(self) -> None:
+        if names := kept(self._started_with, self.settings):
+            log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
+        if names := kept(self._started_with, self.settings, OF_ADDRESSES):
+            log.warning("Addresses that were open keep their %s until a new start.", ", ".join(names))
 
     # After another supervisor
 

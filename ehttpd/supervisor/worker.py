@@ -32,7 +32,7 @@ from ehttpd.server.signals import REOPEN, signals_as_octets
 from ehttpd.settings import Given, Settings
 from ehttpd.supervisor.board import seat_at
 from ehttpd.supervisor.channel import Channel, Message, beat_every
-from ehttpd.supervisor.expiry import Expiry
+from ehttpd.supervisor.expiry import MIB, Expiry, resident_memory
 from ehttpd.supervisor.hooks import Hooks, Worker
 from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.privileges import give_up_privileges
@@ -149,6 +149,7 @@ class Working:
         with signals_as_octets(others=REOPEN) as (inbox, _):
             self._server.start()
             self._hooks.call("post_worker_init", self._view)
+            self._expiry.settle()
             application = self._application
             self._channel.send(
                 "ready",
@@ -234,7 +235,7 @@ class Working:
         """Ask to be replaced, once."""
         if reason and not self._leaves:
             self._leaves = True
-            self._channel.send("leave", reason=reason)
+            self._channel.send("leave", reason=reason, memory=resident_memory() // MIB)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ehttpd.errors import SettingsError
-from ehttpd.launch.surroundings import prepare_surroundings, variables_of
-from ehttpd.settings import Settings
+from ehttpd.launch.surroundings import anchored, prepare_surroundings, variables_of
+from ehttpd.settings import Given, Settings
+from ehttpd.testing.certificates import Authority
+from tests.server.tls.conftest import authority
+from tests.test_cli import HELLO, folder, running
+
+__all__ = ["authority", "folder"]
 
 FILE = """\
 # of the shop
@@ -56,3 +62,32 @@ def test_a_flag_wins_over_the_environment_and_that_over_a_file(
 def test_what_is_not_there_is_told(values: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="'missing': no such file or directory"):
         prepare_surroundings(Settings(**values))
+
+
+@pytest.mark.parametrize("flags", [(), ("--supervise",)])
+def test_files_are_where_they_were_when_an_application_has_gone_elsewhere(
+    folder: Path, authority: Authority, flags: tuple[str, ...]
+) -> None:
+    (folder / "shop.py").write_text(f"import os\nos.chdir('/')\n{HELLO}")
+    (folder / "shop.pem").write_text(Path(authority.pem_for()).read_text())
+    (folder / "public").mkdir()
+    (folder / "public" / "a").write_text("of a file")
+    words = ("-b", "http://127.0.0.1:0", "-b", "unix:shop.sock", "--certfile", "shop.pem", "--static", "/p=public")
+    with running("shop", *words, *flags) as server, closing(server.connect()) as client:
+        client.request("GET", "/p/a")
+        assert client.getresponse().read() == b"of a file"
+        assert (folder / "shop.sock").is_socket()
+        server.process.terminate()
+        assert server.process.wait() == 0
+    assert not (folder / "shop.sock").exists()
+
+
+def test_names_of_files_that_are_opened_later_hold_whatever_the_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = {"certfile": Given(["a.pem", "/b.pem"], "--certfile"), "ca_certs": Given("c.pem", "ehttpd.toml")}
+    settings = anchored(Settings.from_sources(given))
+    assert list(settings.certfile) == [f"{tmp_path}/a.pem", "/b.pem"]
+    assert (settings.ca_certs, settings.origin("ca_certs")) == (f"{tmp_path}/c.pem", "ehttpd.toml")
+    assert settings.keyfile_password_file == ""

@@ -97,7 +97,7 @@ def test_who_is_left_out_is_logged_once(live_server: LiveServers, caplog: pytest
     server = live_server(adapt(show), forwarded_allow_ips="")
     for _ in range(2):
         asked(server.connect(), *EVERY_FIELD)
-    assert caplog.text.count("--forwarded-allow-ips 127.0.0.1") == 1
+    assert caplog.text.count("forwarded_allow_ips is to name 127.0.0.1") == 1
 
 
 def test_every_request_of_a_connection_is_heard_by_itself(live_server: LiveServers) -> None:

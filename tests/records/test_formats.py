@@ -146,6 +146,17 @@ def test_atoms_are_those_of_gunicorn_and_ours(template: str, line: str) -> None:
     assert format_of(template)(record) == line
 
 
+def test_a_variable_that_cannot_be_shown_costs_no_line() -> None:
+    class Hidden:
+        def __str__(self) -> str:
+            raise LookupError
+
+    record = record_of()
+    assert record.request is not None
+    record.request.state["environ"] = {"shop.user": Hidden()}
+    assert format_of('%(m)s "%({shop.user}e)s"')(record) == 'GET "<Hidden str() failed>"'
+
+
 def test_a_process_and_a_request_have_names() -> None:
     assert re.fullmatch(r"<\d+> [0-9a-f]{16}", format_of("%(p)s %(request_id)s")(record_of()))
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ehttpd.settings import Settings
+from ehttpd.supervisor import expiry as module
 from ehttpd.supervisor.expiry import Expiry
 
 
@@ -22,3 +23,25 @@ def test_a_worker_looks_at_the_end_of_its_life_and_after_it_as_seldom_as_before(
     now = 107.0  # it may take long until the next worker is ready
     assert (expiry.soonest(5.0), expiry.reached()) == (5.0, "max_lifetime")
     assert Expiry(Settings()).soonest(5.0) == 5.0
+
+
+def test_the_most_memory_is_given_in_mebibytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    expiry = Expiry(Settings(max_rss=300))
+    monkeypatch.setattr(module, "resident_memory", lambda: 300 << 20)
+    assert expiry.reached() == ""
+    monkeypatch.setattr(module, "resident_memory", lambda: 301 << 20)
+    assert expiry.reached() == "max_rss"
+
+
+def test_a_worker_that_takes_too_much_at_rest_says_so_and_may_take_as_much_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = 100
+    monkeypatch.setattr(module, "resident_memory", lambda: taken << 20)
+    expiry = Expiry(Settings(max_rss=30))
+    expiry.settle()
+    assert "takes 100 MiB before its first request, more than its max_rss of 30 MiB" in caplog.text
+    taken = 200
+    assert expiry.reached() == ""
+    taken = 201
+    assert expiry.reached() == "max_rss"

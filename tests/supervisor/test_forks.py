@@ -121,3 +121,22 @@ os.fork = fork_but_for_the_third_time
         come_true(lambda: len(children_of(nursery)) == 2)
         assert second in children_of(nursery)
         assert server.workers() == [nursery]
+
+
+@pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda number, frame: os.waitpid(-1, os.WNOHANG)"])
+def test_a_worker_that_ends_is_replaced_whatever_the_application_does_when_children_end(handler: str) -> None:
+    code = f"import signal\nsignal.signal(signal.SIGCHLD, {handler})\n"
+    with supervised("--preload", code=APPLICATION + code) as server:
+        (nursery,) = server.workers()
+        old = children_of(nursery)
+        os.kill(old[0], signal.SIGKILL)
+        server.said(rf"pid {old[0]}\) ended with signal SIGKILL")
+        come_true(lambda: len(set(children_of(nursery)) - {old[0]}) == 2)
+
+
+def test_threads_of_the_application_do_not_keep_a_nursery_that_has_no_supervisor() -> None:
+    code = "import threading\nthreading.Thread(target=threading.Event().wait).start()\n"
+    with supervised("--preload", "--graceful-timeout", "1", code=APPLICATION + code) as server:
+        (nursery,) = server.workers()
+        server.signal(signal.SIGKILL)
+        await_end_of(nursery)

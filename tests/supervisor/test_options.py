@@ -18,8 +18,10 @@ import pytest
 
 from ehttpd.errors import SettingsError
 from ehttpd.launch.pidfile import PidFile
+from ehttpd.records.targets import File
 from ehttpd.settings import Settings
 from ehttpd.supervisor.command import supervise
+from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.privileges import identity
 from tests.running import PATIENCE, ROOT
 from tests.server.live import come_true
@@ -214,6 +216,49 @@ def test_the_file_of_a_unix_socket_belongs_to_the_user_and_group_of_the_workers(
         os.chdir("/")
 
 
+def test_root_makes_log_files_for_the_user_of_the_workers_also_when_they_were_moved_away() -> None:
+    python = python_for_everybody()
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)  # nobody else may make files there
+        os.chdir(place)
+        access, error = Path("access.log"), Path("error.log")
+        words = ("--user", "nobody", "--access-log", str(access), "--error-log", str(error))
+        with supervised(*words, python=python) as server:
+            server.ask()
+            come_true(lambda: access.read_text() != "")
+            access.rename("access.log.1")
+            server.signal(signal.SIGUSR1)
+            come_true(access.exists)
+            come_true(lambda: server.ask()[1] == 1 and access.read_text() != "")
+            user, group, _ = identity(Settings(user="nobody"))
+            assert [(each.stat().st_uid, each.stat().st_gid) for each in (access, error)] == [(user, group)] * 2
+        os.chdir("/")
+
+
+def test_a_log_file_is_not_made_for_another_user_where_a_link_leads(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files away")
+    (tmp_path / "access.log").symlink_to("elsewhere")
+    File(str(tmp_path / "access.log"), (12345, 12345)).close()
+    assert (tmp_path / "elsewhere").stat().st_uid == 0
+
+
+def test_a_reload_gives_nobody_what_was_linked_in_the_place_of_a_unix_socket(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may give files away")
+    (tmp_path / "ours").touch()
+    path = tmp_path / "s.sock"
+    settings = Settings(bind=[f"unix:{path}"], user="nobody")
+    doors = Doors().open(settings)
+    try:
+        path.unlink()
+        path.symlink_to(tmp_path / "ours")
+        doors.open(settings)
+    finally:
+        doors.close()
+    assert (tmp_path / "ours").stat().st_uid == 0
+
+
 def test_a_user_who_may_not_read_the_library_is_told_which_folder(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may become somebody else")
@@ -237,6 +282,11 @@ def test_whoever_is_not_there_cannot_be_become() -> None:
         identity(Settings(user="nobody-of-that-name"))
     with pytest.raises(SettingsError, match="there is no group 'nobody-of-that-name'"):
         identity(Settings(group="nobody-of-that-name"))
+    for number in ("4294967295", "9" * 20):  # the first would leave root what it is
+        with pytest.raises(SettingsError, match=f"there is no user '{number}'"):
+            identity(Settings(user=number))
+        with pytest.raises(SettingsError, match=f"there is no group '{number}'"):
+            identity(Settings(group=number))
     assert identity(Settings(user="12345", group="54321")) == (12345, 54321, "")
 
 
@@ -262,6 +312,24 @@ def test_before_a_stop_everything_is_served_and_nothing_is_healthy_for_a_while()
             assert answer(late)[1] == 1
         server.signal(signal.SIGINT)
         assert server.end() == 128 + signal.SIGINT
+
+
+def test_a_worker_that_comes_before_a_stop_is_not_healthy_either() -> None:
+    with supervised("--drain-delay", "60", "--health-path", "/health") as server:
+
+        def health() -> int:
+            with closing(server.connect()) as probe:
+                probe.request("GET", "/health")
+                return probe.getresponse().status
+
+        server.signal(signal.SIGTERM)
+        come_true(lambda: health() == 503)
+        old = server.workers()
+        for each in old:
+            os.kill(each, signal.SIGKILL)
+        server.await_workers(2, but=old)
+        come_true(lambda: health() == 503)
+        server.signal(signal.SIGINT)
 
 
 def test_connections_move_to_a_worker_that_comes_later() -> None:

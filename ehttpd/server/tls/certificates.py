@@ -18,6 +18,7 @@ from ehttpd.errors import CertificateError, OperatorError
 from ehttpd.logs import log
 from ehttpd.server.tls.context import new_context
 from ehttpd.server.tls.files import Pair, Signature, pairs, signature
+from ehttpd.server.tls.names import leave_out_names
 from ehttpd.server.tls.x509 import Statement
 from ehttpd.typed import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ class Certificates:
         self._seen: Signature = ()  # what was there at the last look
         self._look_at = -math.inf
         self._by_name: dict[str, ssl.SSLContext] = {}
+        leave_out_names()
         self._take(self._found(), strict=True)
 
     def engine(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject:
@@ -164,6 +166,7 @@ class GivenContext:
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
+        leave_out_names()
         if context.sni_callback is None:
             context.sni_callback = _note_name
 

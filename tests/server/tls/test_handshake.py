@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import time
 
 import pytest
@@ -22,6 +23,23 @@ def test_a_client_shakes_hands_and_asks(secure_server: SecureServers, context: s
     assert isinstance(peer.socket, ssl.SSLSocket)
     assert peer.socket.version() == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[context.maximum_version.name]
     assert peer.ask().body == b"hello"
+
+
+def test_a_client_that_asks_for_a_name_that_is_no_text_fills_no_log(
+    secure_server: SecureServers, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", reports.append)
+    served = secure_server(hello)
+    outgoing = ssl.MemoryBIO()
+    client = authority.client_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="wwwwwwww.example")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    peer = served.server.connect()
+    peer.socket.sendall(outgoing.read().replace(b"wwwwwwww", b"\xff" * 8))
+    assert peer.socket.recv(100) == b"\x15\x03\x03\x00\x02\x02\x50"  # an alert: internal_error
+    assert reports == []
+    assert served.connect().ask().body == b"hello"
 
 
 def test_silent_clients_delay_nobody(secure_server: SecureServers) -> None:
