@@ -15,6 +15,7 @@ from ehttpd.errors import SettingsError
 from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.failures import nearest
+from ehttpd.launch.surroundings import current_folder
 from ehttpd.launch.usual import usual_application
 
 Maker = Callable[[Plan], str]
@@ -54,7 +55,7 @@ def run(words: Sequence[str]) -> int:
             raise SettingsError(f"--{part} goes with {of}, not with {kind}.", "See ehttpd init --help.")
     settings = settings_of(arguments, os.environ)
     application = settings.app or usual_application(os.path.join(settings.chdir, settings.app_dir or "."))
-    print(maker(Plan(settings, application, os.getcwd())), end="")
+    print(maker(Plan(settings, application, current_folder())), end="")
     return 0
 
 

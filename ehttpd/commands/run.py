@@ -19,7 +19,14 @@ from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.serve import prepare_logging, serve
 from ehttpd.launch.sources import from_environment, from_files, from_platform, from_systemd, unread
-from ehttpd.launch.surroundings import anchored, prepare_surroundings, write_every_character
+from ehttpd.launch.surroundings import (
+    anchored,
+    change_folder,
+    current_folder,
+    folder_as_named,
+    prepare_surroundings,
+    write_every_character,
+)
 from ehttpd.logs import log
 from ehttpd.settings import Given, Settings
 
@@ -35,7 +42,7 @@ def run(words: Sequence[str]) -> int:
         words = [word for word in words if word not in ("--check-config", "--print-config")]
         exit_code: int = import_module(f"ehttpd.commands.{arguments.instead}").run(words)
         return exit_code
-    folder, environment = os.getcwd(), dict(os.environ)
+    folder, environment = folder_as_named(), dict(os.environ)
     settings = settings_of(arguments, os.environ)
     if settings.reload:
         from ehttpd.develop.serve import develop
@@ -81,15 +88,17 @@ def pid_file(settings: Settings) -> AbstractContextManager[object]:
 
 def read_again(arguments: Arguments, folder: str, environment: dict[str, str]) -> Settings:
     """Return what the settings are now, for the workers that are started from now on."""
-    here = os.getcwd()
-    os.chdir(folder)
+    here = os.open(".", os.O_RDONLY)  # it need not have a name any more
     try:
+        change_folder(folder)
         settings = settings_of(arguments, environment)
         prepare_surroundings(settings)
+        return anchored(settings)
     except OperatorError:
-        os.chdir(here)
+        os.fchdir(here)
         raise
-    return anchored(settings)
+    finally:
+        os.close(here)
 
 
 def settings_of(arguments: Arguments, environment: Mapping[str, str]) -> Settings:
@@ -102,7 +111,7 @@ def sources_of(arguments: Arguments, environment: Mapping[str, str]) -> list[dic
     return [
         arguments.given,
         from_environment(environment),
-        from_files(os.getcwd(), arguments.config),
+        from_files(current_folder(), arguments.config),
         from_systemd(),
         from_platform(environment),
     ]

@@ -26,7 +26,8 @@ def develop(settings: Settings, *, pages: bool) -> int:
     files = [os.path.abspath(path) for path in settings.env_file]
     for path in files:
         variables_of(path)  # which each start reads anew; what is wrong from the first is told and no more
-    change_folder(settings)
+    if settings.chdir:
+        change_folder(settings.chdir)
     named = settings.app or usual_application(settings.app_dir or ".")
     settings = settings.replace(app=named, chdir="", env_file=files)
     listeners = opened(settings, next_free=pages)

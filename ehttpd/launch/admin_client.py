@@ -15,6 +15,7 @@ from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.port_holder import describe
 from ehttpd.launch.running import controlled_processes, is_genuine
 from ehttpd.launch.sources import from_environment, from_files
+from ehttpd.launch.surroundings import current_folder
 from ehttpd.settings import AdminAddress, Settings
 from ehttpd.typed import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def find_admin(named: str = "", process: int = 0) -> AdminClient:
             return AdminClient(AdminAddress.read(named))
         except ValueError as expected:
             raise SettingsError(f"an admin address must be {expected}, not {named!r}.") from None
-    settings = Settings.from_sources(from_environment(os.environ), from_files(os.getcwd()))
+    settings = Settings.from_sources(from_environment(os.environ), from_files(current_folder()))
     if settings.admin:
         return AdminClient(settings.admin)
     found = controlled_processes()

@@ -14,6 +14,7 @@ from types import ModuleType
 from ehttpd.errors import ApplicationImportError, SettingsError
 from ehttpd.launch import failures
 from ehttpd.launch.kind import SERVABLE, Kind, kind_of
+from ehttpd.launch.surroundings import current_folder
 from ehttpd.settings import Settings
 from ehttpd.typed import TYPE_CHECKING
 
@@ -76,14 +77,16 @@ def load_application(settings: Settings) -> Application:
     """Return the application that ``settings`` name, or else the one that this folder has, imported.
 
     Raises:
+        OperatorError: this folder has been removed.
         SettingsError: nothing is named, and there is nothing that is usually served.
         ApplicationImportError: it cannot be imported or served.
     """
+    here = current_folder()
     # gunicorn separates folders by commas, Python by colons.
     for folder in reversed(",".join(settings.pythonpath).replace(os.pathsep, ",").split(",")):
         if folder:
             search_first(os.path.abspath(folder))
-    folder = settings.app_dir or "."
+    folder = os.path.join(here, settings.app_dir)
     named = settings.app or named_by_nobody(folder)
     if settings.factory and not named.endswith("()"):
         named += "()" if ":" in named else ":create_app()"

@@ -20,6 +20,7 @@ from ehttpd.errors import ListenError
 from ehttpd.launch.application import Application
 from ehttpd.launch.kind import Kind
 from ehttpd.launch.logs import open_logs, recorder, reopen_logs, wants_environs, wants_names
+from ehttpd.launch.surroundings import current_folder
 from ehttpd.server.memory import own_process
 from ehttpd.server.server import Server
 from ehttpd.server.signals import HEEDED, STOPPING, FirstStop, signals_as_octets
@@ -55,7 +56,7 @@ def serve(load: Callable[[], Application], settings: Settings, began: float) -> 
     Signals are heard from the first: the process with the number 1 is not ended by any that it does not hear, and
     others would be ended by HUP. What does not stop is kept until there is something that heeds it.
     """
-    end, folder = AtOnce(settings), os.getcwd()
+    end, folder = AtOnce(settings), current_folder()
     if hasattr(signal, "SIGQUIT"):
         signal.signal(signal.SIGQUIT, lambda number, frame: end(STOPPED))
     try:

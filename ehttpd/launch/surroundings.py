@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from ehttpd.errors import SettingsError
+from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.settings import Given, Settings
 from ehttpd.typed import TYPE_CHECKING
 
@@ -53,7 +53,8 @@ def prepare_surroundings(settings: Settings) -> None:
         SettingsError: a file or the folder cannot be used.
     """
     set_variables(settings)
-    change_folder(settings)
+    if settings.chdir:
+        change_folder(settings.chdir)
 
 
 def anchored(settings: Settings) -> Settings:
@@ -100,13 +101,37 @@ def set_variables(settings: Settings) -> None:
         os.environ[name] = value
 
 
-def change_folder(settings: Settings) -> None:
-    """Change to the folder of the application. Raises SettingsError."""
-    if settings.chdir:
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise SettingsError(f"cannot change to the folder {settings.chdir!r}: {reason(error)}.") from error
+def current_folder() -> str:
+    """Return the folder of this process.
+
+    Raises:
+        OperatorError: it has been removed.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise OperatorError(
+            "the folder in which this was started has been removed.", "Change into one that is there."
+        ) from None
+
+
+def folder_as_named() -> str:
+    """Return the folder of this process by the name that a shell has for it: there may be a link in it, which leads to
+    another release after the next deployment. Raises as `current_folder` does.
+    """
+    folder, named = current_folder(), os.environ.get("PWD", "")
+    try:
+        return named if os.path.isabs(named) and os.path.samefile(named, folder) else folder
+    except (OSError, ValueError):
+        return folder
+
+
+def change_folder(folder: str) -> None:
+    """Change to a folder. Raises SettingsError."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise SettingsError(f"cannot change to the folder {folder!r}: {reason(error)}.") from error
 
 
 def variables_of(path: str) -> dict[str, str]:

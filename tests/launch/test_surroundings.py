@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ehttpd.errors import SettingsError
-from ehttpd.launch.surroundings import anchored, prepare_surroundings, variables_of
+from ehttpd.errors import OperatorError, SettingsError
+from ehttpd.launch.surroundings import anchored, current_folder, folder_as_named, prepare_surroundings, variables_of
 from ehttpd.settings import Given, Settings
 from ehttpd.testing.certificates import Authority
 from tests.server.tls.conftest import authority
@@ -26,6 +27,28 @@ PLAIN='$as it is # all of it'
 URL=http://a/#b
 EMPTY=
 """
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody removes the folder of a process there")
+def test_a_folder_that_was_removed_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for ask in (current_folder, folder_as_named):
+        with pytest.raises(OperatorError, match="has been removed"):
+            ask()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")
+def test_the_folder_has_the_name_that_the_shell_has_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "release").mkdir()
+    (tmp_path / "current").symlink_to("release")
+    monkeypatch.chdir(tmp_path / "current")
+    monkeypatch.setenv("PWD", str(tmp_path / "current"))
+    assert folder_as_named() == str(tmp_path / "current")
+    for other in (str(tmp_path), "current", str(tmp_path / "nothing"), ""):
+        monkeypatch.setenv("PWD", other)
+        assert folder_as_named() == str(tmp_path / "release")
 
 
 def test_a_file_of_variables_is_read_line_by_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -193,6 +194,40 @@ def test_hup_tells_which_settings_the_supervisor_itself_has_not_read_again() -> 
         server.signal(signal.SIGHUP)
         server.said("Reloaded", after=seen)
     assert not any("keep" in line for line in server.lines[seen:])
+
+
+def test_hup_follows_the_link_by_which_the_folder_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    current, first, second = (Path.cwd() / name for name in ("current", "first", "second"))
+    first.mkdir()
+    second.mkdir()
+    (second / "shop.py").write_text(APPLICATION.replace("VERSION = 1", "VERSION = 2"))
+    current.symlink_to(first)
+    monkeypatch.chdir(current)
+    monkeypatch.setenv("PWD", str(current))  # as a shell does
+    with supervised() as server:
+        old = server.await_workers(2)
+        current.unlink()
+        current.symlink_to(second)
+        shutil.rmtree(first)
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded")
+        server.await_workers(2, but=old)
+        assert server.ask()[1] == 2
+
+
+def test_hup_without_the_folder_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Path.cwd() / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    with supervised() as server:
+        old = server.await_workers(2)
+        shutil.rmtree(gone)
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded: cannot change to the folder '.*gone': no such file or directory")
+        assert server.await_workers(2) == old
+        os.kill(old[0], signal.SIGKILL)
+        server.said("the folder in which this was started has been removed")
+        assert server.ask()[0] in old
 
 
 def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
