@@ -25,7 +25,7 @@ SECRET = re.compile(r"passw|secret|token|credential|auth|cookie|session|api_?key
 STYLE = """
 :root { color-scheme: light dark; --line: #8883; --soft: #8889; --hot: #d63b2f; --own: #8881 }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 2rem 1.5rem 4rem; max-width: 68rem }
-h1 { font-size: 1.35rem; margin: 0 0 .25rem; color: var(--hot); overflow-wrap: anywhere }
+h1 { font-size: 1.35rem; margin: 0 0 .25rem; color: var(--hot); overflow-wrap: anywhere; white-space: pre-wrap }
 h2 { font-size: 1rem; font-weight: 600; margin: 2rem 0 .5rem; color: var(--soft) }
 pre, code, summary, td { font: 13px/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 .where { color: var(--soft); margin: 0 0 1.5rem }
@@ -80,8 +80,8 @@ def text_of(error: BaseException) -> str:
 
 
 def headline(error: BaseException) -> str:
-    """Return the type and the message."""
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    """Return the type and the whole message: what is behind the place of an error of syntax, and before the notes."""
+    return next(part for part in traceback.format_exception_only(error) if not part.startswith(" ")).strip()
 
 
 def history(error: BaseException) -> Iterator[tuple[BaseException, str]]:
