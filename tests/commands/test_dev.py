@@ -169,6 +169,18 @@ def test_a_process_that_ends_by_itself_is_told(folder: Path) -> None:
         assert server.ask()[0] == 500
 
 
+def test_a_process_that_ends_is_told_of_though_one_that_it_forked_lives_on(folder: Path) -> None:
+    os.mkfifo(folder / "ending")
+    forking = "import os\nif os.fork() == 0:\n    open('ending').read()\n    os._exit(0)\n"
+    (folder / "shop.py").write_text(forking + WORKING.format("one").replace("start_response(", "os._exit(7); ("))
+    with running("dev", "shop") as server:
+        server.says("event=ready")
+        with open(folder / "ending", "w"):  # what was forked waits until this is closed
+            with pytest.raises(OSError):
+                server.ask()
+            server.says("the process ended with exit code 7.")
+
+
 def test_a_certificate_is_made_on_the_spot(folder: Path) -> None:
     (folder / "shop.py").write_text(WORKING.format("one"))
     with running("dev", "shop", "--tls") as server:
