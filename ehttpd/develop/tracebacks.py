@@ -59,7 +59,7 @@ GENERATION_PATH = "/__ehttpd_dev__/generation"
 
 def page(title: str, where: str, content: str, generation: int) -> str:
     """Return a page that loads itself again when the application has been started again."""
-    return (
+    return encodable(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
         f'<style>{STYLE}</style><h1>{escape(title)}</h1><p class="where">{escape(where)}</p>{content}'
@@ -76,7 +76,12 @@ def page_of(error: BaseException, where: str, generation: int) -> str:
 
 def text_of(error: BaseException) -> str:
     """Return an exception as the interpreter would print it."""
-    return "".join(traceback.format_exception(error))
+    return encodable("".join(traceback.format_exception(error)))
+
+
+def encodable(text: str) -> str:
+    """Return text with surrogates, such as of file names that are no UTF-8, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def headline(error: BaseException) -> str:
