@@ -32,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise OperatorError("top wants a terminal.", "Without one: ehttpd status, or ehttpd status --json.")
     admin = find_admin(arguments.admin or arguments.target, arguments.pid)
-    admin.get("/stats.json")  # who is not there is told of before the screen is taken
+    admin.statistics()  # who is not there is told of before the screen is taken
     with own_terminal() as woken:
         Top(admin, arguments.interval).watch(woken)
     return 0
@@ -126,7 +126,7 @@ class Top:
 
     def _look(self) -> None:
         try:
-            self._board.add(self._admin.get("/stats.json"))
+            self._board.add(self._admin.statistics())
             self._trouble = ""
         except OperatorError as error:
             self._trouble = str(error)
