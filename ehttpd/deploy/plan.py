@@ -16,6 +16,7 @@ PORT = 8000
 ELSEWHERE = ("unix:", "fd:", "systemd")  # addresses without a port
 ADMIN_PORT = 9100
 DRAIN_SECONDS = 5  # until a load balancer has seen that a server is not ready any more
+LONGEST_NAME = 63
 SPARE_SECONDS = 5  # beyond the grace, until whoever stops a server kills it
 
 
@@ -87,8 +88,11 @@ class Plan:
 
 
 def named(folder: str) -> str:
-    """Return what a service is called whose application lives in a folder."""
-    return re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-") or "site"
+    """Return what a service is called whose application lives in a folder: a label of RFC 1035 §2.3.1, as Kubernetes
+    wants it. It begins with a letter, since nginx reads a variable ``$2_…`` as ``$2``.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-")
+    return (name if name[:1].isalpha() else f"site-{name}")[:LONGEST_NAME].strip("-")
 
 
 def scheme_and_address(written: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import pytest
 from ehttpd.cli import main
 from ehttpd.commands.init import FILES
 from ehttpd.deploy.grafana import PANELS
-from ehttpd.deploy.plan import Plan, words_of
+from ehttpd.deploy.plan import Plan, named, words_of
 from ehttpd.deploy.systemd import escaped, listened
 from ehttpd.launch.arguments import arguments_of, make_parser
 from ehttpd.settings import Settings
@@ -185,6 +185,14 @@ def test_logrotate_takes_its_configuration(printed: Printer) -> None:
     file = printed.file("rotated", "logrotate", "--access-log", "a.log")
     Path(file).chmod(0o644)
     assert "error" not in accepts(program("logrotate"), "--debug", "--state", f"{file}.state", file)
+
+
+@pytest.mark.parametrize(
+    ("folder_name", "name"),
+    [("Shop_2", "shop-2"), ("2024 shop", "site-2024-shop"), ("лавка", "site"), ("a" * 62 + "-b", "a" * 62)],
+)
+def test_a_service_is_called_as_all_of_them_allow(folder_name: str, name: str) -> None:
+    assert named(f"/srv/{folder_name}") == name
 
 
 def test_grafana_understands_the_dashboard(printed: Printer) -> None:
