@@ -36,7 +36,8 @@ COULD_NOT_START = 3
 GOOD, UNUSUAL, BAD = "ok", "note", "FAILED"
 # Settings that name files: what is done with them, and the exit code of serving where that cannot be.
 FILES = {
-    **dict.fromkeys(("certfile", "keyfile", "ca_certs", "keyfile_password_file", "app_dir"), (os.R_OK, COULD_NOT_START)),
+    **dict.fromkeys(("certfile", "keyfile", "ca_certs", "keyfile_password_file"), (os.R_OK, COULD_NOT_START)),
+    "app_dir": (os.R_OK, COULD_NOT_START),
     "reload_dir": (os.R_OK, WRONG_SETTINGS),
     **dict.fromkeys(("access_log", "error_log", "pid"), (os.W_OK, WRONG_SETTINGS)),
 }

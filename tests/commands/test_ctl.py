@@ -95,9 +95,9 @@ def test_an_address_where_somebody_else_is_is_told(it: Watched) -> None:
 
 
 def test_an_address_where_somebody_else_answers_in_json_is_told() -> None:
-    with Server(lambda request: Response.json({"a": 1}), bind="127.0.0.1:0") as server:
-        with pytest.raises(OperatorError, match="is no admin address of ehttpd"):
-            status.run([server.addresses[0]])
+    other = Server(lambda request: Response.json({"a": 1}), bind="127.0.0.1:0")
+    with other as server, pytest.raises(OperatorError, match="is no admin address of ehttpd"):
+        status.run([server.addresses[0]])
 
 
 def test_a_host_that_has_no_address_is_told_in_words() -> None:
