@@ -504,9 +504,10 @@ def test_a_privileged_port_is_told_with_what_to_do() -> None:
     assert (code, lines[0]) == (3, "ehttpd: cannot listen on 127.0.0.1:80: permission denied.")
 
 
-def test_the_version_and_the_help_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flag", ["--version", "-v", "-V"])
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str], flag: str) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--version"])
+        main([flag])
     assert (ended.value.code, capsys.readouterr().out) == (0, f"ehttpd {__version__}\n")
 
 

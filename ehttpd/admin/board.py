@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
+COLOUR = re.compile(r"\x1b\[3[0-7]m")
 BARS = " ▁▂▃▄▅▆▇█"
 BOLD, DIM, RED, GREEN, YELLOW, REVERSED = "1", "2", "31", "32", "33", "7"
 STATES = {"ready": GREEN, "draining": YELLOW, "booting": YELLOW, "ailing": RED}
@@ -245,6 +246,11 @@ def coloured_end(line: str, state: str) -> str:
 def plain(line: str) -> str:
     """Return a line without its colours."""
     return SGR.sub("", line)
+
+
+def without_colours(line: str) -> str:
+    """Return a line for whoever wants no colours (https://no-color.org): bold, dim and reversed text are none."""
+    return COLOUR.sub("", line)
 
 
 def cut(text: str, width: int) -> str:

@@ -16,6 +16,10 @@ from ehttpd.server.snapshot import Snapshot
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+# How names beyond ASCII are to be written, of which we have none:
+# https://prometheus.io/docs/instrumenting/content_negotiation/.
+ESCAPINGS = ("allow-utf-8", "underscores", "dots", "values")
+MEDIA_TYPES = (PROMETHEUS, OPENMETRICS, *(f"{OPENMETRICS}; escaping={each}" for each in ESCAPINGS))
 
 
 def written(overview: Overview, snapshots: Sequence[Snapshot], *, openmetrics: bool) -> str:

@@ -62,8 +62,8 @@ class Admin:
         return Response(found, 200, page.fields() | FRESH)
 
     def _metrics(self, request: Request) -> Response:
-        kind = request.accepts(exposition.PROMETHEUS, exposition.OPENMETRICS) or exposition.PROMETHEUS
-        openmetrics = kind is exposition.OPENMETRICS
+        kind = request.accepts(*exposition.MEDIA_TYPES) or exposition.PROMETHEUS
+        openmetrics = kind is not exposition.PROMETHEUS
         text = exposition.written(self._source.overview(), self._source.snapshots(), openmetrics=openmetrics)
         return Response(text.encode(), 200, {"Content-Type": kind, "Vary": "Accept", **FRESH})
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ehttpd.admin.statsd import Statsd
 from ehttpd.commands.run import VERSION, hints, sources_of
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
-from ehttpd.launch.application import Application, load_application
+from ehttpd.launch.application import Application, load_application, searched_as_well
 from ehttpd.launch.arguments import Parser, arguments_of
 from ehttpd.launch.arguments import make_parser as parser_of_settings
 from ehttpd.launch.cautions import cautions
@@ -26,7 +26,7 @@ from ehttpd.launch.surroundings import prepare_surroundings
 from ehttpd.messages import Response
 from ehttpd.records.targets import SYSTEM_LOG
 from ehttpd.server.server import Server
-from ehttpd.settings import FileName, FileNames, Given, Settings, read_given
+from ehttpd.settings import FileNames, Given, Settings, read_given
 from ehttpd.supervisor.hooks import Hooks
 from ehttpd.supervisor.privileges import identity
 
@@ -34,9 +34,13 @@ PASSED = 0
 WRONG_SETTINGS = 2
 COULD_NOT_START = 3
 GOOD, UNUSUAL, BAD = "ok", "note", "FAILED"
-# Settings that name files, by what is done with them.
-READ = ("certfile", "keyfile", "ca_certs", "keyfile_password_file", "reload_dir", "app_dir", "pythonpath")
-WRITTEN = ("access_log", "error_log", "pid")
+# Settings that name files: what is done with them, and the exit code of serving where that cannot be.
+FILES = {
+    **dict.fromkeys(("certfile", "keyfile", "ca_certs", "keyfile_password_file"), (os.R_OK, COULD_NOT_START)),
+    "app_dir": (os.R_OK, COULD_NOT_START),
+    "reload_dir": (os.R_OK, WRONG_SETTINGS),
+    **dict.fromkeys(("access_log", "error_log", "pid"), (os.W_OK, WRONG_SETTINGS)),
+}
 
 
 class Finding(NamedTuple):
@@ -130,15 +134,17 @@ def wrong_settings(sources: Sequence[dict[str, Given]]) -> Iterator[Finding]:
 def check_files(settings: Settings) -> Iterator[Finding]:
     """Yield how it is with the files that are named."""
     for name, value in settings:
-        if not isinstance(value, (FileName, FileNames)):
+        if name not in FILES:
             continue
-        for path in [value] if isinstance(value, str) else value:
-            wanted = os.R_OK if name in READ else os.W_OK if name in WRITTEN else None
-            if path in ("", "-") or wanted is None:
+        wanted, exit_code = FILES[name]
+        for path in value if isinstance(value, FileNames) else [str(value)]:
+            if path in ("", "-"):
                 continue
             wrong = unusable(path, wanted)
-            exit_code = COULD_NOT_START if wrong else PASSED
-            yield Finding(BAD if wrong else GOOD, "files", f"{name} {path}{wrong}", "", exit_code)
+            yield Finding(BAD if wrong else GOOD, "files", f"{name} {path}{wrong}", "", exit_code if wrong else PASSED)
+    for folder in searched_as_well(settings):
+        if not os.path.isdir(folder):
+            yield Finding(UNUSUAL, "files", f"pythonpath {folder}: there is no such folder")
 
 
 def check_logs(settings: Settings) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ WIDTH = 100
 def run(words: Sequence[str]) -> int:
     """Print how the server is, and return whether it is ready."""
     arguments = make_parser().parse_args(words)
-    told = find_admin(arguments.admin or arguments.target, arguments.pid).get("/stats.json")
+    told = find_admin(arguments.admin or arguments.target, arguments.pid).statistics()
     print(json.dumps(told, indent=2) if arguments.json else written(told))
     return 0 if told["state"] == READY else NOT_READY
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from ehttpd.admin.board import BOLD, REVERSED, Board, coloured, cut, threads
+from ehttpd.admin.board import BOLD, REVERSED, Board, coloured, cut, threads, without_colours
 from ehttpd.errors import OperatorError
 from ehttpd.launch.admin_client import AdminClient, find_admin
 from ehttpd.launch.arguments import Parser
@@ -24,6 +24,7 @@ HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 KEYS = "s sort  w workers  r requests  t threads  l slow log  p pause  q quit"
 QUITS = ("q", "\x03", "\x04", "")
 SMALLEST = (20, 5)
+INTERVALS = (0.1, 86400.0)  # seconds: as often as a person sees, and no longer than a system call waits
 
 
 def run(words: Sequence[str]) -> int:
@@ -32,7 +33,7 @@ def run(words: Sequence[str]) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise OperatorError("top wants a terminal.", "Without one: ehttpd status, or ehttpd status --json.")
     admin = find_admin(arguments.admin or arguments.target, arguments.pid)
-    admin.get("/stats.json")  # who is not there is told of before the screen is taken
+    admin.statistics()  # who is not there is told of before the screen is taken
     with own_terminal() as woken:
         Top(admin, arguments.interval).watch(woken)
     return 0
@@ -85,7 +86,8 @@ class Top:
 
     def __init__(self, admin: AdminClient, interval: float) -> None:
         self._admin = admin
-        self._interval = max(0.1, interval)
+        self._interval = min(max(INTERVALS[0], interval), INTERVALS[1])
+        self._coloured = not os.environ.get("NO_COLOR")
         self._board = Board()
         self._paused = False
         self._trouble = ""
@@ -126,7 +128,7 @@ class Top:
 
     def _look(self) -> None:
         try:
-            self._board.add(self._admin.get("/stats.json"))
+            self._board.add(self._admin.statistics())
             self._trouble = ""
         except OperatorError as error:
             self._trouble = str(error)
@@ -148,7 +150,8 @@ class Top:
         if self._paused:
             foot = coloured(cut("paused: p goes on", width), BOLD)
         padded = [*lines, *[""] * (height - 1 - len(lines)), foot]
-        _write(HOME + f"{CLEAR_LINE}\r\n".join(padded) + CLEAR_LINE + CLEAR_BELOW)
+        shown = padded if self._coloured else map(without_colours, padded)
+        _write(HOME + f"{CLEAR_LINE}\r\n".join(shown) + CLEAR_LINE + CLEAR_BELOW)
 
 
 def _write(text: str) -> None:

@@ -78,10 +78,12 @@ class Translation:
             self.application = word
 
     def _apart(self, word: str) -> tuple[str, str, str]:
-        """Return the flag, whether a value is in the same word, and that. A letter may have it directly behind."""
+        """Return the flag, whether a value is in the same word, and that. A letter may have it directly behind, or
+        behind a sign that argparse, which reads gunicorn's words, takes away.
+        """
         if word.startswith("--"):
             return word.partition("=")
-        return (word[:2], "=", word[2:]) if len(word) > 2 else (word, "", "")
+        return (word[:2], "=", word[2:].removeprefix("=")) if len(word) > 2 else (word, "", "")
 
     def _take(self, row: Row, name: str, value: str) -> None:
         self.seen.add(name)

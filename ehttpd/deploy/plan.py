@@ -16,6 +16,7 @@ PORT = 8000
 ELSEWHERE = ("unix:", "fd:", "systemd")  # addresses without a port
 ADMIN_PORT = 9100
 DRAIN_SECONDS = 5  # until a load balancer has seen that a server is not ready any more
+LONGEST_NAME = 63
 SPARE_SECONDS = 5  # beyond the grace, until whoever stops a server kills it
 
 
@@ -62,7 +63,7 @@ class Plan:
         """The first address, as a proxy on the same machine asks for it: ``127.0.0.1:8000``, ``unix:/run/app.sock``."""
         _, address = scheme_and_address(self.settings.bind[0])
         if address.startswith("unix:"):
-            return address
+            return f"unix:{self.path(address.removeprefix('unix:'))}"
         host, _, port = address.rpartition(":")
         return f"{'127.0.0.1' if host in EVERYWHERE else host}:{port}" if port.isdigit() else f"127.0.0.1:{PORT}"
 
@@ -78,17 +79,34 @@ class Plan:
         ports = [address.rpartition(":")[2] for address in self.settings.bind if not address.startswith(ELSEWHERE)]
         return any(port.isdigit() and 0 < int(port) < 1024 for port in ports)
 
+    def path(self, name: str) -> str:
+        """The whole path of a file that the settings name; an abstract name, which is no file's, as it is."""
+        if name.startswith("@"):
+            return name
+        return os.path.normpath(os.path.join(self.folder, self.settings.chdir, name))
+
+    @property
+    def made(self) -> list[str]:
+        """The files that the server makes, with their whole paths: logs, Unix sockets, that of its number."""
+        addresses = [scheme_and_address(address)[1] for address in (*self.settings.bind, self.settings.admin)]
+        sockets = [address.removeprefix("unix:") for address in addresses if address.startswith("unix:")]
+        pid = [str(self.settings.pid)] if self.settings.pid else []
+        return [*self.log_files, *(self.path(name) for name in (*sockets, *pid) if not name.startswith("@"))]
+
     @property
     def log_files(self) -> list[str]:
         """The files that are logged to, with their whole paths."""
         names = [str(getattr(self.settings, name, "")) for name in ("access_log", "error_log")]
         files = [name for name in names if name not in ("", "-") and not name.startswith(SYSLOG)]
-        return [os.path.normpath(os.path.join(self.folder, self.settings.chdir, name)) for name in files]
+        return [self.path(name) for name in files]
 
 
 def named(folder: str) -> str:
-    """Return what a service is called whose application lives in a folder."""
-    return re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-") or "site"
+    """Return what a service is called whose application lives in a folder: a label of RFC 1035 §2.3.1, as Kubernetes
+    wants it. It begins with a letter, since nginx reads a variable ``$2_…`` as ``$2``.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-")
+    return (name if name[:1].isalpha() else f"site-{name}")[:LONGEST_NAME].strip("-")
 
 
 def scheme_and_address(written: str) -> tuple[str, str]:

@@ -30,7 +30,7 @@ map $http_upgrade ${upstream}_connection {{
 }}
 
 upstream {upstream} {{
-    server {plan.upstream};
+    server {quoted(plan.upstream)};
     # ehttpd closes a connection that rests for {plan.settings.keep_alive_timeout:g} s, nginx must before.
     keepalive 32;
     keepalive_timeout {max(1, round(float(plan.settings.keep_alive_timeout)) - 1)}s;
@@ -75,7 +75,7 @@ def caddy(plan: Plan) -> str:
 # /etc/caddy/Caddyfile. Put the name of the host in place of :80, and Caddy serves it over HTTPS.
 :80 {{
 	encode zstd gzip
-	reverse_proxy {place} {{
+	reverse_proxy {quoted(place)} {{
 		# What Caddy does not set it passes on, and ehttpd would believe the client.
 		header_up -Forwarded
 		header_up -X-Forwarded-Port
@@ -87,3 +87,8 @@ def caddy(plan: Plan) -> str:
 	}}
 }}
 """
+
+
+def quoted(place: str) -> str:
+    """Return an address as both read it: in quotes if it is a path with blanks."""
+    return f'"{place}"' if " " in place else place

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from ehttpd.deploy.plan import Plan, scheme_and_address
 
 WATCHDOG_SECONDS = 30
+RUNTIME = "/run/"
 
 
 def service(plan: Plan) -> str:
@@ -17,7 +19,7 @@ def service(plan: Plan) -> str:
         f"# /etc/systemd/system/{plan.name}.service",
         f"# systemctl daemon-reload && systemctl enable --now {plan.name}",
         "[Unit]",
-        f"Description={plan.application} on ehttpd",
+        f"Description={described(plan)}",
         "Wants=network-online.target",
         "After=network-online.target",
         f"# With a socket unit (ehttpd init systemd --socket > {socket}), clients wait while the service restarts.",
@@ -48,15 +50,22 @@ def service(plan: Plan) -> str:
         "RestrictSUIDSGID=yes",
         "LockPersonality=yes",
         "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
-        f"RuntimeDirectory={plan.name}",
+        *folders(plan),
         f"StateDirectory={plan.name}",
-        *(f"ReadWritePaths={quoted(folder)}" for folder in sorted({os.path.dirname(path) for path in plan.log_files})),
         *(["AmbientCapabilities=CAP_NET_BIND_SERVICE"] if plan.privileged else []),
         "",
         "[Install]",
         "WantedBy=multi-user.target",
     ]
     return "\n".join(lines) + "\n"
+
+
+def folders(plan: Plan) -> Iterator[str]:
+    """Yield what lets the service make its files: all else is read-only to it. What is below /run systemd makes."""
+    found = sorted({os.path.dirname(path) for path in plan.made})
+    below = [folder.removeprefix(RUNTIME) for folder in found if folder.startswith(RUNTIME)]
+    yield f"RuntimeDirectory={' '.join(map(quoted, dict.fromkeys([plan.name, *below])))}"
+    yield from (f"ReadWritePaths={quoted(folder)}" for folder in found if not folder.startswith(RUNTIME))
 
 
 def identity(plan: Plan) -> list[str]:
@@ -68,16 +77,21 @@ def identity(plan: Plan) -> list[str]:
     return [f"User={user}", *([f"Group={group}"] if group else [])]
 
 
+def described(plan: Plan) -> str:
+    """Return what is served, with no specifiers."""
+    return f"{plan.application.replace('%', '%%')} on ehttpd"
+
+
 def socket(plan: Plan) -> str:
     """Return the socket unit: systemd listens, and hands the socket to the service."""
     lines = [
         f"# /etc/systemd/system/{plan.name}.socket",
         f"# Then, in {plan.name}.service: Requires={plan.name}.socket",
         "[Unit]",
-        f"Description=Socket of {plan.application} on ehttpd",
+        f"Description=Socket of {described(plan)}",
         "",
         "[Socket]",
-        *(f"ListenStream={listened(address)}" for address in plan.settings.bind if not address.startswith("fd:")),
+        *(f"ListenStream={listened(address, plan)}" for address in plan.settings.bind if not address.startswith("fd:")),
         f"Backlog={plan.settings.backlog}",
         "NoDelay=yes",
         "",
@@ -87,11 +101,11 @@ def socket(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def listened(address: str) -> str:
+def listened(address: str, plan: Plan) -> str:
     """Return an address as systemd writes it: a path, a port of every interface, or host and port."""
     _, address = scheme_and_address(address)
     if address.startswith("unix:"):
-        return address.removeprefix("unix:")
+        return plan.path(address.removeprefix("unix:")).replace("%", "%%")
     if address.startswith("localhost:"):
         return address.replace("localhost", "127.0.0.1")  # systemd asks nobody for the addresses of a name
     return address.removeprefix("*").removeprefix(":") if address.startswith((":", "*:")) else address

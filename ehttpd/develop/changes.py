@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch, translate
 from glob import glob
 
@@ -41,7 +41,7 @@ class Watched:
         self.left_out = tuple(pattern.rstrip("/") for pattern in settings.reload_exclude)
         self.extra = (*settings.reload_extra_file, *settings.env_file)
 
-    def files(self) -> Iterator[os.DirEntry[str]]:
+    def files(self) -> Iterator[str]:
         """Yield the files of the folders as they are now."""
         folders = list(self.folders)
         while folders:
@@ -58,7 +58,7 @@ class Watched:
                     if self.wants_folder(entry.name, entry.path):
                         folders.append(entry.path)
                 elif self.wants(entry.name, entry.path):
-                    yield entry
+                    yield entry.path
 
     def wants(self, name: str, path: str) -> bool:
         """Tell whether a file is watched."""
@@ -86,10 +86,10 @@ class Changes(Protocol):
 
 
 class Polling:
-    """Compares what each file says of itself with what it said before."""
+    """Compares what each file says of itself with what it said before. ``files`` yields those that there are."""
 
-    def __init__(self, watched: Watched) -> None:
-        self._watched = watched
+    def __init__(self, *files: Callable[[], Iterator[str]]) -> None:
+        self._files = files
         self._before = self._stamps()
 
     def look(self) -> list[str]:
@@ -101,61 +101,62 @@ class Polling:
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         stamps = {}
-        for entry in self._watched.files():
-            try:
-                status = entry.stat()
-            except OSError:  # it has just gone
-                continue
-            stamps[entry.path] = (status.st_mtime_ns, status.st_size)
-        for path in self._watched.extra_files():
+        for path in (path for files in self._files for path in files()):
             try:
                 status = os.stat(path)
-            except OSError:
+            except OSError:  # it has just gone
                 continue
             stamps[path] = (status.st_mtime_ns, status.st_size)
         return stamps
 
 
 class Told:
-    """Collects what the operating system tells through ``watchfiles``, on a thread of its own."""
+    """Looks at the folders when the operating system tells through ``watchfiles``, on a thread of its own, that there
+    is something to see: of a folder that is moved it tells no more than that. The few other files are always looked at.
+    """
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._changed: set[str] = set()
-        self._lock = threading.Lock()  # for _changed
+        self._inside = Polling(watched.files)
+        self._outside = Polling(watched.extra_files)
+        self._told = threading.Event()
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._collect, name="ehttpd-watch", daemon=True)
+        self._thread = threading.Thread(target=self._listen, name="ehttpd-watch", daemon=True)
         self._thread.start()
 
     def look(self) -> list[str]:
-        with self._lock:
-            changed, self._changed = self._changed, set()
-        return sorted(changed)
+        changed = self._outside.look()
+        if self._told.is_set() or not self._thread.is_alive():  # which ends where there is too much to watch
+            self._told.clear()
+            changed += self._inside.look()
+        return sorted(set(changed))
 
     def stop(self) -> None:
         """End the thread."""
         self._ending.set()
         self._thread.join()
 
-    def _collect(self) -> None:
-        from watchfiles import watch
+    def _listen(self) -> None:
+        from watchfiles import Change, watch
 
-        folders = distinct([*self._watched.folders, *(os.path.abspath(path) for path in self._watched.extra_files())])
-        wanted = {*map(os.path.abspath, self._watched.extra_files())}
-        for changes in watch(
-            *folders, watch_filter=lambda _, path: self._wants(path, wanted), stop_event=self._ending, debounce=200,
-            rust_timeout=200, raise_interrupt=False,
-        ):  # fmt: skip
-            with self._lock:
-                self._changed |= {path for _, path in changes}
+        def may_matter(change: Change, path: str) -> bool:
+            return self._may_matter(path, only_content=change is Change.modified)
 
-    def _wants(self, path: str, extra: set[str]) -> bool:
-        if path in extra:
-            return True
+        changes = watch(
+            *self._watched.folders, watch_filter=may_matter, stop_event=self._ending, debounce=200, rust_timeout=200,
+            raise_interrupt=False,
+        )  # fmt: skip
+        with suppress(OSError):
+            for _ in changes:
+                self._told.set()
+
+    def _may_matter(self, path: str, *, only_content: bool) -> bool:
+        """Tell whether a change may be one of what is watched: of a file, or of a folder that has come or gone."""
+        if only_content and not self._watched.wants(os.path.basename(path), path):
+            return False
         root = next((folder for folder in self._watched.folders if path.startswith(folder + os.sep)), "")
         above = os.path.relpath(os.path.dirname(path), root).split(os.sep) if root else []
-        inside = all(part == "." or self._watched.wants_folder(part, path) for part in above)
-        return inside and self._watched.wants(os.path.basename(path), path)
+        return all(part == "." or self._watched.wants_folder(part, path) for part in above)
 
 
 @contextmanager
@@ -164,7 +165,7 @@ def watching(watched: Watched) -> Iterator[Changes]:
     try:
         import watchfiles  # noqa: F401
     except ImportError:
-        yield Polling(watched)
+        yield Polling(watched.files, watched.extra_files)
         return
     told = Told(watched)
     try:

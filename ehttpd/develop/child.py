@@ -40,6 +40,9 @@ def main(told: str) -> int:
     given = {name: Given(value, origin) for name, (value, origin) in order["settings"].items()}
     settings = Settings.from_sources(given)
     parent = socket.socket(fileno=order["parent"])
+    # The parent sees that we have ended, whatever processes the application has begun.
+    parent.set_inheritable(False)
+    os.register_at_fork(after_in_child=parent.close)
     with parent, signals_as_octets(leave_next_time) as (inbox, _):
         prepare_logging(settings)
         try:

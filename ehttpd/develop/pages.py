@@ -27,7 +27,7 @@ def with_pages(handler: Handler, generation: int) -> Handler:
             return begun(handler(request))
         except (ConnectionLost, RaisedAnswer, RequestRefused):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if request.client.response_begun:
                 raise
             log.error("%s: the application failed", request, exc_info=error)

@@ -21,6 +21,7 @@ from ehttpd.develop.failure import Failure, shown
 from ehttpd.develop.ports import urls
 from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.banner import announce
+from ehttpd.launch.interpreter import interpreter
 from ehttpd.server.listener import Listener
 from ehttpd.server.server import Server
 from ehttpd.server.signals import signals_as_octets
@@ -96,7 +97,7 @@ class Reloader:
         }
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ehttpd.develop.child", json.dumps(order)],
+                [*interpreter(), "-m", "ehttpd.develop.child", json.dumps(order)],
                 pass_fds=[*self._numbers, theirs.fileno()],
             )
         self._channel, self._said = ours, b""

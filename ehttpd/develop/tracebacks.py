@@ -25,7 +25,7 @@ SECRET = re.compile(r"passw|secret|token|credential|auth|cookie|session|api_?key
 STYLE = """
 :root { color-scheme: light dark; --line: #8883; --soft: #8889; --hot: #d63b2f; --own: #8881 }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 2rem 1.5rem 4rem; max-width: 68rem }
-h1 { font-size: 1.35rem; margin: 0 0 .25rem; color: var(--hot); overflow-wrap: anywhere }
+h1 { font-size: 1.35rem; margin: 0 0 .25rem; color: var(--hot); overflow-wrap: anywhere; white-space: pre-wrap }
 h2 { font-size: 1rem; font-weight: 600; margin: 2rem 0 .5rem; color: var(--soft) }
 pre, code, summary, td { font: 13px/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 .where { color: var(--soft); margin: 0 0 1.5rem }
@@ -59,7 +59,7 @@ GENERATION_PATH = "/__ehttpd_dev__/generation"
 
 def page(title: str, where: str, content: str, generation: int) -> str:
     """Return a page that loads itself again when the application has been started again."""
-    return (
+    return encodable(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width">'
         f'<style>{STYLE}</style><h1>{escape(title)}</h1><p class="where">{escape(where)}</p>{content}'
@@ -76,12 +76,17 @@ def page_of(error: BaseException, where: str, generation: int) -> str:
 
 def text_of(error: BaseException) -> str:
     """Return an exception as the interpreter would print it."""
-    return "".join(traceback.format_exception(error))
+    return encodable("".join(traceback.format_exception(error)))
+
+
+def encodable(text: str) -> str:
+    """Return text with surrogates, such as of file names that are no UTF-8, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def headline(error: BaseException) -> str:
-    """Return the type and the message."""
-    return "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    """Return the type and the whole message: what is behind the place of an error of syntax, and before the notes."""
+    return next(part for part in traceback.format_exception_only(error) if not part.startswith(" ")).strip()
 
 
 def history(error: BaseException) -> Iterator[tuple[BaseException, str]]:

@@ -37,7 +37,14 @@ class AdminClient:
         try:
             return json.loads(text)
         except ValueError:
-            raise OperatorError(f"{self.address} is no admin address of ehttpd.", "See --admin.") from None
+            raise self._not_ours() from None
+
+    def statistics(self) -> Any:
+        """Return all figures, ``/stats.json``. Raises as `get` does."""
+        told = self.get("/stats.json")
+        if not (isinstance(told, dict) and "worker_status" in told):
+            raise self._not_ours()
+        return told
 
     def text(self, path: str) -> str:
         """Return the text that stands at ``path``. Raises OperatorError."""
@@ -47,14 +54,17 @@ class AdminClient:
         """Give a command, and return what is said to it. Raises OperatorError: it is refused, too."""
         return self._ask("POST", f"/{name}", argument)
 
+    def _not_ours(self) -> OperatorError:
+        return OperatorError(f"{self.address} is no admin address of ehttpd.", "See --admin.")
+
     def _ask(self, method: str, path: str, body: str) -> str:
         connection = _Connection(self.address)
         try:
             connection.request(method, path, body or None, {"Accept": "*/*"})
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace").strip()
-        except (OSError, HTTPException) as error:
-            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        except (OSError, HTTPException, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
             raise OperatorError(
                 f"nobody answers at {self.address}: {why or type(error).__name__}.",
                 "Is the server running? Name its address, or its process with --pid.",

@@ -82,15 +82,18 @@ def load_application(settings: Settings) -> Application:
         ApplicationImportError: it cannot be imported or served.
     """
     here = current_folder()
-    # gunicorn separates folders by commas, Python by colons.
-    for folder in reversed(",".join(settings.pythonpath).replace(os.pathsep, ",").split(",")):
-        if folder:
-            search_first(os.path.abspath(folder))
+    for folder in reversed(searched_as_well(settings)):
+        search_first(os.path.abspath(folder))
     folder = os.path.join(here, settings.app_dir)
     named = settings.app or named_by_nobody(folder)
     if settings.factory and not named.endswith("()"):
         named += "()" if ":" in named else ":create_app()"
     return find_application(named, folder)
+
+
+def searched_as_well(settings: Settings) -> list[str]:
+    """Return the folders of ``pythonpath``: gunicorn separates them by commas, Python by colons."""
+    return [folder for folder in ",".join(settings.pythonpath).replace(os.pathsep, ",").split(",") if folder]
 
 
 def named_by_nobody(folder: str) -> str:

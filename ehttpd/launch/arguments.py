@@ -242,7 +242,7 @@ def add_other_flags(parser: Parser, version: str) -> None:
         help="Show each setting with its origin: ehttpd config.",
     )
     others.add_argument("-h", "--help", action="help", help="Show this page and end.")
-    others.add_argument("-v", "--version", action="version", version=version, help="Show the version and end.")
+    others.add_argument("-v", "-V", "--version", action="version", version=version, help="Show the version and end.")
     for flag in ("--host", "--port", "--metrics-address", "--metrics-port"):
         others.add_argument(flag, help=argparse.SUPPRESS)
     others.add_argument("--metrics", action="store_const", const="on", help=argparse.SUPPRESS)

@@ -119,7 +119,7 @@ def by_name(found: Mapping[str, Given]) -> dict[str, Given]:
     for key, each in found.items():
         name = meant(Settings.declared(), key)
         other = given.setdefault(name, each)
-        if other.value != each.value:
+        if other is not each and other.value != each.value:  # not a number is none that it is itself
             twice = f"{each.origin}: {key} is the setting {name}, which has another value at {other.origin}."
             raise SettingsError(twice, "Leave one of them out.")
     return given

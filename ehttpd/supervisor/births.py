@@ -9,9 +9,9 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 
+from ehttpd.launch.interpreter import interpreter
 from ehttpd.supervisor.channel import Channel
 from ehttpd.typed import Protocol
 
@@ -94,12 +94,6 @@ def channel_ends() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair()
     ours.settimeout(SEND_AT_MOST)
     return ours, theirs
-
-
-def interpreter() -> list[str]:
-    """Return the command of this interpreter, with the flags that it was given (-O, -W, -X …)."""
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags]
 
 
 def name_of(code: int) -> str:

@@ -34,7 +34,7 @@ def safe_join(root: str | os.PathLike[str], *parts: str) -> Path:
             again; or a link leads out of the folder.
     """
     segments = [segment for part in parts for segment in part.split("/")]
-    if not all(_is_name(segment) and _is_name(_decoded(segment)) for segment in segments):
+    if not all(map(_is_safe, segments)):
         raise NotFound("There is no such file.")
     base = os.path.realpath(root)
     try:
@@ -44,6 +44,11 @@ def safe_join(root: str | os.PathLike[str], *parts: str) -> Path:
     if path != base and not path.startswith(base.rstrip(os.sep) + os.sep):
         raise NotFound("There is no such file.")
     return Path(path)
+
+
+def _is_safe(segment: str) -> bool:
+    """Tell whether a segment is a name, and nothing else to whoever decodes it once more."""
+    return _is_name(segment) and _is_name(_decoded(segment))
 
 
 def _is_name(segment: str) -> bool:
@@ -154,6 +159,11 @@ def _redirect_to_folder(request: Request) -> Response:
     return Response.redirect(f"{location}?{request.raw_query}" if request.raw_query else location, 302)
 
 
+def _is_listed(entry: os.DirEntry[str]) -> bool:
+    """Tell whether something in a folder is shown: not by a name that is refused."""
+    return _is_public(entry.name) and _is_safe(entry.name)
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
@@ -168,7 +178,7 @@ def _page(path: Path, segments: Sequence[str]) -> Iterator[str]:
     if segments:
         yield '<li><a href="../">../</a>\n'
     with os.scandir(path) as entries:
-        names = sorted((not _is_folder(entry), entry.name) for entry in entries if _is_public(entry.name))
+        names = sorted((not _is_folder(entry), entry.name) for entry in entries if _is_listed(entry))
     for is_file, name in names:
         slash = "" if is_file else "/"
         shown = html.escape(name.encode("utf-8", "replace").decode())

@@ -15,6 +15,14 @@ def hello(request: Request) -> Response:
     return Response.text("hello")
 
 
+# What Prometheus 3 says of itself.
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+
+
 def test_metrics_are_written_as_whoever_asks_reads_them(watched: Watch) -> None:
     it = watched(hello)
     plain = it.ask("/metrics")
@@ -34,6 +42,8 @@ def test_metrics_are_written_as_whoever_asks_reads_them(watched: Watch) -> None:
         ("application/openmetrics-text;q=0, */*;q=0.1", "text/plain"),
         ("application/openmetrics-text;version=0.0.1, text/plain;q=0.5", "text/plain"),  # that version is not ours
         ("application/openmetrics-text", "application/openmetrics-text"),
+        (PROMETHEUS_3, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"),
+        (PROMETHEUS_3.replace("allow-utf-8", "underscores"), "application/openmetrics-text; version=1.0.0;"),
         ("text/html, */*;q=0.8", "text/plain"),
         ("image/png", "text/plain"),  # better than nothing
     ],

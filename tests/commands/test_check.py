@@ -180,6 +180,28 @@ def test_a_file_that_cannot_be_used_is_exit_code_3(capsys: pytest.CaptureFixture
     assert "FAILED  files" in said
 
 
+@pytest.mark.parametrize(
+    "words", ["--access-log missing/a", "--error-log missing/a", "--pid missing/a", "--reload --reload-dir missing"]
+)
+def test_a_file_that_cannot_be_used_has_the_exit_code_of_serving(
+    capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    code, said = check("checked", "-b", "127.0.0.1:0", *words.split(), capsys=capsys)
+    assert (code, main(["checked", "-b", "127.0.0.1:0", *words.split()])) == (2, 2)
+    assert "FAILED  files" in said
+
+
+def test_folders_that_are_searched_as_well_may_be_separated_as_serving_takes_them(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    for name in "a", "b":
+        (folder / name).mkdir()
+    code, said = check("checked", "-b", "127.0.0.1:0", "--pythonpath", "a,b", "--pythonpath", "c", capsys=capsys)
+    assert code == 0
+    assert "  note    files         pythonpath c: there is no such folder\n" in said
+    assert "pythonpath a" not in said
+
+
 def test_a_format_of_the_access_log_that_is_none_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = check("checked", "-b", ":0", "--access-log", "--access-log-format", "%(thred)s", capsys=capsys)
     assert code == 2

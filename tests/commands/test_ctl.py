@@ -18,6 +18,7 @@ from ehttpd.errors import OperatorError, SettingsError
 from ehttpd.launch.admin_client import find_admin
 from ehttpd.launch.running import controlled_processes
 from ehttpd.messages import Response
+from ehttpd.native import Server
 from tests.admin.conftest import Watch, Watched, watched
 from tests.running import ROOT
 from tests.server.live import PATIENCE, come_true
@@ -91,6 +92,22 @@ def test_an_address_where_nobody_is_is_told() -> None:
 def test_an_address_where_somebody_else_is_is_told(it: Watched) -> None:
     with pytest.raises(OperatorError, match="no admin address"):
         find_admin(it.server.addresses[0]).get("/stats.json")
+
+
+def test_an_address_where_somebody_else_answers_in_json_is_told() -> None:
+    other = Server(lambda request: Response.json({"a": 1}), bind="127.0.0.1:0")
+    with other as server, pytest.raises(OperatorError, match="is no admin address of ehttpd"):
+        status.run([server.addresses[0]])
+
+
+def test_a_host_that_has_no_address_is_told_in_words() -> None:
+    with pytest.raises(OperatorError, match=r"nobody answers at nowhere\.invalid:1: [A-Z][a-z ]+[a-z]\."):
+        find_admin("nowhere.invalid:1").get("/stats.json")
+
+
+def test_a_host_whose_name_is_none_is_told() -> None:
+    with pytest.raises(OperatorError, match=r"nobody answers at a\.\.b:1: "):
+        find_admin("a..b:1").get("/stats.json")
 
 
 def test_what_is_no_address_is_told() -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
@@ -61,10 +61,10 @@ class Running:
 
 
 @contextmanager
-def running(*words: str) -> Iterator[Running]:
+def running(*words: str, program: Sequence[str] = (sys.executable, "-m", "ehttpd")) -> Iterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "ehttpd", *words, "--bind", f"127.0.0.1:{port}"]
+    command = [*program, *words, "--bind", f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     with process:
         try:
@@ -92,6 +92,18 @@ def test_an_edit_is_served_and_a_mistake_is_shown_until_the_next_one(folder: Pat
         server.says("event=ready")
         status, page = server.ask("text/html")
         assert (status, "ValueError: at run time" in page) == (500, True)
+
+
+@pytest.mark.parametrize("words", [("dev",), ("run", "--workers", "2"), ("run", "--workers", "2", "--preload")])
+def test_files_that_are_called_like_modules_of_python_are_the_applications_alone(
+    folder: Path, words: Sequence[str]
+) -> None:
+    (folder / "shop.py").write_text(WORKING.format("one"))
+    (folder / "json.py").write_text("raise RuntimeError('taken for that of Python')")
+    command = Path(sys.executable).parent / "ehttpd"
+    with running(*words, "shop", program=[str(command)]) as server:
+        server.says("event=ready")
+        assert server.ask() == (200, "one")
 
 
 def test_variables_in_a_file_are_read_anew_when_it_has_changed(folder: Path) -> None:
@@ -167,6 +179,18 @@ def test_a_process_that_ends_by_itself_is_told(folder: Path) -> None:
             server.ask()
         server.says("the process ended with exit code 7.")
         assert server.ask()[0] == 500
+
+
+def test_a_process_that_ends_is_told_of_though_one_that_it_forked_lives_on(folder: Path) -> None:
+    os.mkfifo(folder / "ending")
+    forking = "import os\nif os.fork() == 0:\n    open('ending').read()\n    os._exit(0)\n"
+    (folder / "shop.py").write_text(forking + WORKING.format("one").replace("start_response(", "os._exit(7); ("))
+    with running("dev", "shop") as server:
+        server.says("event=ready")
+        with open(folder / "ending", "w"):  # what was forked waits until this is closed
+            with pytest.raises(OSError):
+                server.ask()
+            server.says("the process ended with exit code 7.")
 
 
 def test_a_certificate_is_made_on_the_spot(folder: Path) -> None:

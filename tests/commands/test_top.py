@@ -6,6 +6,7 @@ import codecs
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -14,6 +15,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -32,12 +34,12 @@ __all__ = ["gate", "live_server", "watched"]  # fixtures
 class Terminal:
     """A terminal with ``ehttpd top`` in it."""
 
-    def __init__(self, address: str, columns: int = 80, lines: int = 24) -> None:
+    def __init__(self, address: str, columns: int = 80, lines: int = 24, interval: str = "0.1") -> None:
         self._ours, self.theirs = pty.openpty()
         self.resize(columns, lines)
         self.before = termios.tcgetattr(self.theirs)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ehttpd", "top", address, "--interval", "0.1"],
+            [sys.executable, "-m", "ehttpd", "top", address, "--interval", interval],
             stdin=self.theirs, stdout=self.theirs, stderr=self.theirs, start_new_session=True,
         )  # fmt: skip
         self.written = self._rest = ""
@@ -152,6 +154,22 @@ def test_another_size_is_filled(terminal: Terminal) -> None:
     os.kill(terminal.process.pid, signal.SIGWINCH)
     shown = terminal.screen(lambda text: text.count("\n") == 11)
     assert 80 < max(map(len, shown.split("\n"))) <= 120
+
+
+def test_who_wants_no_colours_gets_none(it: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    with closing(Terminal(it.address)) as terminal:
+        terminal.screen(lambda text: "BUSY/ALIVE/MAX" in text)
+        assert "\x1b[7m" in terminal.written
+        assert re.search(r"\x1b\[[0-9;]*3[0-7]m", terminal.written) is None
+
+
+@pytest.mark.parametrize("interval", ["inf", "1e300", "nan", "-1"])
+def test_an_interval_without_end_ends_nothing(it: Watched, interval: str) -> None:
+    with closing(Terminal(it.address, interval=interval)) as terminal:
+        terminal.screen(lambda text: "req/s" in text or "requests" in text)
+        terminal.press("q")
+        assert terminal.end() == 0
 
 
 @pytest.mark.parametrize("end", [lambda it: it.press("q"), lambda it: it.process.terminate()], ids=["key", "signal"])

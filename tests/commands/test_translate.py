@@ -27,6 +27,7 @@ def translated(command: str, **environment: str) -> tuple[str, str]:
 COMMANDS = """
 gunicorn -k gthread --threads 8 app:wsgi -> ehttpd app:wsgi --threads 8
 gunicorn -b:80 --threads=2 'app:make()' --keep-alive 75 -> ehttpd 'app:make()' --bind :80 --threads 2 --keep-alive 75
+gunicorn -b=0.0.0.0:80 -w=2 app -> ehttpd app --bind 0.0.0.0:80 --workers 2
 python -m gunicorn --env A='1 2' app -> python -m ehttpd app --env 'A=1 2'
 A=1 exec uv run gunicorn --bind "0.0.0.0:${PORT:-80}" app -> A=1 exec uv run ehttpd app --bind "0.0.0.0:${PORT:-80}"
 /srv/venv/bin/gunicorn app -> ehttpd app

@@ -14,7 +14,7 @@ import pytest
 from ehttpd.cli import main
 from ehttpd.commands.init import FILES
 from ehttpd.deploy.grafana import PANELS
-from ehttpd.deploy.plan import Plan, words_of
+from ehttpd.deploy.plan import Plan, named, words_of
 from ehttpd.deploy.systemd import escaped, listened
 from ehttpd.launch.arguments import arguments_of, make_parser
 from ehttpd.settings import Settings
@@ -105,6 +105,24 @@ def test_folders_of_any_name_are_systemds(
     assert '\nReadWritePaths="/var/log/a b"\n' in Path(service).read_text()
 
 
+def test_a_service_may_make_its_sockets_and_the_file_of_its_number(printed: Printer, folder: Path) -> None:
+    addresses = ("-b", "unix:/run/tea/a.sock", "-b", "unix:b.sock", "-b", "unix:@c", "-b", ":80")
+    files = ("--admin", "unix:/run/shop/d", "--pid", "/run/tea shop/pid")
+    service = printed.file("shop.service", "systemd", *addresses, *files)
+    assert accepts(program("systemd-analyze"), "verify", service) == ""
+    text = Path(service).read_text()
+    assert '\nRuntimeDirectory=shop tea "tea shop"\n' in text
+    assert re.findall("ReadWritePaths=(.*)", text) == [str(folder)]
+
+
+def test_a_unix_socket_is_found_whatever_the_folder_of_who_asks_is(printed: Printer, folder: Path) -> None:
+    flags = ("-b", "unix:run/50%.sock", "--chdir", "src")
+    assert f"\nListenStream={folder}/src/run/50%%.sock\n" in printed.text("systemd", "app%", "--socket", *flags)
+    assert f" server unix:{folder}/src/run/50%.sock;" in printed.text("nginx", "app", *flags)
+    assert f"reverse_proxy unix/{folder}/src/run/50%.sock " in printed.text("caddy", "app", *flags)
+    assert "\nDescription=app%% on ehttpd\n" in printed.text("systemd", "app%", *flags)
+
+
 def test_the_log_of_the_system_is_no_file(printed: Printer) -> None:
     assert "ReadWritePaths" not in printed.text("systemd", "--access-log", "syslog:")
     assert "syslog:" not in printed.text("logrotate", "--access-log", "syslog:")
@@ -120,8 +138,10 @@ def test_what_containers_replace_is_escaped_and_their_user_is_the_image_s(printe
 
 def test_what_systemd_replaces_is_escaped() -> None:
     assert [escaped(word) for word in ("plain", "a b", '"', "100%", "")] == ["plain", '"a b"', '"\\""', "100%%", '""']
-    assert [listened(address) for address in (":80", "*:80", "[::1]:80", "unix:/a")] == ["80", "80", "[::1]:80", "/a"]
-    assert [listened(address) for address in ("https://:443", "http://localhost:80")] == ["443", "127.0.0.1:80"]
+    plan = Plan(Settings(), "app", "/srv")
+    addresses = (":80", "*:80", "[::1]:80", "unix:/a", "https://:443", "http://localhost:80")
+    expected = ["80", "80", "[::1]:80", "/a", "443", "127.0.0.1:80"]
+    assert [listened(address, plan) for address in addresses] == expected
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "pyproject.toml", None])
@@ -151,7 +171,7 @@ def test_the_manifests_are_valid(printed: Printer) -> None:
     assert settings.header == ("X-A: 'b\"",)
 
 
-@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock", "https://:8443"])
+@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock", "unix:/run/tea shop/a.sock", "https://:8443"])
 def test_nginx_takes_its_configuration(printed: Printer, folder: Path, bind: str) -> None:
     whole = printed.file("nginx.conf", "nginx", "-b", bind)
     nginx = (program("nginx"), "-t", "-e", "stderr", "-g", f"pid {folder}/nginx.pid;")
@@ -161,7 +181,7 @@ def test_nginx_takes_its_configuration(printed: Printer, folder: Path, bind: str
     accepts(*nginx, "-c", str(folder / "around.conf"))
 
 
-@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock", "https://:8443"])
+@pytest.mark.parametrize("bind", [":8000", "unix:/run/shop.sock", "unix:/run/tea shop/a.sock", "https://:8443"])
 def test_caddy_takes_its_configuration(
     printed: Printer, folder: Path, bind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +205,14 @@ def test_logrotate_takes_its_configuration(printed: Printer) -> None:
     file = printed.file("rotated", "logrotate", "--access-log", "a.log")
     Path(file).chmod(0o644)
     assert "error" not in accepts(program("logrotate"), "--debug", "--state", f"{file}.state", file)
+
+
+@pytest.mark.parametrize(
+    ("folder_name", "name"),
+    [("Shop_2", "shop-2"), ("2024 shop", "site-2024-shop"), ("лавка", "site"), ("a" * 62 + "-b", "a" * 62)],
+)
+def test_a_service_is_called_as_all_of_them_allow(folder_name: str, name: str) -> None:
+    assert named(f"/srv/{folder_name}") == name
 
 
 def test_grafana_understands_the_dashboard(printed: Printer) -> None:

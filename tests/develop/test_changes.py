@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ehttpd.develop.changes import Polling, Watched, distinct, watching
+from ehttpd.develop.changes import Changes, Polling, Watched, distinct, watching
 from ehttpd.errors import SettingsError
 from ehttpd.settings import Settings
 
@@ -31,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def watched(**settings: object) -> list[str]:
-    return sorted(os.path.relpath(entry.path) for entry in Watched(Settings(**settings)).files())
+    return sorted(os.path.relpath(path) for path in Watched(Settings(**settings)).files())
 
 
 def test_python_and_templates_are_watched_and_nobody_elses_code() -> None:
@@ -57,7 +59,8 @@ def test_a_folder_inside_of_another_is_looked_at_once() -> None:
 
 
 def test_what_is_new_changed_or_gone_is_told_once(folder: Path) -> None:
-    changes = Polling(Watched(Settings(reload_extra_file=["../*.toml"])))
+    watched = Watched(Settings(reload_extra_file=["../*.toml"]))
+    changes = Polling(watched.files, watched.extra_files)
     assert changes.look() == []
     (folder / "app.py").write_text("changed = True")
     (folder / "new.py").touch()
@@ -81,3 +84,51 @@ def test_the_operating_system_tells_of_changes_where_it_can(folder: Path) -> Non
             told |= {os.path.basename(path) for path in changes.look()}
             assert time.monotonic() < deadline
         assert told == {"app.py", "site.toml"}
+
+
+def test_files_are_told_of_whose_folder_was_moved(folder: Path) -> None:
+    pytest.importorskip("watchfiles")
+    with watching(Watched(Settings())) as changes:
+        wait_until_told(changes, folder / "app.py")
+        (folder / "shop").rename(folder / "store")
+        told: set[str] = set()
+        deadline = time.monotonic() + PATIENCE
+        while not told:
+            told |= {os.path.relpath(path) for path in changes.look()} - {"app.py"}
+            assert time.monotonic() < deadline
+        assert told == {"shop/views.py", "store/views.py"}
+
+
+def test_a_file_elsewhere_that_is_replaced_is_told_of_each_time(folder: Path) -> None:
+    pytest.importorskip("watchfiles")
+    place = folder.parent / "site.toml"
+    place.touch()
+    with watching(Watched(Settings(reload_extra_file=["../site.toml"]))) as changes:
+        for content in "1", "22", "333":
+            (folder.parent / "new.toml").write_text(content)
+            (folder.parent / "new.toml").rename(place)
+            deadline = time.monotonic() + PATIENCE
+            while "../site.toml" not in changes.look():
+                assert time.monotonic() < deadline
+
+
+def test_files_are_looked_at_where_the_operating_system_cannot_watch_so_many(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watchfiles = pytest.importorskip("watchfiles")
+
+    def full(*_: object, **__: object) -> Iterator[object]:
+        raise OSError(errno.ENOSPC, "OS file watch limit reached.")
+        yield
+
+    monkeypatch.setattr(watchfiles, "watch", full)
+    with watching(Watched(Settings())) as changes:
+        wait_until_told(changes, folder / "app.py")
+
+
+def wait_until_told(changes: Changes, path: Path) -> None:
+    """Write a file until that is told: the operating system may not listen yet when the first is written."""
+    deadline = time.monotonic() + PATIENCE
+    while str(path) not in changes.look():
+        path.write_text(str(time.monotonic()))
+        assert time.monotonic() < deadline

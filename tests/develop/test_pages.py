@@ -48,6 +48,16 @@ def test_a_browser_gets_a_page_and_others_get_text(handler: Handler, whose: str)
     assert (status, text.splitlines()[-1]) == (500, f"ValueError: of the {whose}")
 
 
+@pytest.mark.parametrize("error", [ValueError("no file \udcff.csv"), SystemExit("no file \\udcff.csv")])
+def test_any_exception_is_shown_whatever_its_message_is(error: BaseException) -> None:
+    def handler(request: Request) -> Response:
+        raise error
+
+    for headers in BROWSER, {}:
+        status, said = ask(with_pages(handler, 1), headers=headers)
+        assert (status, rf"{type(error).__name__}: no file \udcff.csv" in said) == (500, True)
+
+
 def test_what_goes_well_is_left_as_it_is() -> None:
     assert ask(with_pages(adapt(generating), 1)) == (200, "one two")
 

@@ -63,6 +63,17 @@ def test_how_an_exception_came_about_is_told() -> None:
     assert "It was raised because of: KeyError: &#x27;cause&#x27;" in raised(call)
 
 
+def test_a_message_of_several_lines_is_shown_whole_and_notes_beneath() -> None:
+    def call() -> None:
+        error = ValueError("no such column\n  at: pirce")
+        error.add_note("Did you mean price?")
+        raise error
+
+    page = raised(call)
+    assert "<h1>ValueError: no such column\n  at: pirce</h1>" in page
+    assert '<p class="note">Did you mean price?</p>' in page
+
+
 def test_a_recursion_without_end_is_cut() -> None:
     def call() -> None:
         call()

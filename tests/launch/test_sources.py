@@ -96,6 +96,11 @@ def test_two_names_of_one_setting_may_not_have_two_values_in_one_file(tmp_path: 
     )
 
 
+def test_what_is_no_number_is_not_another_value_of_itself(tmp_path: Path) -> None:
+    (tmp_path / "ehttpd.toml").write_text("threads = nan\n")
+    assert from_files(str(tmp_path))["threads"].origin == "ehttpd.toml:1"
+
+
 @pytest.mark.parametrize(
     "text", ["[project]\nname = 'a'", "[tool.black]\n", "# [tool.ehttpd]\n", "no TOML, but none of ours"]
 )

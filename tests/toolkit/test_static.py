@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from errno import EACCES, EISDIR, EMFILE
 from pathlib import Path
@@ -239,6 +240,16 @@ def test_a_site_with_pages_and_files_is_browsed(root: Path) -> None:
             assert answer.status_code == status
             assert text is None or answer.text == text
         assert session.get(f"{server.url}/files/sub", timeout=PATIENCE).url == f"{server.url}/files/sub/"
+
+
+@pytest.mark.skipif(os.sep != "/", reason="there are no such names")
+def test_what_is_refused_because_of_its_name_is_not_listed(tmp_path: Path) -> None:
+    for name in "a%2fb", "%2e%2e", "a\\b", "a%00", "100%", "50%25", "%41":
+        (tmp_path / name).touch()
+    handler = StaticFiles(tmp_path, listing=True)
+    links = re.findall('href="([^"]*)"', text_of(ask(handler)))
+    assert links == ["./%2541", "./100%25", "./50%2525"]
+    assert [got(handler, link[1:])[0] for link in links] == [200, 200, 200]
 
 
 def test_a_link_that_leads_to_itself_hides_nothing_else(tmp_path: Path) -> None:
