@@ -17,12 +17,15 @@ def opened(settings: Settings, *, next_free: bool) -> list[Listener]:
     """Return listeners at every address; with ``next_free``, behind a port that is in use at the next one.
 
     Raises:
-        ListenError: an address cannot be listened on. Then none is.
+        ListenError: an address cannot be listened on, or TLS is wanted there and no certificate given. Then none is.
     """
     listeners: list[Listener] = []
     try:
         for address in settings.bind:
             listeners += opened_at(address, settings, TRIED if next_free else 0)
+        if not settings.certfile and (missing := [each for each in listeners if each.scheme == "https"]):
+            cure = "Give --certfile, or to ehttpd dev --tls: it makes one on the spot."
+            raise ListenError(f"cannot speak TLS on {missing[0].name} without a certificate.", cure)
     except ListenError:
         close(listeners)
         raise
@@ -44,8 +47,10 @@ def opened_at(address: str, settings: Settings, further: int) -> list[Listener]:
 
 def urls(listeners: list[Listener], settings: Settings) -> list[str]:
     """Return where a browser finds the application."""
-    plain, secure = "http://", "https://"
-    return [listener.url.replace(plain, secure if settings.certfile else plain, 1) for listener in listeners]
+    secure = ("https", "") if settings.certfile else ("https",)
+    return [
+        each.url.replace("http://", "https://", 1) if each.scheme in secure else each.url for each in listeners
+    ]
 
 
 def close(listeners: list[Listener]) -> None:

@@ -44,12 +44,11 @@ class Reloader:
     """
 
     def __init__(self, settings: Settings, listeners: list[Listener], *, pages: bool) -> None:
-        numbers = [listener.fileno() for listener in listeners]
-        for number in numbers:
-            os.set_inheritable(number, True)
-        self._numbers = numbers
+        for listener in listeners:
+            os.set_inheritable(listener.fileno(), True)
+        self._listeners = listeners
         self._urls = urls(listeners, settings)
-        self._settings = settings.replace(bind=[f"fd:{number}" for number in numbers], reload=False)
+        self._settings = settings.replace(bind=[each.passed_as(each.fileno()) for each in listeners], reload=False)
         self._pages = pages
         self._generation = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +97,7 @@ class Reloader:
         with theirs:
             self._process = subprocess.Popen(
                 [*interpreter(), "-m", "ehttpd.develop.child", json.dumps(order)],
-                pass_fds=[*self._numbers, theirs.fileno()],
+                pass_fds=[*map(Listener.fileno, self._listeners), theirs.fileno()],
             )
         self._channel, self._said = ours, b""
 
@@ -137,7 +136,7 @@ class Reloader:
         """Answer every request with what is wrong."""
         announce("\n  ".join([f"ehttpd: {failure.message}", *failure.cure.splitlines(), "Waiting for the next edit."]))
         handler = shown(failure, self._generation, pages=self._pages)
-        copies = [f"fd:{os.dup(number)}" for number in self._numbers]
+        copies = [each.passed_as(os.dup(each.fileno())) for each in self._listeners]
         self._failure = Server(handler, settings=self._settings.replace(bind=copies, threads="1:4"))
         self._failure.start()
 

@@ -57,6 +57,10 @@ class Listener:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def passed_as(self, number: int) -> str:
+        """Return how a process that is given the socket, by this number, names the address."""
+        return (f"{self.scheme}://" if self.scheme else "") + f"fd:{number}"
+
     def forsake(self) -> None:
         """Close it in a process that was forked: another goes on listening."""
         self._socket.close()

@@ -76,7 +76,7 @@ class Doors:
     def binds(self) -> list[str]:
         """How a worker that has the descriptors names them."""
         listeners = [each for listeners in self._by_address.values() for each in listeners]
-        return [(f"{each.scheme}://" if each.scheme else "") + f"fd:{each.fileno()}" for each in listeners]
+        return [each.passed_as(each.fileno()) for each in listeners]
 
     def addresses(self, settings: Settings) -> list[str]:
         """Where they listen, as an operator would write it."""
