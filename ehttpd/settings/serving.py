@@ -154,7 +154,7 @@ class TimeoutSettings(Group, section="Timeouts"):
 
     keep_alive_timeout: Seconds = setting(
         Seconds(5.0),
-        "Close a persistent connection that rests longer than this between two requests.",
+        "Close a persistent connection that rests longer than this between two requests. 0: none persists.",
         flags=("--keep-alive", "--timeout-keep-alive", "--channel-timeout"),
         at_least=0,
     )

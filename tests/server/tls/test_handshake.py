@@ -103,7 +103,7 @@ def test_a_server_that_stops_answers_who_has_just_shaken_hands(secure_server: Se
     served = secure_server(hello)
     wire = Wire(served.server.connect().socket, served.authority.client_context())
     come_true(lambda: [each.state for each in served.server.lane.table.resting.values()] == [State.HANDSHAKE])
-    served.server._service.draining = True  # type: ignore[union-attr]
+    served.server._service.ends_connections = True  # type: ignore[union-attr]
     served.server.lane.stop(time.monotonic() + PATIENCE)
     wire.flush(wire.records(request()))
     assert b"\r\nConnection: close\r\n" in wire.read(10_000)
