@@ -192,6 +192,8 @@ class Server:
             lane.entrance.seat = self._seat
             lane.listen(self._listeners)
             lane.pool = Pool(lane, self.settings, self._name)
+            if self.settings.thread_stack_size:
+                threading.stack_size(self.settings.thread_stack_size)
             try:
                 lane.pool.start()
             except OperatorError:

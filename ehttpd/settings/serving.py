@@ -99,7 +99,7 @@ class ThreadSettings(Group, section="Threads"):
         flags=("--threads", "--blocking-threads"),
     )
     thread_stack_size: StackSize = setting(
-        StackSize(0), "Give each thread a stack of this size; 0: what the platform gives."
+        StackSize(0), "Give each new thread of the process a stack of this size; 0: what the platform gives."
     )
     thread_idle_timeout: Seconds = setting(
         Seconds(30.0),
