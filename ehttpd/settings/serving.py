@@ -252,7 +252,7 @@ class MemorySettings(Group, section="Memory"):
     )
     output_buffer: Bytes = setting(
         Bytes(1024 * 1024),
-        "Release the thread once no more than this of its response is unsent.",
+        "Let a stream be ahead of its client by this; beyond it its thread waits, until no more than half is unsent.",
         at_least=0,
     )
 
