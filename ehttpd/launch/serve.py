@@ -10,7 +10,6 @@ import gc
 import os
 import signal
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, chdir, nullcontext
 from functools import cache, partial
@@ -120,8 +119,6 @@ def serve_loaded(
 def make_server(application: Application, settings: Settings, *, multiprocess: bool = False) -> Server:
     """Return a server for an application of any kind; ``multiprocess``: other processes serve it as well."""
     counts = wants_figures(settings)
-    if settings.thread_stack_size:
-        threading.stack_size(settings.thread_stack_size)
     if application.kind is Kind.CONNECTION:
         return Server(connection=application.target, settings=settings, counts=counts)
     if application.kind is Kind.NATIVE:

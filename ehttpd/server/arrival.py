@@ -29,8 +29,9 @@ class Arrival:
         self._since = now
         self.received = reader.pending  # octets, with those of the framing
         self._body: BodyBuffer | BodyBlock
-        if max(reader.pending, BLOCK_FROM) < reader.section.body_length <= in_memory:
-            self._body = BodyBlock(reader.section.body_length, reader.release_body(), connection.lane.blocks)
+        length = reader.section.body_length
+        if max(reader.pending, BLOCK_FROM) < length <= in_memory:
+            self._body = BodyBlock(length, reader.release_body(), connection.lane.blocks, length)
         else:
             self._body = BodyBuffer(in_memory, connection.lane.budget, connection.lane.blocks)
 

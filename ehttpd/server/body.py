@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RECEIVE_AT_ONCE = 1 << 18
 # From this length on, a body gets a block.
 BLOCK_FROM = 1 << 16
-# How much memory is kept for the next bodies.
+# How much memory is kept for the next bodies; and how large a block is at most that is used again.
 KEPT_FREE = 1 << 24
 # What has to be decoded: in chunks of one octet this takes the leader 5 ms, in larger ones next to nothing.
 DECODE_AT_ONCE = 1 << 14
@@ -132,7 +132,7 @@ class BodyBuffer:
 
 
 class Blocks:
-    """Memory for bodies, all blocks of one size, used again and again.
+    """Memory for bodies: blocks of one ``size``, used again and again; and larger ones for bodies longer than that.
 
     Fresh memory costs a page fault for each 4 KiB, which for large bodies is half of the time. A block that nothing was
     written to takes no memory: who only announces a body makes us hold nothing.
@@ -140,22 +140,23 @@ class Blocks:
 
     def __init__(self, size: int, budget: Budget) -> None:
         self.budget = budget
-        self._size = size
-        self._most_free = max(1, KEPT_FREE // max(1, size))
+        self._size = min(size, KEPT_FREE)
+        self._most_free = KEPT_FREE // max(1, self._size)
         self._free: list[mmap] = []
 
-    def take(self) -> mmap:
-        """Return a block. Its contents are of no account. Any thread. Raises ServiceUnavailable if there is no memory
-        for it.
+    def take(self, room: int = 0) -> mmap:
+        """Return a block, with ``room`` for so many octets. Its contents are of no account. Any thread. Raises
+        ServiceUnavailable if there is no memory for it.
         """
-        try:
-            return self._free.pop()
-        except IndexError:
-            pass
+        if room <= self._size:
+            try:
+                return self._free.pop()
+            except IndexError:
+                pass
         try:
             import mmap
 
-            return mmap.mmap(-1, self._size)
+            return mmap.mmap(-1, max(room, self._size))
         except (ImportError, OSError):
             raise ServiceUnavailable("The server has no memory for the body.") from None
 
@@ -165,7 +166,7 @@ class Blocks:
 
     def give_back(self, block: mmap) -> None:
         """Take back a block that nobody looks at any more. Any thread."""
-        if len(self._free) < self._most_free:
+        if len(self._free) < self._most_free and len(block) == self._size:
             self._free.append(block)
 
 
@@ -234,16 +235,16 @@ class BlockFile(io.BufferedIOBase):
 
 
 class BodyBlock:
-    """A body that fits in a block, where the handler reads it. If its ``length`` is known, it is received straight to
-    there; else it has that at most, and is appended.
+    """A body in a block, where the handler reads it. If its ``length`` is known, there is ``room`` for all of it, and
+    it is received straight to there; else it has that at most, and is appended.
     """
 
     __slots__ = ("_block", "_blocks", "_length", "_view", "size")
 
-    def __init__(self, length: int, begun: bytes, blocks: Blocks) -> None:
+    def __init__(self, length: int, begun: bytes, blocks: Blocks, room: int = 0) -> None:
         self._length = length
         self._blocks = blocks
-        self._block = blocks.take()
+        self._block = blocks.take(room)
         try:
             blocks.budget.take(len(begun))
         except ServiceUnavailable:
@@ -265,10 +266,19 @@ class BodyBlock:
 
     def append(self, data: bytes) -> None:
         """Add data. Raises ServiceUnavailable if there is no more room in memory."""
-        self._blocks.budget.take(len(data))
         end = self.size + len(data)
+        if end > len(self._view):
+            self._move(min(self._length, 2 * end))
+        self._blocks.budget.take(len(data))
         self._view[self.size : end] = data
         self.size = end
+
+    def _move(self, room: int) -> None:
+        block = self._blocks.take(room)
+        memoryview(block)[: self.size] = self.octets
+        self._view.release()
+        self._blocks.give_back(self._block)
+        self._block, self._view = block, memoryview(block)
 
     @property
     def octets(self) -> memoryview:

@@ -198,7 +198,8 @@ class Connection(Served):
             return self.refuse(RequestTimeout("The head of the request took too long."))
         if self.state is State.HANDSHAKE:
             self.state = State.IDLE
-            self.deadline = now + self.settings.header_timeout
+            # So long it has been silent already.
+            self.deadline = now + max(0.0, self.settings.header_timeout - self.lane.rests_after)
             return Next.WAIT
         return Next.CLOSE
 

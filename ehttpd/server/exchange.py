@@ -74,7 +74,8 @@ class HTTPService:
         self._handler: Handler = handler  # type: ignore[assignment]  # `exchange` makes responses of what is less
         self._standing = standing
         self._tells = False  # somebody wants to know what was answered
-        self.draining = False  # no connection persists any more
+        self.ends_connections = False  # with their responses
+        self.draining = False  # and streams that have no end
 
     def exchange(self, connection: Connection) -> Next:
         request = connection.request
@@ -104,7 +105,7 @@ class HTTPService:
                 request.body.close()
                 if connection.incoming is not None:
                     return self._send(connection, request, response)
-            persistent = connection.reader.section.persistent and not self.draining
+            persistent = connection.reader.section.persistent and not self.ends_connections
             shared = response.shared
             if shared is not None and persistent and len(body) <= JOINED:
                 status, standing = response.status, self._standing.now
@@ -150,7 +151,7 @@ class HTTPService:
     def _persists(self, connection: Connection, read_on: bool = False) -> bool:
         """Tell whether the connection may carry another exchange. ``read_on``: its body may still be read."""
         incoming = connection.incoming
-        persistent = connection.reader.section.persistent and not self.draining
+        persistent = connection.reader.section.persistent and not self.ends_connections
         return persistent and (incoming is None or incoming.persists(read_on))
 
     def _send_bytes(self, connection: Connection, request: Request, head: Head, body: bytes) -> Next:

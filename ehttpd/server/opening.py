@@ -147,7 +147,7 @@ class Handshake:
         # Most clients send their request at once. Until then a server that stops does not take it for idle.
         connection.underway = None
         connection.lane.handshakes += 1
-        connection.deadline = now + connection.lane.rests_after
+        connection.deadline = now + min(connection.lane.rests_after, connection.settings.header_timeout)
         return connection.receive(data, now) if data else Next.WAIT
 
     def expire(self, connection: Connection, now: float) -> Next:

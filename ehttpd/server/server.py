@@ -192,6 +192,8 @@ class Server:
             lane.entrance.seat = self._seat
             lane.listen(self._listeners)
             lane.pool = Pool(lane, self.settings, self._name)
+            if self.settings.thread_stack_size:
+                threading.stack_size(self.settings.thread_stack_size)
             try:
                 lane.pool.start()
             except OperatorError:
@@ -212,6 +214,8 @@ class Server:
             from ehttpd.server.raw import RawConnection, RawService
 
             service = RawService(self._connection_handler)  # type: ignore[arg-type]
+        elif self._service is not None:
+            self._drain(self._service, draining=self._draining)
         lane = Lane(service, settings, _limits(settings), self._standing, settings.max_connections or _descriptors())
         if self._service is None:
             lane.connection_type = RawConnection
@@ -240,7 +244,12 @@ class Server:
         """
         self._draining = True
         if self._service is not None:
-            self._service.draining = True
+            self._drain(self._service)
+
+    def _drain(self, service: HTTPService, *, draining: bool = True) -> None:
+        service.draining = draining
+        # RFC 9112 §9.3: who lets no connection persist has to say so in every response.
+        service.ends_connections = draining or not self.settings.keep_alive_timeout
 
     def stats(self) -> Snapshot:
         """Return what the server counts and how it is now; see `snapshot`. Any thread."""
@@ -255,9 +264,9 @@ class Server:
             return
         share, until = seat.share, time.monotonic() + seconds
         while lane.open_connections > share and time.monotonic() < until and not self._draining:
-            service.draining = True
+            self._drain(service)
             time.sleep(SHED_PAUSE)
-        service.draining = self._draining
+        self._drain(service, draining=self._draining)
 
     def snapshot(self, worker: str = "0") -> Snapshot:
         """Return what the server counts and how it is now, as values that JSON can write. Any thread.

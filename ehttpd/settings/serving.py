@@ -99,7 +99,7 @@ class ThreadSettings(Group, section="Threads"):
         flags=("--threads", "--blocking-threads"),
     )
     thread_stack_size: StackSize = setting(
-        StackSize(0), "Give each thread a stack of this size; 0: what the platform gives."
+        StackSize(0), "Give each new thread of the process a stack of this size; 0: what the platform gives."
     )
     thread_idle_timeout: Seconds = setting(
         Seconds(30.0),
@@ -154,7 +154,7 @@ class TimeoutSettings(Group, section="Timeouts"):
 
     keep_alive_timeout: Seconds = setting(
         Seconds(5.0),
-        "Close a persistent connection that rests longer than this between two requests.",
+        "Close a persistent connection that rests longer than this between two requests. 0: none persists.",
         flags=("--keep-alive", "--timeout-keep-alive", "--channel-timeout"),
         at_least=0,
     )
@@ -252,7 +252,7 @@ class MemorySettings(Group, section="Memory"):
     )
     output_buffer: Bytes = setting(
         Bytes(1024 * 1024),
-        "Release the thread once no more than this of its response is unsent.",
+        "Let a stream be ahead of its client by this; beyond it its thread waits, until no more than half is unsent.",
         at_least=0,
     )
 

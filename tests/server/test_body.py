@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ehttpd.errors import ServiceUnavailable
 from ehttpd.messages import Request, Response
 from ehttpd.server.arrival import Arrival
-from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, BlockFile, Blocks, BodyBuffer
+from ehttpd.server.body import BLOCK_FROM, DECODE_AT_ONCE, KEPT_FREE, BlockFile, Blocks, BodyBuffer
 from ehttpd.server.budget import Budget
 from ehttpd.server.connection import Connection, Next
 from tests.server.conftest import LiveServers
@@ -110,6 +110,37 @@ def test_who_may_keep_no_more_in_memory_gives_back_what_was_kept() -> None:
     buffer.discard()
     assert budget.held == 0
     assert len(blocks._free) == 1
+
+
+def test_a_body_that_outgrows_the_blocks_moves_to_larger_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ehttpd.server.body.KEPT_FREE", 2 * BLOCK_FROM)
+    budget = Budget()
+    blocks = Blocks(5 * BLOCK_FROM, budget)
+    buffer = BodyBuffer(5 * BLOCK_FROM, budget, blocks)
+    contents = bytes(range(256)) * (BLOCK_FROM // 256) * 5
+    for start in range(0, len(contents), BLOCK_FROM):
+        buffer.write(contents[start : start + BLOCK_FROM])
+        assert budget.held == buffer.size
+    with buffer.finish() as body:
+        assert isinstance(body, BlockFile)
+        assert body.read() == contents
+    assert budget.held == 0
+    assert [len(each) for each in blocks._free] == [2 * BLOCK_FROM], "no larger one is kept"
+
+
+@pytest.mark.parametrize("body_memory", ["1024g", "9000000000g"])  # beyond what can be had, or counted
+@pytest.mark.parametrize("size", [BLOCK_FROM + 1, KEPT_FREE + 1])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_bodies_may_be_kept_in_memory_however_long_they_are(
+    live_server: LiveServers, body_memory: str, size: int, chunked: bool
+) -> None:
+    peer = live_server(lambda request: Response(request.body.read()[-3:]), body_memory=body_memory).connect()
+    body = bytes(size - 3) + b"end"
+    if chunked:
+        peer.send(CHUNKED, b"%x\r\n" % size, body, b"\r\n0\r\n\r\n")
+        assert peer.reply().body == b"end"
+    else:
+        assert peer.ask(method="POST", body=body).body == b"end"
 
 
 CONTENTS = b"first\n\nthird line\nno end"

@@ -42,6 +42,13 @@ def test_a_client_that_asks_for_it_has_its_connection_closed(live_server: LiveSe
     assert peer.ended()
 
 
+@pytest.mark.parametrize("counts", [False, True])
+def test_a_server_that_lets_no_connection_rest_says_so_in_each_response(live_server: LiveServers, counts: bool) -> None:
+    peer = live_server(hello, keep_alive_timeout=0, counts=counts).connect()
+    assert peer.ask().fields["connection"] == "close"
+    assert peer.ended()
+
+
 def test_a_handler_that_asks_for_it_has_the_connection_closed(live_server: LiveServers) -> None:
     peer = live_server(lambda request: Response(b"x", headers={"Connection": "close"})).connect()
     assert peer.ask().fields["connection"] == "close"

@@ -59,6 +59,15 @@ def test_settings_are_given_whole_or_one_by_one() -> None:
         Server(hello, thread=3)
 
 
+def test_threads_have_the_stack_that_is_wanted_of_any_server(live_server: LiveServers) -> None:
+    before = threading.stack_size()
+    try:
+        server = live_server(lambda request: Response(b"%d" % threading.stack_size()), thread_stack_size="4m")
+        assert server.connect().ask().body == b"4194304"
+    finally:
+        threading.stack_size(before)
+
+
 def test_a_server_that_was_not_started_has_no_address() -> None:
     server = Server(hello)
     assert server.addresses == []

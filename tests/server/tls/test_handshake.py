@@ -91,6 +91,13 @@ def test_who_shakes_hands_and_is_silent_then_has_as_long_as_others(secure_server
     assert time.monotonic() - came >= 0.8
 
 
+def test_who_shakes_hands_and_is_silent_then_has_no_longer_than_others(
+    secure_server: SecureServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ehttpd.server.lane.RESTS_AFTER", 3600)
+    assert secure_server(hello, header_timeout=0.05, keep_alive_timeout=3600).connect().ended()
+
+
 def test_a_server_that_stops_waits_for_nobody_who_is_silent(secure_server: SecureServers) -> None:
     served = secure_server(hello, handshake_timeout=3600)
     silent = served.server.connect()
@@ -103,7 +110,7 @@ def test_a_server_that_stops_answers_who_has_just_shaken_hands(secure_server: Se
     served = secure_server(hello)
     wire = Wire(served.server.connect().socket, served.authority.client_context())
     come_true(lambda: [each.state for each in served.server.lane.table.resting.values()] == [State.HANDSHAKE])
-    served.server._service.draining = True  # type: ignore[union-attr]
+    served.server._service.ends_connections = True  # type: ignore[union-attr]
     served.server.lane.stop(time.monotonic() + PATIENCE)
     wire.flush(wire.records(request()))
     assert b"\r\nConnection: close\r\n" in wire.read(10_000)
