@@ -145,5 +145,5 @@ class TLSSettings(Group, section="TLS"):
         Seconds(10.0),
         "Close a connection whose TLS handshake takes longer than this.",
         flags=("--handshake-timeout", "--ssl-handshake-timeout"),
-        at_least=0,
+        at_least=0.001,
     )

@@ -163,17 +163,17 @@ class TimeoutSettings(Group, section="Timeouts"):
         "Refuse with 408 a request whose head takes longer than this.",
         aliases={"--http1-header-read-timeout": "{}ms"},
         flags=("--header-timeout", "--read-timeout"),
-        at_least=0,
+        at_least=0.001,
     )
     body_timeout: Seconds = setting(
         Seconds(30.0),
         "Refuse with 408 a request whose body pauses for longer than this.",
-        at_least=0,
+        at_least=0.001,
     )
     send_timeout: Seconds = setting(
         Seconds(30.0),
         "Close a connection whose client takes nothing of a response for longer than this.",
-        at_least=0,
+        at_least=0.001,
     )
     minimum_rate: Bytes = setting(
         Bytes(256),
