@@ -369,6 +369,7 @@ class Supervisor:
         self._outdated.clear()
         for outfit in failed:
             outfit.discard(self.outfit)
+        self.outfit.come_back()
         self.crew.wanted = self.outfit.workers
         self.crew.abandon_reload(time.monotonic(), self.told)
         self.told = self.crew.generation
