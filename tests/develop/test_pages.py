@@ -14,6 +14,7 @@ from ehttpd.develop.pages import with_pages
 from ehttpd.develop.tracebacks import GENERATION_PATH
 from ehttpd.errors import BadRequest
 from ehttpd.native import Handler, HTTPError, Request, Response, Server
+from ehttpd.testing import TestServer
 from ehttpd.wsgi import adapt
 
 BROWSER = {"Accept": "text/html,*/*"}
@@ -85,3 +86,13 @@ def test_an_application_that_cannot_be_started_is_explained() -> None:
 def test_without_pages_a_client_learns_nothing() -> None:
     status, said = ask(shown(Failure("secret", "secret"), 1, pages=False), headers=BROWSER)
     assert (status, "secret" in said) == (503, False)
+
+
+def told_of_prefix(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [f"{environ['SCRIPT_NAME']} + {environ['PATH_INFO']}".encode()]
+
+
+def test_an_application_learns_of_the_prefix_that_it_is_below() -> None:
+    with TestServer(with_pages(adapt(told_of_prefix), 1), url_prefix="/shop") as server:
+        assert server.client().get("/shop/items").text == "/shop + /items"
