@@ -12,6 +12,7 @@ from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
 from ehttpd.logs import log
 from ehttpd.messages import Handler, Request, Response
 from ehttpd.messages.mounting import below
+from ehttpd.messages.streaming import streaming_as
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def with_pages(handler: Handler, generation: int) -> Handler:
 
     # The handler does with a prefix what it knows best: a WSGI application has it in SCRIPT_NAME.
     shown.below = lambda prefix: with_pages(below(handler, prefix), generation)  # type: ignore[attr-defined]
-    return shown
+    return streaming_as(handler, shown)
 
 
 def answer(request: Request, error: BaseException, where: str, generation: int) -> Response:
