@@ -7,8 +7,6 @@ leaves everything to start a worker that there was: with ``--preload`` also the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ehttpd.launch.surroundings import Moment
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births
@@ -30,13 +28,11 @@ KEPT = (
     "log_format",
     "log_config",
 )
-# What an address is opened with, once.
-OF_ADDRESSES = ("backlog", "reuse_port", "uds_mode")
 
 
-def kept(first: Settings, now: Settings, names: Sequence[str] = KEPT) -> list[str]:
-    """Return which of these a supervisor that was started with the ``first`` settings has not as they are ``now``."""
-    return [name for name in names if getattr(first, name) != getattr(now, name)]
+def kept(first: Settings, now: Settings) -> list[str]:
+    """Return what a supervisor that was started with the ``first`` settings has not as it is ``now``."""
+    return [name for name in KEPT if getattr(first, name) != getattr(now, name)]
 
 
 class Outfit:
