@@ -13,7 +13,7 @@ from importlib import import_module
 
 from ehttpd import __version__
 from ehttpd.commands import COMMANDS
-from ehttpd.errors import ApplicationImportError, OperatorError
+from ehttpd.errors import ApplicationImportError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.arguments import Arguments, Parser, read_arguments
 from ehttpd.launch.arguments import make_parser as parser_of_settings
@@ -87,18 +87,13 @@ def pid_file(settings: Settings) -> AbstractContextManager[object]:
 
 
 def read_again(arguments: Arguments, folder: str, environment: dict[str, str]) -> Settings:
-    """Return what the settings are now, for the workers that are started from now on."""
-    here = os.open(".", os.O_RDONLY)  # it need not have a name any more
-    try:
-        change_folder(folder)
-        settings = settings_of(arguments, environment)
-        prepare_surroundings(settings)
-        return anchored(settings)
-    except OperatorError:
-        os.fchdir(here)
-        raise
-    finally:
-        os.close(here)
+    """Return what the settings are now, and prepare for the workers that are started from now on. Who calls comes back
+    from that if it fails.
+    """
+    change_folder(folder)
+    settings = settings_of(arguments, environment)
+    prepare_surroundings(settings)
+    return anchored(settings)
 
 
 def settings_of(arguments: Arguments, environment: Mapping[str, str]) -> Settings:

@@ -11,6 +11,8 @@ from ehttpd.develop import tracebacks
 from ehttpd.errors import ConnectionLost, RaisedAnswer, RequestRefused
 from ehttpd.logs import log
 from ehttpd.messages import Handler, Request, Response
+from ehttpd.messages.mounting import below
+from ehttpd.messages.streaming import streaming_as
 from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +35,9 @@ def with_pages(handler: Handler, generation: int) -> Handler:
             log.error("%s: the application failed", request, exc_info=error)
             return answer(request, error, f"{request.method} {request.target}", generation)
 
-    return shown
+    # The handler does with a prefix what it knows best: a WSGI application has it in SCRIPT_NAME.
+    shown.below = lambda prefix: with_pages(below(handler, prefix), generation)  # type: ignore[attr-defined]
+    return streaming_as(handler, shown)
 
 
 def answer(request: Request, error: BaseException, where: str, generation: int) -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ehttpd.errors import SettingsError
 from ehttpd.messages import Handler, Request, Response, streams_of
+from ehttpd.messages.mounting import below
 from ehttpd.toolkit.mounting import Mounted
 from ehttpd.toolkit.static import StaticFiles
 
@@ -30,9 +31,10 @@ def with_static(handler: Handler, mounts: Iterable[str]) -> Handler:
 class WithStatic:
     """A handler that is asked only for what lies below none of some paths."""
 
-    def __init__(self, handler: Handler, folders: list[tuple[str, Handler]]) -> None:
+    def __init__(self, handler: Handler, folders: list[tuple[str, Handler]], prefix: str = "") -> None:
         self._handler = handler
         self._folders = folders
+        self._root = prefix + "/"
 
     def __call__(self, request: Request) -> Response:
         """Answer a request."""
@@ -43,6 +45,13 @@ class WithStatic:
         streams = streams_of(self._of(request))
         return streams is not None and streams(request)
 
+    def below(self, prefix: str) -> WithStatic:
+        """Return one whose folders are below ``prefix`` as well. The handler does with a prefix what it knows best."""
+        folders = [(path, below(files, prefix)) for path, files in self._folders]
+        return WithStatic(below(self._handler, prefix), folders, prefix)
+
     def _of(self, request: Request) -> Handler:
         raw_path = request.raw_path
+        if raw_path.startswith(self._root):
+            raw_path = raw_path[len(self._root) - 1 :]
         return next((files for path, files in self._folders if raw_path.startswith(path)), self._handler)

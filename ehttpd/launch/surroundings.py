@@ -1,6 +1,6 @@
 """What the process should have around it before an application is imported: variables and a folder.
 
-The operator's room. Once in a process: processes that this one starts inherit both.
+The operator's room. They are the process's: processes that this one starts inherit both.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from ehttpd.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
+
+# What settings have set in this process: the variables with what they were before, None if there were none.
+_before: dict[str, str | None] = {}
 
 LINE = r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?:'(?P<plain>[^']*)'|"(?P<quoted>(?:\\.|[^"\\])*)"|(?P<bare>.*?))\s*(?:(?<=\s)\#.*)?"""  # fmt: skip  # noqa: E501
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
@@ -91,14 +94,55 @@ ANCHORS: Mapping[str, Callable[[Any], object]] = {
 }
 
 
+class Moment:
+    """The variables and the folder of this process as they are now, to come back to once."""
+
+    def __init__(self) -> None:
+        self._variables, self._before = dict(os.environ), dict(_before)
+        # It need not have a name any more, nor be readable.
+        self._folder = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
+
+    def come_back(self) -> None:
+        """Have them be as they were."""
+        for name in os.environ.keys() - self._variables.keys():
+            del os.environ[name]
+        os.environ.update(self._variables)
+        _before.clear()
+        _before.update(self._before)
+        os.fchdir(self._folder)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the folder: nobody comes back."""
+        os.close(self._folder)
+
+
 def set_variables(settings: Settings) -> None:
-    """Set variables. A file does not change one that there is; ``env`` does. Raises SettingsError."""
+    """Set variables, in the place of those that other settings have set in this process. A file does not change one
+    that there is; ``env`` does. Raises SettingsError.
+    """
+    _take_back_variables()
     for path in settings.env_file:
         for name, value in variables_of(path).items():
-            os.environ.setdefault(name, value)
+            if name not in os.environ:
+                _set_variable(name, value)
     for assignment in settings.env:
         name, _, value = assignment.partition("=")
-        os.environ[name] = value
+        _set_variable(name, value)
+
+
+def _set_variable(name: str, value: str) -> None:
+    _before.setdefault(name, os.environ.get(name))
+    os.environ[name] = value
+
+
+def _take_back_variables() -> None:
+    for name, value in _before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _before.clear()
 
 
 def current_folder() -> str:

@@ -57,7 +57,7 @@ class ApplicationSettings(Group, section="Application"):
     )
     chdir: FileName = setting(
         FileName(""),
-        "Change to this folder before the application is imported and other files are looked for.",
+        "Change to this folder before the application is imported and files, but for env_file, are looked for.",
         flags=("--chdir", "--working-dir"),
     )
     env: Assignments = setting(

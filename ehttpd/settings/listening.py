@@ -99,7 +99,7 @@ class ListenSettings(Group, section="Listening"):
     )
     max_connections: Count = setting(
         Count(0),
-        "Accept no more connections than this at a time; 0: as many as the process may open.",
+        "Let each process accept no more connections than this at a time; 0: as many as it may open.",
         flags=("--max-connections", "--connection-limit", "--worker-connections"),
         at_least=0,
     )

@@ -112,5 +112,5 @@ class ProxySettings(Group, section="Proxies"):
     )
     url_scheme: Scheme = setting(
         Scheme(""),
-        "Tell the application this scheme, http or https; nothing: that of the connection.",
+        "Tell the application this scheme, http or https, of connections without TLS; nothing: http.",
     )

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# What an address is opened with, once.
+OF_ADDRESSES = ("backlog", "reuse_port", "uds_mode")
+
+
 class Doors:
     """Listeners, by the address that the operator gave."""
 
     def __init__(self) -> None:
         self._by_address: dict[str, list[Listener]] = {}
+        self._opened_with: dict[str, Settings] = {}  # what others have opened is taken for ours of today
 
     def open(self, settings: Settings) -> Doors:
         """Return what ``settings`` want: listeners that are open are used again.
@@ -35,12 +40,24 @@ class Doors:
             for address in settings.bind:
                 found = self._by_address.get(address)
                 wanted._by_address[address] = found if found is not None else opened(address, settings)
+                wanted._opened_with[address] = self._opened_with.get(address, settings)
             if settings.user or settings.group:
                 wanted.give_away(settings)
         except BaseException:
             wanted.close(but=self)
             raise
         return wanted
+
+    def kept(self, settings: Settings) -> list[str]:
+        """Return which of ``settings`` an address has not that was opened with others. Ports have no permissions."""
+        return sorted(
+            {
+                name
+                for address, first in self._opened_with.items()
+                for name in OF_ADDRESSES
+                if getattr(first, name) != getattr(settings, name) and (name != "uds_mode" or "unix:" in address)
+            }
+        )
 
     @classmethod
     def inherited(cls, passed: dict[str, list[dict[str, Any]]]) -> Doors:

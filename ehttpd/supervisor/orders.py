@@ -66,9 +66,12 @@ class Orders:
         if supervisor.leaves:
             log.warning("Not reloaded: this server stops.")
             return
+        outfit = supervisor.outfit
+        outfit.leave()
         try:
             supervisor.reload(self._read())
         except OperatorError as error:
+            outfit.come_back()
             log.error("Not reloaded: %s", " ".join([str(error), *error.cure.splitlines()]))
 
     def have_workers(self, count: int) -> None:

@@ -1,4 +1,5 @@
-"""What workers are started with: settings, the sockets that these name, and who brings workers into the world.
+"""What workers are started with: settings, the sockets that these name, and who brings workers into the world; and the
+variables and the folder of the supervisor, which it has of its settings.
 
 A reload makes another one. The one from before is kept until all workers have the new one, so that a reload that fails
 leaves everything to start a worker that there was: with ``--preload`` also the code that was imported.
@@ -6,8 +7,7 @@ leaves everything to start a worker that there was: with ``--preload`` also the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from ehttpd.launch.surroundings import Moment
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births
 from ehttpd.supervisor.doors import Doors
@@ -28,13 +28,11 @@ KEPT = (
     "log_format",
     "log_config",
 )
-# What an address is opened with, once.
-OF_ADDRESSES = ("backlog", "reuse_port", "uds_mode")
 
 
-def kept(first: Settings, now: Settings, names: Sequence[str] = KEPT) -> list[str]:
-    """Return which of these a supervisor that was started with the ``first`` settings has not as they are ``now``."""
-    return [name for name in names if getattr(first, name) != getattr(now, name)]
+def kept(first: Settings, now: Settings) -> list[str]:
+    """Return what a supervisor that was started with the ``first`` settings has not as it is ``now``."""
+    return [name for name in KEPT if getattr(first, name) != getattr(now, name)]
 
 
 class Outfit:
@@ -45,8 +43,21 @@ class Outfit:
         self.doors = doors
         self.births = births
         self.workers: int = settings.workers
+        self._left: Moment | None = None  # while a reload may fail
+
+    def leave(self) -> None:
+        """Remember the surroundings: a reload begins."""
+        self._left = Moment()
+
+    def come_back(self) -> None:
+        """Have the surroundings be as they were: the reload has failed."""
+        if self._left is not None:
+            self._left.come_back()
+            self._left = None
 
     def discard(self, kept: Outfit) -> None:
         """Start no workers with it any more, and close what ``kept`` has not open as well."""
         self.births.close()
         self.doors.close(but=kept.doors)
+        if self._left is not None:
+            self._left.forget()

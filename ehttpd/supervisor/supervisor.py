@@ -35,7 +35,7 @@ from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase, failure_of
 from ehttpd.supervisor.names import name_process
-from ehttpd.supervisor.outfit import OF_ADDRESSES, Outfit, kept
+from ehttpd.supervisor.outfit import Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
 
 Hear = Callable[[], None]
@@ -369,6 +369,7 @@ class Supervisor:
         self._outdated.clear()
         for outfit in failed:
             outfit.discard(self.outfit)
+        self.outfit.come_back()
         self.crew.wanted = self.outfit.workers
         self.crew.abandon_reload(time.monotonic(), self.told)
         self.told = self.crew.generation
@@ -400,7 +401,7 @@ class Supervisor:
     def _tell_what_is_kept(self) -> None:
         if names := kept(self._started_with, self.settings):
             log.warning("The supervisor keeps its %s until an upgrade (USR2) or a new start.", ", ".join(names))
-        if names := kept(self._started_with, self.settings, OF_ADDRESSES):
+        if names := self.doors.kept(self.settings):
             log.warning("Addresses that were open keep their %s until a new start.", ", ".join(names))
 
     # After another supervisor

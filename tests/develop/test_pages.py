@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -13,7 +15,8 @@ from ehttpd.develop.failure import Failure, shown
 from ehttpd.develop.pages import with_pages
 from ehttpd.develop.tracebacks import GENERATION_PATH
 from ehttpd.errors import BadRequest
-from ehttpd.native import Handler, HTTPError, Request, Response, Server
+from ehttpd.native import Handler, HTTPError, Request, Response, Server, streaming
+from ehttpd.testing import TestServer
 from ehttpd.wsgi import adapt
 
 BROWSER = {"Accept": "text/html,*/*"}
@@ -85,3 +88,28 @@ def test_an_application_that_cannot_be_started_is_explained() -> None:
 def test_without_pages_a_client_learns_nothing() -> None:
     status, said = ask(shown(Failure("secret", "secret"), 1, pages=False), headers=BROWSER)
     assert (status, "secret" in said) == (503, False)
+
+
+def told_of_prefix(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [f"{environ['SCRIPT_NAME']} + {environ['PATH_INFO']}".encode()]
+
+
+def test_an_application_learns_of_the_prefix_that_it_is_below() -> None:
+    with TestServer(with_pages(adapt(told_of_prefix), 1), url_prefix="/shop") as server:
+        assert server.client().get("/shop/items").text == "/shop + /items"
+
+
+def test_a_handler_that_reads_the_body_while_it_arrives_is_called_before_it_has() -> None:
+    begun = threading.Event()
+
+    @streaming
+    def reads(request: Request) -> Response:
+        begun.set()
+        return Response(request.body.read())
+
+    with TestServer(with_pages(reads, 1)) as server, socket.create_connection(("127.0.0.1", server.port), 10) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\na")
+        assert begun.wait(10)
+        client.sendall(b"b")
+        assert client.recv(1000).endswith(b"ab")

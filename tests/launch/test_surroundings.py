@@ -73,12 +73,15 @@ def test_a_flag_wins_over_the_environment_and_that_over_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "environ", {"BOTH": "environment", "ALL": "environment"})
+    monkeypatch.setattr("ehttpd.launch.surroundings._before", {})
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("BOTH=file\nALL=file\nONE=file\n")
     (tmp_path / "below").mkdir()
     prepare_surroundings(Settings(env_file=".env", env=["ALL=flag"], chdir="below"))
     assert dict(os.environ) == {"BOTH": "environment", "ALL": "flag", "ONE": "file"}
     assert Path.cwd() == tmp_path / "below"
+    prepare_surroundings(Settings())
+    assert dict(os.environ) == {"BOTH": "environment", "ALL": "environment"}
 
 
 @pytest.mark.parametrize("values", [{"env_file": "missing"}, {"chdir": "missing"}])

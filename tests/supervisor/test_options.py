@@ -259,6 +259,23 @@ def test_a_reload_gives_nobody_what_was_linked_in_the_place_of_a_unix_socket(tmp
     assert (tmp_path / "ours").stat().st_uid == 0
 
 
+def test_what_an_address_keeps_is_what_it_was_opened_with_and_not_what_the_server_was_started_with(
+    tmp_path: Path,
+) -> None:
+    port, file = "127.0.0.1:0", f"unix:{tmp_path / 's.sock'}"
+    first = Doors().open(Settings(bind=[port]))
+    try:
+        private = Settings(bind=[port, file], uds_mode=0o600)
+        doors = first.open(private)
+        assert doors.kept(private) == [], "the file is new, and a port has no permissions"
+        now = Settings(bind=[port, file], backlog=7)
+        doors = doors.open(now)
+        assert doors.kept(now) == ["backlog", "uds_mode"]
+    finally:
+        first.close()
+        doors.close()
+
+
 def test_a_user_who_may_not_read_the_library_is_told_which_folder(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may become somebody else")

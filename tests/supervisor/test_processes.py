@@ -17,7 +17,15 @@ from pathlib import Path
 import pytest
 
 from tests.running import PATIENCE
-from tests.supervisor.supervised import APPLICATION, answer, await_end_of, children_of, is_alive, supervised
+from tests.supervisor.supervised import (
+    APPLICATION,
+    Supervised,
+    answer,
+    await_end_of,
+    children_of,
+    is_alive,
+    supervised,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
@@ -30,6 +38,13 @@ def application(environ, start_response):
     return frugal(environ, start_response)
 """
 BROKEN = "import nothing_of_that_name\n"
+SHOWS_VARIABLES = """
+import os
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [" ".join(f"{name}={os.environ[name]}" for name in "ABCD" if name in os.environ).encode()]
+"""
 WAITS_FOR_GO = """
 print("imports", flush=True)
 while not os.path.exists("go"):
@@ -46,6 +61,12 @@ except FileExistsError:
 {WAITS_FOR_GO}
 {BROKEN}
 """
+
+
+def said_of_variables(server: Supervised) -> str:
+    with closing(server.connect()) as connection:
+        connection.request("GET", "/")
+        return connection.getresponse().read().decode()
 
 
 @pytest.fixture(autouse=True)
@@ -194,6 +215,35 @@ def test_hup_tells_which_settings_the_supervisor_itself_has_not_read_again() -> 
         server.signal(signal.SIGHUP)
         server.said("Reloaded", after=seen)
     assert not any("keep" in line for line in server.lines[seen:])
+
+
+def test_hup_sets_the_variables_that_settings_and_files_name_now_and_no_others() -> None:
+    Path("ehttpd.toml").write_text("env = ['A=1', 'B=1']\nenv_file = '.env'\n")
+    Path(".env").write_text("C=1\nD=1\n")
+    with supervised(code=SHOWS_VARIABLES) as server:
+        assert said_of_variables(server) == "A=1 B=1 C=1 D=1"
+        Path("ehttpd.toml").write_text("env = ['A=2']\nenv_file = '.env'\n")
+        Path(".env").write_text("C=2\n")
+        server.signal(signal.SIGHUP)
+        server.said("Reloaded")
+        assert said_of_variables(server) == "A=2 C=2"
+
+
+@pytest.mark.parametrize(
+    "broken", ["chdir = 'nowhere'", "chdir = 'empty'", "chdir = 'empty'\nbind = 'unix:/nowhere/s'"]
+)
+def test_hup_that_fails_leaves_variables_and_folder_to_workers_that_are_replaced(broken: str) -> None:
+    Path("empty").mkdir()
+    Path("ehttpd.toml").write_text("env = ['A=1', 'B=1']\n")
+    with supervised(code=SHOWS_VARIABLES) as server:
+        Path("ehttpd.toml").write_text(f"env = ['A=2', 'C=2']\n{broken}\n")
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded")
+        old = server.workers()
+        for worker in old:
+            os.kill(worker, signal.SIGKILL)
+        server.await_workers_but(old)
+        assert said_of_variables(server) == "A=1 B=1"
 
 
 def test_hup_follows_the_link_by_which_the_folder_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
