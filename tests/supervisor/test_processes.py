@@ -243,6 +243,10 @@ def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
         server.signal(signal.SIGHUP)
         server.said("Not reloaded: ehttpd.toml:1: threads must be")
         assert server.await_workers(2) == old
+        Path("ehttpd.toml").write_text("statsd_host = 'localhost'\n")
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded: ehttpd.toml:1: statsd_host must be")
+        assert server.await_workers(2) == old
         Path("ehttpd.toml").unlink()
         server.signal(signal.SIGHUP)
         server.said("Reloaded")
