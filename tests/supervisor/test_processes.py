@@ -253,6 +253,17 @@ def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
         server.await_workers(2, but=old)
 
 
+def test_workers_that_a_reload_has_not_replaced_yet_may_be_silent_for_as_long_as_they_were_told() -> None:
+    with supervised() as server:
+        old = server.await_workers(2)
+        Path("shop.py").write_text(APPLICATION + WAITS_FOR_GO)
+        Path("ehttpd.toml").write_text("worker_timeout = '100ms'\n")
+        server.signal(signal.SIGHUP)
+        server.said("has been importing the application for 0.1 s")
+        assert server.ask()[0] in old
+        assert not any("has not turned" in line for line in server.lines)
+
+
 @pytest.mark.parametrize(
     ("number", "told"), [(signal.SIGKILL, "signal SIGKILL"), (signal.SIGQUIT, "exit code 0")], ids=["KILL", "QUIT"]
 )
