@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from ehttpd.errors import ApplicationImportError, ListenError
 from ehttpd.launch.banner import announce, banner, warnings
+from ehttpd.launch.names import name_process
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, with_port_holder
 from ehttpd.logs import log
@@ -34,7 +35,6 @@ from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase, failure_of
-from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.outfit import OF_ADDRESSES, Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
 
