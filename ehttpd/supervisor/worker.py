@@ -146,7 +146,8 @@ class Working:
         gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
         raise_descriptor_limit()
         own_process()
-        with signals_as_octets(others=REOPEN) as (inbox, _):
+        with signals_as_octets(others=REOPEN) as (inbox, outbox):
+            self._expiry.tell = lambda: outbox.send(b"\0")
             self._server.start()
             self._hooks.call("post_worker_init", self._view)
             self._expiry.settle()
