@@ -233,6 +233,16 @@ def test_fields_of_every_response_are_the_operators() -> None:
         assert (headers["X-Served-By"], headers["Server"], headers["Date"]) == ("web1", "ours", None)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names are looked up in /proc")
+@pytest.mark.parametrize("words", [(), ("--reload",)], ids=["served", "reloaded"])
+def test_one_process_is_called_as_the_operator_wants(words: tuple[str, ...]) -> None:
+    write("shop.py", HELLO)
+    with running("shop", "--name", "bookshop", *words) as server:
+        assert Path(f"/proc/{server.process.pid}/comm").read_text() == "bookshop\n"
+    with running("shop", *words) as server:
+        assert Path(f"/proc/{server.process.pid}/comm").read_text() == "ehttpd\n"
+
+
 def test_a_hint_is_given_to_who_comes_from_gunicorn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 3")
     code, lines = failed("missing", "-k", "gthread")

@@ -124,6 +124,7 @@ def test_a_switch_is_on_or_off(written: object, on: int) -> None:
         ("bind", "unix:/a\0b"),
         ("bind", "fd:"),
         ("admin", ":65536"),
+        ("statsd_host", "localhost"),
         ("log_level", "loud"),
         ("server_header", "a\r\nSet-Cookie: b"),
         ("access_log", 1),

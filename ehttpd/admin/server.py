@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 class AdminServer:
     """Shows figures at ``settings.admin`` and sends to ``settings.statsd_host`` how the server is, as far as these are
     given. Requests are sent by who has answered them: see `RequestsTold`.
-
-    Raises:
-        SettingsError: ``statsd_host`` is no host and port.
     """
 
     def __init__(self, source: Source, settings: Settings) -> None:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from ehttpd.admin.merging import total
-from ehttpd.errors import SettingsError
 from ehttpd.server.figures import BOUNDS, RequestFigures
 from ehttpd.server.snapshot import Snapshot, Total
 from ehttpd.settings import Settings
@@ -40,12 +39,10 @@ class Statsd:
 
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
-        """Return the one that ``settings`` name, None if they name none. Raises SettingsError."""
+        """Return the one that ``settings`` name, None if they name none."""
         if not settings.statsd_host:
             return None
         host, _, port = settings.statsd_host.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
-            raise SettingsError(f"statsd_host must be host:port, not {str(settings.statsd_host)!r}.")
         return cls(host.strip("[]"), int(port), settings.statsd_prefix, settings.statsd_tags)
 
     def send_state(self, snapshots: Sequence[Snapshot]) -> None:

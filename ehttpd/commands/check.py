@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from ehttpd.admin.statsd import Statsd
 from ehttpd.commands.run import VERSION, hints, sources_of
 from ehttpd.errors import ApplicationImportError, ListenError, OperatorError, SettingsError
 from ehttpd.launch.application import Application, load_application, searched_as_well
@@ -174,12 +173,11 @@ def unusable(path: str, wanted: int) -> str:
 
 
 def check_rest(settings: Settings) -> Iterator[Finding]:
-    """Yield how it is with folders of files, hooks, statsd, and with who the process is to be."""
-    for what, tried in (("hooks", Hooks.of), ("statsd", Statsd.of)):
-        try:
-            tried(settings)
-        except OperatorError as error:
-            yield failure(what, error)
+    """Yield how it is with folders of files, hooks, and with who the process is to be."""
+    try:
+        Hooks.of(settings)
+    except OperatorError as error:
+        yield failure("hooks", error)
     try:
         if settings.static:
             with_static(lambda request: Response(), settings.static)

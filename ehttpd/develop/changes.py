@@ -36,7 +36,8 @@ class Watched:
                 raise SettingsError(f"cannot watch {folder!r}: it is not a folder.", "Name another with --reload-dir.")
         own = [os.getcwd(), *([settings.app_dir] if settings.app_dir else [])]
         self.folders = distinct(os.path.abspath(folder) for folder in settings.reload_dir or own)
-        self.wanted = re.compile("|".join(map(translate, (*PATTERNS, *settings.reload_include))))
+        included = [*settings.reload_include, *map(os.path.abspath, settings.reload_include)]
+        self.wanted = re.compile("|".join(map(translate, (*PATTERNS, *included))))
         self.unwanted = re.compile("|".join(map(translate, LEFT_OUT)))
         self.left_out = tuple(pattern.rstrip("/") for pattern in settings.reload_exclude)
         self.extra = (*settings.reload_extra_file, *settings.env_file)
@@ -62,7 +63,7 @@ class Watched:
 
     def wants(self, name: str, path: str) -> bool:
         """Tell whether a file is watched."""
-        return self.wanted.match(name) is not None and not self.is_left_out(name, path)
+        return bool(self.wanted.match(name) or self.wanted.match(path)) and not self.is_left_out(name, path)
 
     def wants_folder(self, name: str, path: str) -> bool:
         """Tell whether what is in a folder is watched."""

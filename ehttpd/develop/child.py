@@ -20,6 +20,7 @@ from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.ending import end
 from ehttpd.launch.kind import Kind
+from ehttpd.launch.names import name_process
 from ehttpd.launch.serve import leave_next_time, make_server, prepare_logging
 from ehttpd.launch.surroundings import set_variables
 from ehttpd.server.signals import signals_as_octets
@@ -39,6 +40,7 @@ def main(told: str) -> int:
     order = json.loads(told)
     given = {name: Given(value, origin) for name, (value, origin) in order["settings"].items()}
     settings = Settings.from_sources(given)
+    name_process(settings.name)
     parent = socket.socket(fileno=order["parent"])
     # The parent sees that we have ended, whatever processes the application has begun.
     parent.set_inheritable(False)

@@ -11,6 +11,7 @@ from ehttpd.develop.ports import close, opened, urls
 from ehttpd.develop.reloader import Reloader
 from ehttpd.launch.banner import announce, warnings
 from ehttpd.launch.cautions import Caution, listens_everywhere
+from ehttpd.launch.names import name_process
 from ehttpd.launch.surroundings import change_folder, variables_of
 from ehttpd.launch.usual import usual_application
 from ehttpd.settings import Settings
@@ -22,6 +23,7 @@ UNHEEDED = ("workers", *SUPERVISORS, "umask", "admin", "statsd_host")
 
 def develop(settings: Settings, *, pages: bool) -> int:
     """Serve and reload; with ``pages``, as `run` does, else without showing anything to clients."""
+    name_process(settings.name)
     announce(warnings(unheeded(settings, pages=pages), terminal=sys.stderr.isatty()), end="")
     files = [os.path.abspath(path) for path in settings.env_file]
     for path in files:

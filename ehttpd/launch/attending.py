@@ -18,6 +18,7 @@ from ehttpd.launch.banner import announce, banner, warnings
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.ending import end_by
 from ehttpd.launch.logs import reopen_logs
+from ehttpd.launch.names import name_process
 from ehttpd.logs import log
 from ehttpd.server.notify import Notifier, Watchdog
 from ehttpd.server.server import Server
@@ -46,6 +47,7 @@ def attend(
 
     ``source`` tells of it, ``shown_at`` is where its figures are, and ``began`` is when the process did.
     """
+    name_process(settings.name)
     notifier = Notifier()
     with controlled(settings, source), Watchdog(notifier, server.pulse):
         introduce(server, application, settings, time.perf_counter() - began, shown_at)

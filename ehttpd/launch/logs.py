@@ -136,6 +136,18 @@ def close_logs(seconds: float = PATIENCE) -> None:
         logs.close(seconds)
 
 
+def make_logs(settings: Settings, owner: tuple[int, int]) -> None:
+    """Make the files that ``settings`` log to, where there are none yet, for ``owner``, who may not be allowed to.
+
+    Raises:
+        SettingsError: a file cannot be written.
+    """
+    for setting in ("access_log", *(() if settings.log_config else ("error_log",))):
+        name = getattr(settings, setting)
+        if name not in ("", "-"):
+            opened(setting, name, owner).close()
+
+
 def format_of_requests(settings: Settings, coloured: bool = False) -> Format:
     """Return what makes the lines of the access log.
 

@@ -64,6 +64,22 @@ class AdminAddress(Text):
         return cls(f"127.0.0.1:{value.removeprefix(':')}" if re.fullmatch(r":?[0-9]+", value) else value)
 
 
+class StatsdAddress(Text):
+    """Where figures are sent, or nothing."""
+
+    __slots__ = ()
+    metavar = "ADDRESS"
+    meaning = "host:port"
+
+    @classmethod
+    def read(cls, value: object) -> Self:
+        if not isinstance(value, str) or not re.fullmatch(r"|\S+:[0-9]{1,5}", value):
+            raise ValueError(cls.meaning)
+        if value and not 0 < int(value.rpartition(":")[2]) <= HIGHEST_PORT:
+            raise ValueError(cls.meaning)
+        return cls(value)
+
+
 class ControlSocketKind(Choice):
     """Whether there is a control socket."""
 
@@ -136,8 +152,8 @@ class FigureSettings(Group, section="Figures"):
         "Be not ready (/readyz answers 503) while a request has waited this long for a thread; 0: be ready anyway.",
         at_least=0,
     )
-    statsd_host: Text = setting(
-        Text(""), "Send figures to this statsd by UDP every second: host:port; nothing: to none."
+    statsd_host: StatsdAddress = setting(
+        StatsdAddress(""), "Send figures to this statsd by UDP every second: host:port; nothing: to none."
     )
     statsd_prefix: Text = setting(
         Text(""), "Put this before the name of every figure that statsd is sent."

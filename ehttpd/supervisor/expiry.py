@@ -9,7 +9,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from ehttpd.logs import log
@@ -22,7 +22,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class Expiry(Ledger):
-    """The limits of one worker."""
+    """The limits of one worker. ``tell`` is called once it has served its most requests: there is something to look
+    at. Any thread.
+    """
 
     def __init__(self, settings: Settings) -> None:
         jitter = random.randint(0, settings.max_requests_jitter)
@@ -31,6 +33,7 @@ class Expiry(Ledger):
         self._ends_at = time.monotonic() + settings.max_lifetime if settings.max_lifetime else 0.0
         self._requests = count(1)
         self._served = 0
+        self.tell: Callable[[], object] = lambda: None
 
     @property
     def counts(self) -> bool:
@@ -51,8 +54,11 @@ class Expiry(Ledger):
 
     def enter(self, notes: Sequence[Noted]) -> None:
         """Count requests."""
+        before = self._served
         for _ in notes:
             self._served = next(self._requests)
+        if before < self._most_requests <= self._served:
+            self.tell()
 
     def soonest(self, seconds: float) -> float:
         """Return after how long to look again: ``seconds``, or sooner if the end of the life is sooner."""

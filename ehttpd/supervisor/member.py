@@ -31,14 +31,19 @@ def failure_of(message: Message) -> OperatorError:
 
 
 class Member:
-    """A worker. ``number`` is that of its place: who replaces it has the same."""
+    """A worker. ``number`` is that of its place: who replaces it has the same. It hangs if it gives no sign of life
+    for ``timeout`` seconds, unless these are 0; it was started with them, and gives its signs as often as they want.
+    """
 
-    def __init__(self, number: int, seat: int, generation: int, process: Process, channel: Channel, now: float) -> None:
+    def __init__(
+        self, number: int, seat: int, generation: int, process: Process, channel: Channel, now: float, timeout: float
+    ) -> None:  # fmt: skip
         self.number = number
         self.seat = seat
         self.generation = generation
         self.process = process
         self.channel = channel
+        self.timeout = timeout
         self.phase = Phase.BOOTING
         self.born = now
         self.ready_at: float | None = None
@@ -85,8 +90,9 @@ class Member:
         """Do not hold it against it that it was not heard for so long: nobody listened."""
         self.heard_at = min(now, self.heard_at + seconds)
 
-    def look_after(self, now: float, timeout: float) -> None:
+    def look_after(self, now: float) -> None:
         """Kill it if it hangs, or should have ended."""
+        timeout = self.timeout
         if self.kill_at is not None and now >= self.kill_at:
             if self.phase is Phase.LEAVING:
                 log.error("%s did not end in time and is killed.", self)
@@ -101,12 +107,12 @@ class Member:
             self.process.send_signal(signal.SIGABRT)  # faulthandler writes the stacks of all threads
             self.kill_at = now + 2.0
 
-    def next_look(self, timeout: float) -> float:
+    def next_look(self) -> float:
         """The moment of the next `look_after`."""
         if self.kill_at is not None:
             return self.kill_at
-        waits = timeout and (self.phase is Phase.READY or (self.phase is Phase.BOOTING and not self.warned))
-        return self.heard_at + timeout + 0.001 if waits else float("inf")
+        waits = self.timeout and (self.phase is Phase.READY or (self.phase is Phase.BOOTING and not self.warned))
+        return self.heard_at + self.timeout + 0.001 if waits else float("inf")
 
     def report_end(self, code: int) -> None:
         """Tell the operator that it has ended, if that was not wanted."""

@@ -24,11 +24,11 @@ from ehttpd.errors import OperatorError
 from ehttpd.launch.application import Application, load_application
 from ehttpd.launch.ending import end
 from ehttpd.launch.logs import close_logs
+from ehttpd.launch.names import name_process
 from ehttpd.server.server import read_certificates
 from ehttpd.server.signals import signals_as_octets
 from ehttpd.settings import Settings
 from ehttpd.supervisor.channel import Channel, Message
-from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.privileges import give_up_privileges
 from ehttpd.supervisor.worker import FAILED, prepare_signals, report_failure, settings_of, work
 from ehttpd.typed import TYPE_CHECKING

@@ -19,6 +19,7 @@ from ehttpd.logs import log
 from ehttpd.server.signals import FirstStop
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import name_of
+from ehttpd.supervisor.privileges import make_logs_of_workers
 from ehttpd.supervisor.supervisor import Supervisor
 from ehttpd.supervisor.upgrade import Upgrade
 
@@ -69,7 +70,9 @@ class Orders:
         outfit = supervisor.outfit
         outfit.leave()
         try:
-            supervisor.reload(self._read())
+            settings = self._read()
+            make_logs_of_workers(settings)
+            supervisor.reload(settings)
         except OperatorError as error:
             outfit.come_back()
             log.error("Not reloaded: %s", " ".join([str(error), *error.cure.splitlines()]))
@@ -84,6 +87,10 @@ class Orders:
     def reopen_logs(self) -> None:
         """Have everybody open the logs anew: their files were moved away."""
         reopen_logs(LOGS_WITHIN)  # before the workers, who may not be allowed to make new ones
+        try:
+            make_logs_of_workers(self._supervisor.settings)  # which are others since a reload, maybe
+        except OperatorError as error:
+            log.error("Logs are not opened anew: %s", error)
         for member in self._supervisor.crew:
             member.channel.send("reopen")
 

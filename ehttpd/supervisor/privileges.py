@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from ehttpd.errors import SettingsError
+from ehttpd.launch.logs import make_logs
 from ehttpd.settings import Settings
 
 HIGHEST = (1 << 32) - 1  # uid_t of the systems that have one
@@ -67,6 +68,16 @@ def unreadable(folder: str) -> str:
     if above != folder and (found := unreadable(above)):
         return found
     return "" if os.access(folder, os.X_OK) else folder
+
+
+def make_logs_of_workers(settings: Settings) -> None:
+    """Make the files of logs that are not there yet, for the user and group that ``settings`` name, if they name any.
+
+    Raises:
+        SettingsError: there is no such user or group, or a file cannot be written.
+    """
+    if settings.user or settings.group:
+        make_logs(settings, identity(settings)[:2])
 
 
 def give_away(path: str, settings: Settings) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from ehttpd.errors import ApplicationImportError, ListenError
 from ehttpd.launch.banner import announce, banner, warnings
+from ehttpd.launch.names import name_process
 from ehttpd.launch.pidfile import SUCCESSOR, PidFile
 from ehttpd.launch.serve import STOPPED, with_port_holder
 from ehttpd.logs import log
@@ -34,7 +35,6 @@ from ehttpd.supervisor.described import Described
 from ehttpd.supervisor.doors import Doors
 from ehttpd.supervisor.hooks import Hooks, View, Worker
 from ehttpd.supervisor.member import Member, Phase, failure_of
-from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.outfit import Outfit, kept
 from ehttpd.supervisor.upgrade import Succession, Upgrade
 
@@ -67,6 +67,7 @@ class Supervisor:
         self.told = 0  # the generation that was last said to be complete
         self._began = began
         self._looked = 0.0
+        self._looks_at = math.inf  # the latest moment of the next look, so that signs of life are heard in time
         self._board = Board()
         self._pid_file: PidFile | None = None
         self._selector = selectors.DefaultSelector()
@@ -184,15 +185,13 @@ class Supervisor:
     def _look(self) -> float:
         """Look after everything once; return when to look again."""
         now = time.monotonic()
-        timeout = float(self.settings.worker_timeout)
-        looks_every = beat_every(timeout) if timeout else math.inf
-        self._excuse(now - self._looked - looks_every, now)
+        self._excuse(now - self._looks_at, now)
         self._looked = now
         self._reap(now)
         if now >= self.stop_at and not self.stopping:
             self._drain(now)
         for member in self.crew:
-            member.look_after(now, timeout)
+            member.look_after(now)
         if self.successor is not None:
             self.successor.look_after(now)
         again = self.crew.arrange(now)
@@ -200,14 +199,21 @@ class Supervisor:
             self._became_complete()
         stop_at = math.inf if self.stopping else self.stop_at
         kill_at = self.successor.kill_at if self.successor is not None else math.inf
-        return min([now + looks_every, stop_at, kill_at, again, *(each.next_look(timeout) for each in self.crew)])
+        shortest = self._shortest_timeout
+        self._looks_at = now + beat_every(shortest) if shortest < math.inf else math.inf
+        return min([self._looks_at, stop_at, kill_at, again, *(each.next_look() for each in self.crew)])
+
+    @property
+    def _shortest_timeout(self) -> float:
+        """How long the most impatient of the workers may be silent: a reload may have told some another time."""
+        return min((each.timeout for each in self.crew if each.timeout), default=math.inf)
 
     def _excuse(self, late: float, now: float) -> None:
         """Give workers the time that this process is ``late``: it was stopped, or the machine was, or a hook took long.
 
         What they said meanwhile is not read yet, or they were stopped as well.
         """
-        timeout = float(self.settings.worker_timeout)
+        timeout = self._shortest_timeout
         if late <= beat_every(timeout):
             return
         for member in self.crew:
@@ -285,7 +291,8 @@ class Supervisor:
         except OSError:
             self._board.give_back(seat)
             raise
-        member = Member(number, seat, generation, process, channel, time.monotonic())
+        timeout = float(self.settings.worker_timeout)
+        member = Member(number, seat, generation, process, channel, time.monotonic(), timeout)
         self.listen_to(channel, lambda: self._hear(member))
         log.debug("%s starts.", member)
         return member

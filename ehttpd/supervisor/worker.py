@@ -24,6 +24,7 @@ from ehttpd.launch.attending import PATIENCE
 from ehttpd.launch.cautions import cautions
 from ehttpd.launch.ending import end, end_by
 from ehttpd.launch.logs import close_logs, reopen_logs
+from ehttpd.launch.names import name_process
 from ehttpd.launch.serve import end_quietly, make_server, prepare_logging, raise_descriptor_limit, requests_told
 from ehttpd.logs import log
 from ehttpd.server.memory import own_process
@@ -34,7 +35,6 @@ from ehttpd.supervisor.board import seat_at
 from ehttpd.supervisor.channel import Channel, Message, beat_every
 from ehttpd.supervisor.expiry import MIB, Expiry, resident_memory
 from ehttpd.supervisor.hooks import Hooks, Worker
-from ehttpd.supervisor.names import name_process
 from ehttpd.supervisor.privileges import give_up_privileges
 from ehttpd.typed import TYPE_CHECKING
 
@@ -146,7 +146,8 @@ class Working:
         gc.freeze()  # what was imported stays: the garbage collector need not look at it again and again
         raise_descriptor_limit()
         own_process()
-        with signals_as_octets(others=REOPEN) as (inbox, _):
+        with signals_as_octets(others=REOPEN) as (inbox, outbox):
+            self._expiry.tell = lambda: outbox.send(b"\0")
             self._server.start()
             self._hooks.call("post_worker_init", self._view)
             self._expiry.settle()

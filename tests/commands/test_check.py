@@ -146,7 +146,7 @@ def test_an_import_that_fails_is_shown_whole_and_the_rest_is_tried(
         ("--access-log syslog:missing", "FAILED  files"),
         ("--log-config missing.toml", "FAILED  logs"),
         ("--log-config checked.py", "FAILED  logs"),
-        ("--statsd-host nowhere", "FAILED  statsd"),
+        ("--statsd-host nowhere", "FAILED  settings"),
         ("--hooks missing", "FAILED  hooks"),
     ],
 )

@@ -44,6 +44,9 @@ def test_the_operator_may_want_more_or_less() -> None:
     assert watched(reload_include=["*.css", "*.csv"], reload_exclude=["templates", "app.py"]) == [
         ".env", "app.wsgi", "shop/data.csv", "shop/views.py", "static/site.css",
     ]  # fmt: skip
+    assert watched(reload_include=["shop/*.csv", "static/site.css"], reload_exclude=["*.py", "*.wsgi", "*.html"]) == [
+        ".env", "shop/data.csv", "static/site.css",
+    ]  # fmt: skip
     assert watched(reload_dir=["shop"]) == ["shop/views.py"]
     assert watched(reload_exclude=["shop/*"]) == [".env", "app.py", "app.wsgi", "templates/page.html"]
 

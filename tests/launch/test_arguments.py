@@ -18,6 +18,7 @@ SAMPLES = {
     "forwarded_allow_ips": "10.0.0.0/8",
     "umask": "027",
     "admin": ":9100",
+    "statsd_host": "127.0.0.1:8125",
     "env": "A=1",
     "header": "X-Served-By:web1",
 }

@@ -34,6 +34,7 @@ class Played:
         self.started: list[Member] = []
         self.ends: list[socket.socket] = []
         self.fails = False
+        self.timeout = 30.0
         self.crew = Crew(wanted, self.start, lambda: 30.0)
 
     def start(self, number: int, generation: int) -> Member:
@@ -41,7 +42,7 @@ class Played:
             raise OSError(11, "Resource temporarily unavailable")
         ours, theirs = socket.socketpair()
         self.ends += [ours, theirs]
-        member = Member(number, 0, generation, NoProcess(), Channel(ours), self.now)
+        member = Member(number, 0, generation, NoProcess(), Channel(ours), self.now, self.timeout)
         self.started.append(member)
         return member
 
@@ -209,24 +210,25 @@ def test_a_hang_is_a_worker_that_is_not_heard_of_while_it_serves(two: Played) ->
     first, second = two.boot()
     process = first.process
     assert isinstance(process, NoProcess)
-    first.look_after(two.now + 30, 30.0)
+    first.look_after(two.now + 30)
     assert phases(first) == [Phase.READY]
-    assert first.next_look(30.0) > two.now + 30
-    first.look_after(two.now + 30.1, 30.0)
+    assert first.next_look() > two.now + 30
+    first.look_after(two.now + 30.1)
     assert phases(first) == [Phase.HUNG]
-    first.look_after(two.now + 40, 30.0)
+    first.look_after(two.now + 40)
     assert process.signals == [6, 9]
-    second.look_after(two.now + 1000, 0.0)
+    second.timeout = 0.0
+    second.look_after(two.now + 1000)
     assert second.phase is Phase.READY
-    assert second.next_look(0.0) == math.inf
+    assert second.next_look() == math.inf
 
 
 def test_a_long_import_is_no_hang(two: Played) -> None:
     two.look()
     slow = two.started[0]
-    slow.look_after(two.now + 1000, 30.0)
+    slow.look_after(two.now + 1000)
     assert slow.phase is Phase.BOOTING
-    assert slow.next_look(30.0) == math.inf
+    assert slow.next_look() == math.inf
 
 
 def test_who_wants_to_be_replaced_is(two: Played) -> None:

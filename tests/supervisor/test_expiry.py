@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from ehttpd.messages import NO_CLIENT
+from ehttpd.records import Record
 from ehttpd.settings import Settings
 from ehttpd.supervisor import expiry as module
 from ehttpd.supervisor.expiry import Expiry
@@ -45,3 +47,13 @@ def test_a_worker_that_takes_too_much_at_rest_says_so_and_may_take_as_much_again
     assert expiry.reached() == ""
     taken = 201
     assert expiry.reached() == "max_rss"
+
+
+def test_the_most_requests_are_told_of_when_they_have_been_served_and_once() -> None:
+    told: list[str] = []
+    note = Record(NO_CLIENT, None, None, 0, 0.0).note
+    expiry = Expiry(Settings(max_requests=3))
+    expiry.tell = lambda: told.append(expiry.reached())
+    for served, after in ((2, []), (2, ["max_requests"]), (2, ["max_requests"])):
+        expiry.enter([note] * served)
+        assert told == after

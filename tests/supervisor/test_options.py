@@ -235,6 +235,23 @@ def test_root_makes_log_files_for_the_user_of_the_workers_also_when_they_were_mo
         os.chdir("/")
 
 
+def test_root_makes_log_files_that_a_reload_names_for_the_user_of_the_workers() -> None:
+    python = python_for_everybody()
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        os.chdir(place)
+        access = Path("new.log")
+        with supervised("--user", "nobody", python=python) as server:
+            Path("ehttpd.toml").write_text(f"access_log = '{access}'\n")
+            server.signal(signal.SIGHUP)
+            server.said("Reloaded")
+            come_true(lambda: server.ask()[1] == 1 and access.exists() and access.read_text() != "")
+            access.rename("new.log.1")
+            server.signal(signal.SIGUSR1)
+            come_true(lambda: server.ask()[1] == 1 and access.exists() and access.read_text() != "")
+        os.chdir("/")
+
+
 def test_a_log_file_is_not_made_for_another_user_where_a_link_leads(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root may give files away")

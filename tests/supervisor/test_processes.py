@@ -222,10 +222,12 @@ def test_hup_sets_the_variables_that_settings_and_files_name_now_and_no_others()
     Path(".env").write_text("C=1\nD=1\n")
     with supervised(code=SHOWS_VARIABLES) as server:
         assert said_of_variables(server) == "A=1 B=1 C=1 D=1"
+        old = server.workers()
         Path("ehttpd.toml").write_text("env = ['A=2']\nenv_file = '.env'\n")
         Path(".env").write_text("C=2\n")
         server.signal(signal.SIGHUP)
         server.said("Reloaded")
+        server.await_workers_but(old)
         assert said_of_variables(server) == "A=2 C=2"
 
 
@@ -293,10 +295,25 @@ def test_hup_with_broken_code_or_settings_changes_nothing() -> None:
         server.signal(signal.SIGHUP)
         server.said("Not reloaded: ehttpd.toml:1: threads must be")
         assert server.await_workers(2) == old
+        Path("ehttpd.toml").write_text("statsd_host = 'localhost'\n")
+        server.signal(signal.SIGHUP)
+        server.said("Not reloaded: ehttpd.toml:1: statsd_host must be")
+        assert server.await_workers(2) == old
         Path("ehttpd.toml").unlink()
         server.signal(signal.SIGHUP)
         server.said("Reloaded")
         server.await_workers(2, but=old)
+
+
+def test_workers_that_a_reload_has_not_replaced_yet_may_be_silent_for_as_long_as_they_were_told() -> None:
+    with supervised() as server:
+        old = server.await_workers(2)
+        Path("shop.py").write_text(APPLICATION + WAITS_FOR_GO)
+        Path("ehttpd.toml").write_text("worker_timeout = '100ms'\n")
+        server.signal(signal.SIGHUP)
+        server.said("has been importing the application for 0.1 s")
+        assert server.ask()[0] in old
+        assert not any("has not turned" in line for line in server.lines)
 
 
 @pytest.mark.parametrize(

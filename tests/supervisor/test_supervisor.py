@@ -11,7 +11,7 @@ import pytest
 
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import FreshInterpreters, Process
-from ehttpd.supervisor.channel import Channel
+from ehttpd.supervisor.channel import LONGEST_BEAT, Channel
 from ehttpd.supervisor.member import Member, Phase
 from ehttpd.supervisor.supervisor import Supervisor
 
@@ -62,7 +62,7 @@ def silent(supervisor: Supervisor, seconds: float, looked: float) -> list[Member
     members = supervisor.crew.serving
     for member in members:
         member.heard_at = now - seconds
-    supervisor._looked = now - looked
+    supervisor._looks_at = now - looked + LONGEST_BEAT
     return members
 
 
@@ -80,7 +80,7 @@ def test_a_supervisor_that_is_late_again_and_again_still_finds_who_hangs(supervi
     for _ in range(10):
         passed = 20.0
         first.heard_at -= passed
-        supervisor._looked -= passed
+        supervisor._looks_at -= passed
         supervisor._look()
     assert first.phase is Phase.HUNG
 
