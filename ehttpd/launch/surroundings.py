@@ -94,7 +94,7 @@ ANCHORS: Mapping[str, Callable[[Any], object]] = {
 }
 
 
-class Moment:
+class Surroundings:
     """The variables and the folder of this process as they are now, to come back to once."""
 
     def __init__(self) -> None:

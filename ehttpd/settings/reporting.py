@@ -73,11 +73,10 @@ class StatsdAddress(Text):
 
     @classmethod
     def read(cls, value: object) -> Self:
-        if not isinstance(value, str) or not re.fullmatch(r"|\S+:[0-9]{1,5}", value):
+        found = re.fullmatch(r"|\S+:([0-9]{1,5})", value) if isinstance(value, str) else None
+        if found is None or (value and not 0 < int(found[1]) <= HIGHEST_PORT):
             raise ValueError(cls.meaning)
-        if value and not 0 < int(value.rpartition(":")[2]) <= HIGHEST_PORT:
-            raise ValueError(cls.meaning)
-        return cls(value)
+        return cls(found[0])
 
 
 class ControlSocketKind(Choice):

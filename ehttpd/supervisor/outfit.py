@@ -7,7 +7,7 @@ leaves everything to start a worker that there was: with ``--preload`` also the 
 
 from __future__ import annotations
 
-from ehttpd.launch.surroundings import Moment
+from ehttpd.launch.surroundings import Surroundings
 from ehttpd.settings import Settings
 from ehttpd.supervisor.births import Births
 from ehttpd.supervisor.doors import Doors
@@ -43,21 +43,21 @@ class Outfit:
         self.doors = doors
         self.births = births
         self.workers: int = settings.workers
-        self._left: Moment | None = None  # while a reload may fail
+        self._before_reload: Surroundings | None = None  # while a reload may fail
 
     def leave(self) -> None:
         """Remember the surroundings: a reload begins."""
-        self._left = Moment()
+        self._before_reload = Surroundings()
 
     def come_back(self) -> None:
         """Have the surroundings be as they were: the reload has failed."""
-        if self._left is not None:
-            self._left.come_back()
-            self._left = None
+        if self._before_reload is not None:
+            self._before_reload.come_back()
+            self._before_reload = None
 
     def discard(self, kept: Outfit) -> None:
         """Start no workers with it any more, and close what ``kept`` has not open as well."""
         self.births.close()
         self.doors.close(but=kept.doors)
-        if self._left is not None:
-            self._left.forget()
+        if self._before_reload is not None:
+            self._before_reload.forget()

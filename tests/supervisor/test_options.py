@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import chdir, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -189,11 +190,20 @@ def python_for_everybody() -> str:
     return found
 
 
-def test_root_gives_up_its_privileges_before_the_application_is_imported() -> None:
+@contextmanager
+def folder_for_everybody() -> Iterator[str]:
+    """Be in a folder that everybody may read, and only root write to, while the block runs; yield an interpreter that
+    everybody may run.
+    """
     python = python_for_everybody()
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
-        os.chdir(place)
+        with chdir(place):
+            yield python
+
+
+def test_root_gives_up_its_privileges_before_the_application_is_imported() -> None:
+    with folder_for_everybody() as python:
         words = ("--user", "nobody", "--group", "daemon", "--umask", "027")
         with supervised(*words, code=SHOWS, python=python) as server, closing(server.connect()) as connection:
             user, group, _ = identity(Settings(user="nobody", group="daemon"))
@@ -201,26 +211,18 @@ def test_root_gives_up_its_privileges_before_the_application_is_imported() -> No
             seen = connection.getresponse().read().decode()
             assert seen == f"{user} {group} {group} 27 {user}"
             assert Path(f"/proc/{server.process.pid}").stat().st_uid == 0
-        os.chdir("/")
 
 
 def test_the_file_of_a_unix_socket_belongs_to_the_user_and_group_of_the_workers() -> None:
-    python = python_for_everybody()
-    with tempfile.TemporaryDirectory() as place:
-        os.chmod(place, 0o755)
-        os.chdir(place)
-        with supervised("--bind", "unix:s.sock", "--user", "nobody", "--group", "daemon", python=python):
-            user, group, _ = identity(Settings(user="nobody", group="daemon"))
-            found = Path("s.sock").stat()
-            assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (user, group, 0o660)
-        os.chdir("/")
+    words = ("--bind", "unix:s.sock", "--user", "nobody", "--group", "daemon")
+    with folder_for_everybody() as python, supervised(*words, python=python):
+        user, group, _ = identity(Settings(user="nobody", group="daemon"))
+        found = Path("s.sock").stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (user, group, 0o660)
 
 
 def test_root_makes_log_files_for_the_user_of_the_workers_also_when_they_were_moved_away() -> None:
-    python = python_for_everybody()
-    with tempfile.TemporaryDirectory() as place:
-        os.chmod(place, 0o755)  # nobody else may make files there
-        os.chdir(place)
+    with folder_for_everybody() as python:
         access, error = Path("access.log"), Path("error.log")
         words = ("--user", "nobody", "--access-log", str(access), "--error-log", str(error))
         with supervised(*words, python=python) as server:
@@ -232,14 +234,10 @@ def test_root_makes_log_files_for_the_user_of_the_workers_also_when_they_were_mo
             come_true(lambda: server.ask()[1] == 1 and access.read_text() != "")
             user, group, _ = identity(Settings(user="nobody"))
             assert [(each.stat().st_uid, each.stat().st_gid) for each in (access, error)] == [(user, group)] * 2
-        os.chdir("/")
 
 
 def test_root_makes_log_files_that_a_reload_names_for_the_user_of_the_workers() -> None:
-    python = python_for_everybody()
-    with tempfile.TemporaryDirectory() as place:
-        os.chmod(place, 0o755)
-        os.chdir(place)
+    with folder_for_everybody() as python:
         access = Path("new.log")
         with supervised("--user", "nobody", python=python) as server:
             Path("ehttpd.toml").write_text(f"access_log = '{access}'\n")
@@ -249,7 +247,6 @@ def test_root_makes_log_files_that_a_reload_names_for_the_user_of_the_workers() 
             access.rename("new.log.1")
             server.signal(signal.SIGUSR1)
             come_true(lambda: server.ask()[1] == 1 and access.exists() and access.read_text() != "")
-        os.chdir("/")
 
 
 def test_a_log_file_is_not_made_for_another_user_where_a_link_leads(tmp_path: Path) -> None:
